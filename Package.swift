@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+
+let package = Package(
+    name: "OnePort",
+    platforms: [.macOS(.v26)],
+    products: [
+        .library(name: "HTTPKit", targets: ["HTTPKit"]),
+        .library(name: "WSKit", targets: ["WSKit"]),
+        .library(name: "OnePort", targets: ["OnePort"]),
+        .library(name: "OnePortTesting", targets: ["OnePortTesting"]),
+        .executable(name: "Chat", targets: ["Chat"]),
+        .executable(name: "TestServer", targets: ["TestServer"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+            traits: ["CommandLineArguments"]),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "Compression", dependencies: ["CZlib", nioCore], swiftSettings: settings),
+        .target(
+            name: "HTTPKit", dependencies: [nioCore, nioPosix, httpTypes, logging, deque],
+            swiftSettings: settings),
+        .target(
+            name: "WSKit",
+            dependencies: ["Compression", "HTTPKit", nioCore, nioPosix, httpTypes, logging, deque],
+            swiftSettings: settings),
+        .target(
+            name: "OnePort",
+            dependencies: [
+                "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Mustache", package: "swift-mustache"),
+            ], swiftSettings: settings),
+        .target(
+            name: "OnePortTesting",
+            dependencies: ["OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "Chat",
+            dependencies: [
+                "OnePort",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: settings),
+        .executableTarget(
+            name: "TestServer", dependencies: ["OnePort", nioCore, httpTypes],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CompressionTests", dependencies: ["Compression", nioCore],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HTTPKitTests",
+            dependencies: ["HTTPKit", nioCore, nioPosix, nioEmbedded, httpTypes, logging],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WSKitTests",
+            dependencies: ["WSKit", "Compression", "HTTPKit", nioCore, nioPosix, nioEmbedded, httpTypes],
+            swiftSettings: settings),
+        .testTarget(
+            name: "OnePortTests",
+            dependencies: ["OnePort", "OnePortTesting", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ChatTests",
+            dependencies: ["Chat", "OnePort", "OnePortTesting", "WSKit", nioCore],
+            swiftSettings: settings),
+    ]
+)
