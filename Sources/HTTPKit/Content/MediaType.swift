@@ -1,0 +1,54 @@
+/// A media type with its parameters (RFC 9110 §8.3.1), as in Content-Type.
+public struct MediaType: Sendable, Hashable, CustomStringConvertible {
+    /// One parameter; its name is in lower case, its value as it came without quotes.
+    public struct Parameter: Sendable, Hashable {
+        /// The name in lower case.
+        public let name: String
+        /// The value without quotes.
+        public let value: String
+    }
+
+    /// The type in lower case, `text`.
+    public let type: String
+    /// The subtype in lower case, `html`.
+    public let subtype: String
+    /// The parameters in order.
+    public let parameters: [Parameter]
+
+    /// Reads a field value; `nil` when it is not a media type.
+    public init?(parsing value: String) {
+        var scanner = FieldScanner(value)
+        scanner.skipBlanks()
+        guard let type = scanner.token(), scanner.take(UInt8(ascii: "/")), let subtype = scanner.token(),
+            let parameters = scanner.parameters(), scanner.isAtEnd
+        else { return nil }
+        self.type = type.lowercased()
+        self.subtype = subtype.lowercased()
+        self.parameters = parameters.map { Parameter(name: $0.name, value: $0.value) }
+    }
+
+    /// `type/subtype` in lower case, without parameters.
+    public var essence: String { "\(type)/\(subtype)" }
+
+    /// The `charset` parameter in lower case.
+    public var charset: String? { self["charset"]?.lowercased() }
+
+    /// The first parameter of that name, given in lower case.
+    public subscript(name: String) -> String? {
+        parameters.first { $0.name == name }?.value
+    }
+
+    /// The field value, with quotes where a parameter needs them.
+    public var description: String {
+        parameters.reduce(into: essence) { text, parameter in
+            let isToken = !parameter.value.isEmpty && parameter.value.utf8.allSatisfy(\.isTokenCharacter)
+            text += "; \(parameter.name)="
+            if isToken {
+                text += parameter.value
+            } else {
+                text +=
+                    "\"" + parameter.value.map { "\"\\".contains($0) ? "\\\($0)" : "\($0)" }.joined() + "\""
+            }
+        }
+    }
+}
