@@ -1,0 +1,456 @@
+// The page: joins a room, shows it, and keeps what is typed until the server has it.
+
+import { Connection } from "./chat/connection.js";
+import { Messages } from "./chat/messages.js";
+import { People, Typing, asAvatar } from "./chat/people.js";
+import { asRoom, nameProblem, octets, remembered, roomProblem, tab, textLimit } from "./chat/session.js";
+
+const $ = (id) => document.getElementById(id);
+const brand = document.body.dataset.title;
+const people = new People();
+const typing = new Typing();
+const messages = new Messages();
+
+/** How many messages may wait for the connection; what comes then stays in the composer. */
+const mostUnsent = 50;
+/** People who were here before a loss and come back within this time are not announced. */
+const returnTime = 60_000;
+
+let connection = null;
+let seat = null; // {room, name, token}
+let inside = false;
+let early = []; // what was said between our joining and the welcome
+let unsent = []; // {ref, text, problem}
+let returning = new Set();
+let unread = 0;
+
+// ---------------------------------------------------------------- going in and out
+
+const show = (element, text) => {
+  element.textContent = text;
+  element.hidden = !text;
+};
+
+const view = (name) => {
+  document.documentElement.dataset.view = name;
+  $("join").hidden = name !== "join";
+  $("chat").hidden = name !== "chat";
+};
+
+const joinProblem = (text, field = "name") => {
+  view("join");
+  show($("join-error"), text);
+  $("join-status").textContent = "";
+  $("join-button").disabled = false;
+  for (const one of ["name", "room"]) {
+    $(`join-${one}`).toggleAttribute("aria-invalid", text !== "" && one === field);
+  }
+  if (text) $(`join-${field === "room" ? "room" : "name"}`).focus();
+};
+
+const enter = (room, name) => {
+  leaveConnection();
+  seat = { room, name, token: tab.seat?.room === room && tab.seat?.name === name ? tab.seat.token : undefined };
+  unsent = tab.unsent(room).map(({ ref, text }) => ({ ref, text, problem: null }));
+  messages.clear(name);
+  people.set([], name);
+  returning = new Set();
+  connection = new Connection(room, { opened: sendJoin, message: receive, state: showConnection });
+};
+
+const sendJoin = () => {
+  early = [];
+  // Only a seat that has been taken once has seen anything of the room.
+  connection.send({ kind: "join", name: seat.name, token: seat.token, after: seat.seen });
+};
+
+const leaveConnection = () => {
+  connection?.stop();
+  connection = null;
+  inside = false;
+  typing.clear();
+};
+
+const leave = (problem = "", field = "name") => {
+  leaveConnection();
+  tab.seat = null;
+  if (seat) {
+    $("join-name").value = seat.name;
+    $("join-room").value = seat.room;
+    // What was not sent goes back to what is being written.
+    const texts = [...unsent.map(({ text }) => text), $("message-text").value].filter((text) => text.trim());
+    tab.keepDraft(seat.room, texts.join("\n"));
+    tab.keepUnsent(seat.room, []);
+  }
+  seat = null;
+  unsent = [];
+  document.title = brand;
+  closeSide();
+  joinProblem(problem, field);
+  if (!problem) $("join-name").focus();
+};
+
+$("join-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = $("join-name").value.trim().replace(/ +/g, " ");
+  const room = asRoom($("join-room").value);
+  $("join-room").value = room;
+  if (nameProblem(name)) return joinProblem(nameProblem(name), "name");
+  if (roomProblem(room)) return joinProblem(roomProblem(room), "room");
+  joinProblem("");
+  $("join-button").disabled = true;
+  // The socket of a refused join is still open and takes another.
+  if (connection?.isOpen && seat?.room === room) {
+    seat.name = name;
+    seat.token = undefined;
+    messages.clear(name);
+    sendJoin();
+  } else {
+    enter(room, name);
+  }
+});
+
+for (const id of ["join-name", "join-room"]) {
+  $(id).addEventListener("input", () => {
+    $(id).removeAttribute("aria-invalid");
+    $("join-button").disabled = false;
+  });
+}
+
+$("leave").addEventListener("click", () => leave());
+
+// ---------------------------------------------------------------- what the server says
+
+const receive = (message) => {
+  if (!inside && message.kind === "said") {
+    early.push(message);
+    return;
+  }
+  receivers[message.kind]?.(message);
+};
+
+const receivers = {
+  welcome(welcome) {
+    const first = seat.seen === undefined;
+    inside = true;
+    seat = { room: welcome.room, name: welcome.name, token: welcome.token, seen: seat.seen ?? 0 };
+    connection.settled();
+    showConnection("connected");
+    remembered.name = seat.name;
+    remembered.visited(seat.room);
+    tab.seat = { room: seat.room, name: seat.name, token: seat.token };
+    if (first || welcome.history === "recent") {
+      messages.clear(seat.name);
+      $("join-button").disabled = false;
+    }
+    if (!first) returnersFrom(people.names, welcome.here);
+    people.set(welcome.here, seat.name);
+    messages.load(welcome.messages, { gap: welcome.history === "gap" });
+    for (const message of welcome.messages) settle(message);
+    for (const message of early.splice(0)) said(message);
+    seat.seen = messages.last;
+    if (first) showRoom();
+    for (const one of unsent) {
+      showUnsent(one);
+      if (one.problem === null) sendUnsent(one);
+    }
+  },
+  said(message) {
+    said(message);
+    seat.seen = messages.last;
+  },
+  joined({ name }) {
+    if (!people.has(name) && !returning.delete(name)) messages.notice(`${name} joined`);
+    people.add(name);
+  },
+  left({ name }) {
+    people.remove(name);
+    typing.remove(name);
+    messages.notice(`${name} left`);
+  },
+  typing({ name }) { typing.add(name); },
+  error(error) {
+    const one = error.ref && unsent.find(({ ref }) => ref === error.ref);
+    if (one && error.code === "too_fast") {
+      setTimeout(() => sendUnsent(one), 1_000);
+    } else if (one) {
+      one.problem = error.text;
+      showUnsent(one);
+      keepUnsent();
+    } else if (error.code === "replaced") {
+      leave(`You went on as “${seat.name}” in another tab, so this one has left the room.`);
+    } else if (!inside && seat.seen === undefined) {
+      joinProblem(error.text, error.field);
+    } else if (!inside) {
+      leave(error.text, error.field);
+    } else {
+      show($("composer-error"), error.text);
+    }
+  },
+};
+
+const returnersFrom = (before, now) => {
+  returning = new Set(before.filter((name) => !now.includes(name)));
+  const these = returning;
+  setTimeout(() => { if (returning === these) returning = new Set(); }, returnTime);
+};
+
+const said = (message) => {
+  settle(message);
+  typing.remove(message.name);
+  const own = message.name.toLowerCase() === seat.name.toLowerCase();
+  if (messages.add(message) && !own && document.hidden) {
+    unread += 1;
+    showTitle();
+  }
+};
+
+const showTitle = () => {
+  document.title = seat ? `${unread ? `(${unread}) ` : ""}#${seat.room} · ${brand}` : brand;
+};
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  unread = 0;
+  showTitle();
+});
+
+const showRoom = () => {
+  view("chat");
+  $("room-title").textContent = seat.room;
+  $("me").textContent = seat.name;
+  asAvatar($("me-avatar"), seat.name);
+  if (location.hash !== `#${seat.room}`) history.pushState(null, "", `#${seat.room}`);
+  unread = 0;
+  showTitle();
+  showRooms();
+  closeSide();
+  $("message-text").value = tab.draft(seat.room);
+  written();
+  messages.toBottom();
+  $("message-text").focus();
+};
+
+const showRooms = () => {
+  const items = remembered.rooms.sort().map((room) => {
+    const item = document.createElement("li");
+    const link = document.createElement("a");
+    link.href = `#${room}`;
+    link.textContent = room;
+    if (room === seat.room) link.setAttribute("aria-current", "page");
+    item.append(link);
+    return item;
+  });
+  $("rooms").replaceChildren(...items);
+};
+
+// ---------------------------------------------------------------- the state of the connection
+
+let countdown = 0;
+
+const showConnection = (state, until) => {
+  if (state !== "connected") inside = false;
+  clearInterval(countdown);
+  const entering = seat.seen === undefined;
+  const words = {
+    connecting: entering ? "Connecting" : "Reconnecting",
+    connected: inside ? "Connected" : "Joining",
+    waiting: entering ? "The server cannot be reached" : "Connection lost",
+    offline: "You are offline",
+  };
+  $("connection").dataset.state = state === "connected" && !inside ? "connecting" : state;
+  $("connection").dataset.extensions = connection?.extensions ?? "";
+  $("connection").title = connection?.extensions ? `WebSocket with ${connection.extensions}` : "";
+  if ($("status").textContent !== words[state]) $("status").textContent = words[state];
+  $("join-status").textContent = entering && $("join-button").disabled ? `${words[state]} …` : "";
+  $("retry-now").hidden = state !== "waiting" && state !== "offline";
+  const tick = () => {
+    const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+    $("countdown").textContent = state === "waiting" ? `next try in ${seconds} s` : "";
+  };
+  tick();
+  if (state === "waiting") countdown = setInterval(tick, 250);
+  if (state !== "connected") {
+    typing.clear();
+    for (const one of unsent) if (one.problem === null && !entering) showUnsent(one);
+  }
+};
+
+$("retry-now").addEventListener("click", () => {
+  connection?.retryNow();
+  $("message-text").focus();
+});
+
+// ---------------------------------------------------------------- writing
+
+const keepUnsent = () => tab.keepUnsent(seat.room, unsent.map(({ ref, text }) => ({ ref, text })));
+
+const newRef = () =>
+  crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16)).join("-");
+
+/** The server has it: it is no longer ours to keep. */
+const settle = ({ ref }) => {
+  if (!ref || !unsent.some((one) => one.ref === ref)) return;
+  unsent = unsent.filter((one) => one.ref !== ref);
+  keepUnsent();
+};
+
+const showUnsent = (one) => messages.showUnsent(one, one.problem, {
+  underWay: inside ? "sending" : "waiting for the connection",
+  retry: () => {
+    one.problem = null;
+    showUnsent(one);
+    sendUnsent(one);
+  },
+  edit: () => {
+    unsent = unsent.filter((other) => other !== one);
+    keepUnsent();
+    messages.removeUnsent(one.ref);
+    const text = $("message-text");
+    text.value = [one.text, text.value].filter((part) => part !== "").join("\n");
+    written();
+    text.focus();
+  },
+});
+
+/** While there is no connection it waits; the next welcome sends it. */
+const sendUnsent = ({ ref, text }) => {
+  if (inside && unsent.some((one) => one.ref === ref)) connection.send({ kind: "say", text, ref });
+};
+
+const say = () => {
+  const text = $("message-text").value.replace(/\r\n?/g, "\n").replace(/\s+$/, "");
+  if (!text.trim()) return show($("composer-error"), "Write something first.");
+  const length = octets(text);
+  if (length > textLimit) {
+    const sizes = `${length.toLocaleString()} octets; at most ${textLimit.toLocaleString()} are allowed`;
+    return show($("composer-error"), `The message is too long: it has ${sizes}.`);
+  }
+  if (unsent.length >= mostUnsent) {
+    return show($("composer-error"), `${mostUnsent} messages wait for the connection already.`);
+  }
+  const one = { ref: newRef(), text, problem: null };
+  unsent.push(one);
+  keepUnsent();
+  showUnsent(one);
+  sendUnsent(one);
+  $("message-text").value = "";
+  lastTyping = 0;
+  written();
+};
+
+let lastTyping = 0;
+
+const written = () => {
+  const text = $("message-text");
+  show($("composer-error"), "");
+  text.style.height = "auto";
+  text.style.height = `${text.scrollHeight}px`;
+  const length = octets(text.value);
+  $("counter").hidden = length < textLimit * 0.85;
+  $("counter").textContent = `${length.toLocaleString()} / ${textLimit.toLocaleString()}`;
+  $("counter").toggleAttribute("data-over", length > textLimit);
+  text.toggleAttribute("aria-invalid", length > textLimit);
+  if (seat) tab.keepDraft(seat.room, text.value);
+};
+
+$("message-text").addEventListener("input", () => {
+  written();
+  if (inside && $("message-text").value.trim() && Date.now() - lastTyping > 2_000) {
+    lastTyping = Date.now();
+    connection.send({ kind: "typing" });
+  }
+});
+
+$("message-text").addEventListener("keydown", (event) => {
+  // 229 is the key that ends a composition in some browsers, after isComposing has ended already.
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+  event.preventDefault();
+  say();
+});
+
+$("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  say();
+  $("message-text").focus();
+});
+
+// ---------------------------------------------------------------- the side, the rooms, the keys
+
+const narrow = window.matchMedia("(max-width: 760px)");
+
+const openSide = () => {
+  document.documentElement.dataset.side = "open";
+  $("side-open").ariaExpanded = "true";
+  $("scrim").hidden = false;
+  $("side-close").focus();
+};
+
+const closeSide = () => {
+  const wasOpen = document.documentElement.dataset.side === "open";
+  delete document.documentElement.dataset.side;
+  $("side-open").ariaExpanded = "false";
+  $("scrim").hidden = true;
+  return wasOpen;
+};
+
+$("side-open").addEventListener("click", openSide);
+for (const id of ["side-close", "scrim"]) {
+  $(id).addEventListener("click", () => {
+    closeSide();
+    $("side-open").focus();
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || document.documentElement.dataset.view !== "chat") return;
+  if (closeSide()) return $("side-open").focus();
+  show($("composer-error"), "");
+  messages.toBottom();
+  $("message-text").focus();
+});
+
+const go = (room) => {
+  if (!seat || room === seat.room) return closeSide();
+  const { name } = seat;
+  keepUnsent();
+  enter(room, name);
+};
+
+window.addEventListener("hashchange", () => {
+  const room = asRoom(safelyDecoded(location.hash));
+  if (!roomProblem(room)) seat && document.documentElement.dataset.view === "chat" ? go(room) : ($("join-room").value = room);
+});
+
+$("room-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const room = asRoom($("room-input").value);
+  show($("room-error"), roomProblem(room) ?? "");
+  if (roomProblem(room)) return;
+  $("room-input").value = "";
+  location.hash = room;
+});
+$("room-input").addEventListener("input", () => show($("room-error"), ""));
+
+// ---------------------------------------------------------------- the start
+
+const wanted = asRoom(safelyDecoded(location.hash) || new URLSearchParams(location.search).get("room") || "");
+const past = tab.seat;
+$("join-name").value = past?.name ?? remembered.name;
+$("join-room").value = roomProblem(wanted) ? past?.room ?? remembered.rooms[0] ?? "lobby" : wanted;
+
+function safelyDecoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return "";
+  }
+}
+
+if (past && (roomProblem(wanted) || wanted === past.room)) {
+  // A reload: back in without asking.
+  $("join-button").disabled = true;
+  enter(past.room, past.name);
+} else {
+  $($("join-name").value ? "join-button" : "join-name").focus();
+}
