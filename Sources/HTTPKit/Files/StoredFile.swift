@@ -1,0 +1,101 @@
+import HTTPTypes
+import NIOCore
+
+/// One representation of a file, with everything about its answer made beforehand.
+final class StoredFile: Sendable {
+    /// The path below the folder.
+    let path: String
+    let stamp: FileStamp
+    /// The content of a small file; a large one is opened for each answer.
+    let content: ByteBuffer?
+    /// Whether an equal stamp means equal content.
+    let isSettled: Bool
+    let validators: Validators
+    /// The fields of 200.
+    let fields: HTTPFields
+    let encodedFields: ByteBuffer
+    /// The fields of 304 (RFC 9110 §15.4.5).
+    let notModifiedFields: HTTPFields
+    let encodedNotModifiedFields: ByteBuffer
+
+    var length: Int64 { stamp.size }
+
+    /// What the answer's fields depend on besides the file itself.
+    struct Traits: Equatable {
+        /// The path of the uncompressed file, which gives the media type and Cache-Control.
+        var plainPath: String
+        var coding: StaticFileOptions.Coding?
+        /// Whether there are siblings to choose from.
+        var varies: Bool
+    }
+
+    let traits: Traits
+
+    init(
+        path: String, traits: Traits, stamp: FileStamp, content: ByteBuffer?, digest: String?,
+        isSettled: Bool,
+        options: StaticFileOptions, now: HTTPDate
+    ) {
+        self.path = path
+        self.traits = traits
+        self.stamp = stamp
+        self.content = content
+        self.isSettled = isSettled
+        let suffix = traits.coding.map { "-\($0.rawValue)" } ?? ""
+        let entityTag =
+            digest.map { EntityTag(opaque: $0 + suffix, isWeak: false) }
+            ?? EntityTag(opaque: StoredFile.metadataTag(stamp) + suffix, isWeak: true)
+        // §8.8.2.1: a time in the future is replaced by the present.
+        let lastModified = min(HTTPDate(secondsSinceEpoch: stamp.modified.seconds), now)
+        validators = Validators(entityTag: entityTag, lastModified: lastModified)
+        var shared: HTTPFields = [:]
+        shared[.eTag] = entityTag.description
+        shared[.lastModified] = lastModified.description
+        shared[.cacheControl] = options.cacheControl(for: traits.plainPath)
+        if traits.varies { shared[.vary] = "Accept-Encoding" }
+        var fields: HTTPFields = [
+            .contentType: MediaTypeTable.contentType(ofFileNamed: traits.plainPath.fileName)
+        ]
+        if let coding = traits.coding { fields[.contentEncoding] = coding.rawValue }
+        for field in shared { fields.append(field) }
+        fields[.acceptRanges] = "bytes"
+        fields[.xContentTypeOptions] = "nosniff"
+        self.fields = fields
+        encodedFields = fields.encodedLines()
+        notModifiedFields = shared
+        encodedNotModifiedFields = shared.encodedLines()
+    }
+
+    private static func metadataTag(_ stamp: FileStamp) -> String {
+        let time =
+            String(stamp.modified.seconds, radix: 16) + "." + String(stamp.modified.nanoseconds, radix: 16)
+        return String(stamp.size, radix: 16) + "-" + time
+    }
+}
+
+extension String {
+    /// What follows the last slash.
+    var fileName: Substring {
+        lastIndex(of: "/").map { self[index(after: $0)...] } ?? self[...]
+    }
+}
+
+/// What a path leads to.
+enum FileResource: Sendable {
+    /// A file, and its siblings in the server's order of preference.
+    case file(StoredFile, siblings: [StoredFile])
+    /// A folder asked for without its slash; the encoded path below the mount to redirect to.
+    case redirect(to: String)
+    /// A page with the entries of a folder.
+    case listing(ByteBuffer)
+
+    /// The memory that it keeps, roughly, in octets.
+    var cost: Int {
+        switch self {
+        case .file(let plain, let siblings):
+            ([plain] + siblings).reduce(0) { $0 + 2048 + ($1.content?.readableBytes ?? 0) }
+        case .redirect: 512
+        case .listing(let page): 512 + page.readableBytes
+        }
+    }
+}
