@@ -71,7 +71,7 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: settings),
         .executableTarget(
-            name: "TestServer", dependencies: ["OnePort", nioCore, httpTypes],
+            name: "TestServer", dependencies: ["OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging],
             swiftSettings: settings),
         .testTarget(
             name: "CompressionTests", dependencies: ["Compression", nioCore],

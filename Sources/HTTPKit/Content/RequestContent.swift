@@ -1,0 +1,101 @@
+import HTTPTypes
+import NIOCore
+
+/// The query of a request: its items in order, decoded.
+public struct Query: Sendable {
+    /// The items, names and values percent-decoded, in the order of the query.
+    public let items: NameValueList
+
+    /// The first value of that name.
+    public subscript(name: String) -> String? { items[name] }
+
+    /// The first value of that name.
+    ///
+    /// - Throws: `ParameterError`, answered 400.
+    public func require(_ name: String) throws(ParameterError) -> String {
+        guard let value = items[name] else { throw ParameterError(.query, name, .missing) }
+        return value
+    }
+
+    /// The first value of that name as a number or whatever else is made from text.
+    ///
+    /// - Throws: `ParameterError` naming parameter, value and wanted type, answered 400.
+    public func require<Value: LosslessStringConvertible>(
+        _ name: String, as type: Value.Type
+    ) throws(ParameterError) -> Value {
+        let text = try require(name)
+        guard let value = Value(text) else {
+            throw ParameterError(.query, name, .wrongType(value: text, wanted: "\(type)"))
+        }
+        return value
+    }
+}
+
+extension Request {
+    /// The query, decoded (WHATWG URL §5.1): `+` is a space.
+    ///
+    /// - Throws: `FormError`, answered 400, for escapes that are none or are not UTF-8, and for too many items.
+    public var query: Query {
+        get throws {
+            guard let range = head.query else { return Query(items: NameValueList()) }
+            return Query(items: try FormURLEncoded.decode(head.buffer.readableBytesUInt8Span.extracting(range)))
+        }
+    }
+
+    /// The cookies in order (RFC 6265 §4.2); what is malformed is passed over.
+    public var cookies: NameValueList { fields[.cookie].map { CookieField.parse($0) } ?? NameValueList() }
+
+    /// An urlencoded form's fields in order.
+    ///
+    /// - Throws: `FormError`, `HTTPFailure` (415) for another content type, and what `RequestBody.collect` throws.
+    public func form(upTo limit: Int? = nil) async throws -> NameValueList {
+        let text = fields[.contentType] ?? ""
+        guard MediaType(parsing: text)?.essence == "application/x-www-form-urlencoded" else {
+            throw HTTPFailure(
+                .unsupportedMediaType, "the content type is \"\(text)\", not application/x-www-form-urlencoded")
+        }
+        return try FormURLEncoded.decode(try await body.collect(upTo: limit))
+    }
+
+    /// Reads a multipart form (RFC 7578) as it arrives: `body` is called for each part's beginning, data and end.
+    ///
+    /// - Throws: `MultipartError`, and what the content throws.
+    public func multipart(
+        limits: MultipartLimits = MultipartLimits(), _ handle: (MultipartEvent) async throws -> Void
+    ) async throws {
+        var parser = MultipartParser(boundary: try MultipartBoundary(contentType: fields[.contentType]), limits: limits)
+        for try await chunk in body {
+            try parser.append(chunk)
+            while case .event(let event) = try parser.next() { try await handle(event) }
+        }
+        try parser.finish()
+    }
+}
+
+extension Response {
+    /// An event stream (WHATWG HTML §9.2): `send` is given events until it returns.
+    public static func events(
+        _ send: @escaping @Sendable (EventWriter) async throws -> Void
+    ) -> Response {
+        var response = Response.stream(contentType: "text/event-stream") { try await send(EventWriter(writer: $0)) }
+        response.fields[.cacheControl] = "no-cache"
+        return response
+    }
+
+    /// Adds a Set-Cookie line.
+    public mutating func setCookie(_ cookie: SetCookie) {
+        fields.append(HTTPField(name: .setCookie, value: cookie.fieldValue))
+    }
+}
+
+/// Sends server-sent events.
+public struct EventWriter: Sendable {
+    let writer: ResponseWriter
+
+    /// Sends one event at once.
+    public func send(_ event: ServerSentEvent) async throws {
+        var buffer = ByteBuffer()
+        event.write(into: &buffer)
+        try await writer.write(buffer)
+    }
+}

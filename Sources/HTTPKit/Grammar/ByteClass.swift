@@ -1,0 +1,113 @@
+/// The octet classes of the HTTP grammar (RFC 9110 §5.6.2, §5.5; RFC 3986 §2, §3.2.2), by their RFC names.
+///
+/// A class of ASCII octets is two 64-bit sets, so a test is a shift and a mask and touches no memory.
+package struct ByteSet: Sendable {
+    let low: UInt64
+    let high: UInt64
+
+    /// The set of the ASCII characters of `characters`; others are ignored.
+    package init(_ characters: StaticString) {
+        var low: UInt64 = 0
+        var high: UInt64 = 0
+        characters.withUTF8Buffer { bytes in
+            for byte in bytes {
+                if byte < 64 { low |= 1 << UInt64(byte) } else if byte < 128 { high |= 1 << UInt64(byte - 64) }
+            }
+        }
+        self.low = low
+        self.high = high
+    }
+
+    @inline(__always)
+    init(low: UInt64, high: UInt64) {
+        self.low = low
+        self.high = high
+    }
+
+    /// Whether the octet is in the set.
+    @inline(__always)
+    package func contains(_ byte: UInt8) -> Bool {
+        let word = byte < 64 ? low : high
+        return byte < 128 && (word &>> UInt64(byte & 63)) & 1 == 1
+    }
+}
+
+extension UInt8 {
+    /// tchar (RFC 9110 §5.6.2): ``!#$%&'*+-.^_`|~``, digits, letters.
+    @inline(__always)
+    package var isTokenCharacter: Bool {
+        ByteSet(low: 0x03FF_6CFA_0000_0000, high: 0x57FF_FFFF_C7FF_FFFE).contains(self)
+    }
+
+    /// VCHAR (RFC 5234 B.1): a visible US-ASCII character.
+    @inline(__always)
+    package var isVisible: Bool { self &- 0x21 < 0x5E }
+
+    /// DIGIT (RFC 5234 B.1).
+    @inline(__always)
+    package var isDigit: Bool { self &- 0x30 < 10 }
+
+    /// ALPHA (RFC 5234 B.1).
+    @inline(__always)
+    package var isAlpha: Bool { (self | 0x20) &- 0x61 < 26 }
+
+    /// The value of a HEXDIG (RFC 5234 B.1, either case), or `nil`.
+    @inline(__always)
+    package var hexDigitValue: UInt8? {
+        if isDigit { return self &- 0x30 }
+        let letter = (self | 0x20) &- 0x61
+        return letter < 6 ? letter &+ 10 : nil
+    }
+
+    /// SP or HTAB, the characters of OWS (RFC 9110 §5.6.3).
+    @inline(__always)
+    package var isBlank: Bool { self == 0x20 || self == 0x09 }
+
+    /// CTL that no field value and no target may hold: everything under SP but HTAB, and DEL.
+    @inline(__always)
+    package var isForbiddenControl: Bool { (self < 0x20 && self != 0x09) || self == 0x7F }
+
+    /// unreserved or sub-delims (RFC 3986 §2.2, §2.3), what a reg-name may hold beside escapes.
+    @inline(__always)
+    package var isRegisteredNameCharacter: Bool {
+        ByteSet(low: 0x2BFF_7FD2_0000_0000, high: 0x47FF_FFFE_87FF_FFFE).contains(self)
+    }
+
+    /// The ASCII lower case of a letter; any other octet unchanged.
+    @inline(__always)
+    package var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
+}
+
+extension Span where Element == UInt8 {
+    /// The index of the first octet at or after `start` that no field value may hold (RFC 9110 §5.5):
+    /// CR, LF, NUL, another control but HTAB, or DEL; `count` when there is none.
+    @inline(__always)
+    package func firstForbiddenControl(from start: Int) -> Int {
+        var index = start
+        // Safe: sixteen octets are loaded only where sixteen remain, and a `UInt8` vector needs no alignment.
+        withUnsafeBytes { bytes in
+            while index &+ 16 <= bytes.count {
+                let block = bytes.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
+                let forbidden =
+                    ((block .< SIMD16(repeating: 0x20)) .& (block .!= SIMD16(repeating: 0x09)))
+                    .| (block .== SIMD16(repeating: 0x7F))
+                if any(forbidden) { break }
+                index &+= 16
+            }
+        }
+        while index < count, !self[index].isForbiddenControl { index &+= 1 }
+        return index
+    }
+
+    /// Whether the octets of `range` equal `name`, which is given in lower case, without regard to case.
+    @inline(__always)
+    package func equalsIgnoringCase(_ range: Range<Int>, _ name: StaticString) -> Bool {
+        guard range.count == name.utf8CodeUnitCount else { return false }
+        var index = 0
+        while index < range.count {
+            if self[range.lowerBound &+ index].asciiLowercased != name.utf8Start[index] { return false }
+            index &+= 1
+        }
+        return true
+    }
+}

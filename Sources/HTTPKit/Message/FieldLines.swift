@@ -1,0 +1,121 @@
+import HTTPTypes
+package import NIOCore
+
+/// Where a field stands in the head: offsets into its octets, no copies.
+package struct FieldSlot: Sendable {
+    var nameStart: UInt32
+    var nameLength: UInt32
+    var valueStart: UInt32
+    var valueLength: UInt32
+
+    var name: Range<Int> { Int(nameStart)..<Int(nameStart &+ nameLength) }
+    var value: Range<Int> { Int(valueStart)..<Int(valueStart &+ valueLength) }
+}
+
+/// Field lines (RFC 9112 §5) of a head or of a trailer section, read into a table of offsets.
+///
+/// `field-line = field-name ":" OWS field-value OWS`, ended by CRLF, the section by an empty line.
+package struct FieldLines: Sendable {
+    /// The fields found so far, in order.
+    package private(set) var slots: [FieldSlot] = []
+    private let limits: HTTPLimits
+
+    init(limits: HTTPLimits) {
+        self.limits = limits
+    }
+
+    /// Forgets the fields; the table's memory is kept where nobody else holds it.
+    mutating func removeAll() {
+        slots.removeAll(keepingCapacity: true)
+    }
+
+    /// Reads lines from `position` on, which moves behind each whole line.
+    ///
+    /// - Returns: whether the empty line that ends the section has been read; if not, more octets are needed.
+    mutating func parse(
+        _ span: borrowing Span<UInt8>, from position: inout Int, sectionStart: Int
+    ) throws(HTTPError) -> Bool {
+        while position < span.count {
+            let start = position
+            if span[start] == 0x0D {
+                guard start + 1 < span.count else { break }
+                guard span[start + 1] == 0x0A else { throw .lineEnd }
+                try checkSize(start - sectionStart)
+                position = start + 2
+                return true
+            }
+            guard let end = try parseLine(span, from: start) else { break }
+            position = end
+        }
+        try checkSize(span.count - sectionStart)
+        return false
+    }
+
+    /// One line from `start`; its end, or `nil` when it is not whole.
+    private mutating func parseLine(_ span: borrowing Span<UInt8>, from start: Int) throws(HTTPError) -> Int? {
+        var colon = start
+        while colon < span.count, span[colon].isTokenCharacter { colon &+= 1 }
+        guard colon < span.count else { return nil }
+        guard span[colon] == 0x3A, colon > start else { throw Self.nameError(span[colon], isFirst: colon == start) }
+        var valueStart = colon &+ 1
+        while valueStart < span.count, span[valueStart].isBlank { valueStart &+= 1 }
+        let end = span.firstForbiddenControl(from: valueStart)
+        guard end < span.count else { return nil }
+        guard span[end] == 0x0D else { throw span[end] == 0x0A ? .lineEnd : .fieldLine }
+        guard end &+ 1 < span.count else { return nil }
+        guard span[end &+ 1] == 0x0A else { throw .lineEnd }
+        var valueEnd = end
+        while valueEnd > valueStart, span[valueEnd &- 1].isBlank { valueEnd &-= 1 }
+        guard slots.count < limits.maxFieldCount else { throw .tooManyFields(limit: limits.maxFieldCount) }
+        slots.append(
+            FieldSlot(
+                nameStart: UInt32(truncatingIfNeeded: start), nameLength: UInt32(truncatingIfNeeded: colon &- start),
+                valueStart: UInt32(truncatingIfNeeded: valueStart),
+                valueLength: UInt32(truncatingIfNeeded: valueEnd &- valueStart)))
+        return end &+ 2
+    }
+
+    func checkSize(_ size: Int) throws(HTTPError) {
+        if size > limits.maxFieldSectionSize { throw .fieldSectionTooLarge(limit: limits.maxFieldSectionSize) }
+    }
+
+    private static func nameError(_ byte: UInt8, isFirst: Bool) -> HTTPError {
+        if byte == 0x0A { return .lineEnd }
+        return isFirst && byte.isBlank ? .foldedLine : .fieldLine
+    }
+
+    /// The trailer fields that a recipient may merge or deliver (RFC 9110 §6.5.1): those that frame, route,
+    /// authenticate or describe the content are dropped, as §6.5.1 demands.
+    func trailerFields(in section: ByteBuffer) -> HTTPFields? {
+        var fields = HTTPFields()
+        for slot in slots {
+            let text = section.string(slot.name)
+            guard let name = HTTPField.Name(text), name.canonicalName != "host",
+                !Self.forbiddenTrailers.contains(name)
+            else {
+                continue
+            }
+            fields.append(HTTPField(name: name, value: section.string(slot.value)))
+        }
+        return fields.isEmpty ? nil : fields
+    }
+
+    private static let forbiddenTrailers: Set<HTTPField.Name> = [
+        .transferEncoding, .contentLength, .cacheControl, .expect, .maxForwards, .te, .trailer, .connection,
+        .authorization, .proxyAuthenticate, .proxyAuthorization, .wwwAuthenticate, .contentEncoding, .contentType,
+        .contentRange, .range, .ifMatch, .ifNoneMatch, .ifModifiedSince, .ifUnmodifiedSince, .ifRange, .cookie,
+        .setCookie, .age, .expires, .date, .location, .retryAfter, .vary, .upgrade,
+    ]
+}
+
+extension ByteBuffer {
+    /// The octets of `range`, counted from the reader index, as text: UTF-8 where they are, otherwise ISO 8859-1,
+    /// as field values once were (RFC 9110 §5.5); nothing is lost either way.
+    package func string(_ range: Range<Int>) -> String {
+        guard let text = try? getUTF8ValidatedString(at: readerIndex + range.lowerBound, length: range.count) else {
+            let bytes = getBytes(at: readerIndex + range.lowerBound, length: range.count) ?? []
+            return String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
+        }
+        return text
+    }
+}

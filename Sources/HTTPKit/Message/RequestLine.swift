@@ -1,0 +1,112 @@
+import HTTPTypes
+
+/// `request-line = method SP request-target SP HTTP-version` (RFC 9112 §3), as offsets.
+struct RequestLine {
+    var method: HTTPRequest.Method
+    var target: Range<Int>
+    var minorVersion: Int
+    /// Where the field lines begin.
+    var end: Int
+
+    /// Reads the line at `start`; `nil` when it is not whole yet.
+    static func parse(
+        _ span: borrowing Span<UInt8>, from start: Int, limits: HTTPLimits
+    ) throws(HTTPError) -> RequestLine? {
+        guard let (method, targetStart) = try parseMethod(span, from: start, limits: limits) else { return nil }
+        var targetEnd = targetStart
+        while targetEnd < span.count, span[targetEnd].isVisible, span[targetEnd] != 0x23 { targetEnd &+= 1 }
+        guard targetEnd - targetStart <= limits.maxTargetLength else {
+            throw .targetTooLong(limit: limits.maxTargetLength)
+        }
+        guard targetEnd < span.count else { return nil }
+        guard targetEnd > targetStart else { throw span[targetEnd] == 0x0A ? .lineEnd : .requestLine }
+        switch span[targetEnd] {
+        case 0x20: break
+        case 0x0D, 0x0A: throw .requestLine
+        default: throw .requestTarget
+        }
+        let target = targetStart..<targetEnd
+        guard let (minorVersion, end) = try parseVersion(span, from: targetEnd + 1) else { return nil }
+        return RequestLine(method: method, target: target, minorVersion: minorVersion, end: end)
+    }
+
+    /// The method and where the target begins. Any token is a method (RFC 9110 §9.1); whether it is one that this
+    /// server knows is for the router to say.
+    private static func parseMethod(
+        _ span: borrowing Span<UInt8>, from start: Int, limits: HTTPLimits
+    ) throws(HTTPError) -> (HTTPRequest.Method, Int)? {
+        var index = start
+        while index < span.count, span[index].isTokenCharacter { index &+= 1 }
+        guard index - start <= limits.maxMethodLength else { throw .methodNotImplemented }
+        guard index < span.count else { return nil }
+        guard span[index] == 0x20, index > start else {
+            if span[index] == 0x0A { throw .lineEnd }
+            throw index == start ? notHTTP(span, from: start) : .requestLine
+        }
+        guard let method = knownMethod(span, start..<index) ?? otherMethod(span, start..<index) else {
+            throw .requestLine
+        }
+        return (method, index + 1)
+    }
+
+    private static func knownMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method? {
+        // Methods are compared with regard to case (RFC 9110 §9.1).
+        switch range.count {
+        case 3: isMethod(span, range, "GET") ? .get : isMethod(span, range, "PUT") ? .put : nil
+        case 4: isMethod(span, range, "POST") ? .post : isMethod(span, range, "HEAD") ? .head : nil
+        case 5: isMethod(span, range, "PATCH") ? .patch : isMethod(span, range, "TRACE") ? .trace : nil
+        case 6: isMethod(span, range, "DELETE") ? .delete : nil
+        case 7: isMethod(span, range, "OPTIONS") ? .options : isMethod(span, range, "CONNECT") ? .connect : nil
+        default: nil
+        }
+    }
+
+    private static func otherMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method? {
+        var token = ""
+        for index in range { token.unicodeScalars.append(Unicode.Scalar(span[index])) }
+        return HTTPRequest.Method(token)
+    }
+
+    private static func isMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>, _ name: StaticString) -> Bool {
+        var index = 0
+        while index < range.count {
+            if span[range.lowerBound &+ index] != name.utf8Start[index] { return false }
+            index &+= 1
+        }
+        return true
+    }
+
+    /// `HTTP-version = "HTTP/" DIGIT "." DIGIT` and the line's end (RFC 9112 §2.3); any minor version of
+    /// HTTP/1 from 1 on is spoken to as HTTP/1.1 (RFC 9110 §2.5).
+    private static func parseVersion(
+        _ span: borrowing Span<UInt8>, from start: Int
+    ) throws(HTTPError) -> (minor: Int, end: Int)? {
+        var end = start
+        while end < span.count, span[end] != 0x0D, span[end] != 0x0A { end &+= 1 }
+        let isVersion =
+            end - start == 8 && span[start] == 0x48 && span[start + 1] == 0x54 && span[start + 2] == 0x54
+            && span[start + 3] == 0x50 && span[start + 4] == 0x2F && span[start + 5].isDigit
+            && span[start + 6] == 0x2E && span[start + 7].isDigit
+        guard end < span.count else {
+            // A version has 8 octets; without a line end behind some more there never will be one.
+            if end - start > 64 { throw .version }
+            return nil
+        }
+        guard span[end] == 0x0D else { throw .lineEnd }
+        guard end + 1 < span.count else { return nil }
+        guard span[end + 1] == 0x0A else { throw .lineEnd }
+        guard isVersion else {
+            // A space in what should be the version is a target with a space in it (RFC 9112 §3.2).
+            for index in start..<end where span[index] == 0x20 { throw .requestTarget }
+            throw .version
+        }
+        guard span[start + 5] == 0x31 else { throw .version }
+        return (span[start + 7] == 0x30 ? 0 : 1, end + 2)
+    }
+
+    /// What the first octets are, when they are no method.
+    private static func notHTTP(_ span: borrowing Span<UInt8>, from start: Int) -> HTTPError {
+        if span[start] == 0x16 { return .notHTTP("a TLS ClientHello") }
+        return span[start].isVisible || span[start].isBlank ? .requestLine : .notHTTP("binary data")
+    }
+}

@@ -1,0 +1,113 @@
+/// The four forms of a request target (RFC 9112 §3.2) as offsets into the head.
+package enum RequestTarget: Equatable, Sendable {
+    /// `/path?query`, the usual form (§3.2.1).
+    case origin(path: Range<Int>, query: Range<Int>?)
+    /// `http://authority/path?query`, sent to proxies and to be accepted by every server (§3.2.2).
+    case absolute(authority: Range<Int>, path: Range<Int>, query: Range<Int>?)
+    /// `host:port`, only with CONNECT (§3.2.3).
+    case authority(Range<Int>)
+    /// `*`, only with OPTIONS (§3.2.4).
+    case asterisk
+
+    /// Reads the target at `range` of `head`; its octets have been found to be visible US-ASCII.
+    init(_ head: borrowing Span<UInt8>, _ range: Range<Int>, isConnect: Bool, isOptions: Bool) throws(HTTPError) {
+        guard let first = range.first else { throw .requestTarget }
+        if isConnect {
+            guard let colon = range.last(where: { head[$0] == 0x3A }),
+                Authority.isValid(head, range, allowsEmptyHost: false), colon + 1 < range.upperBound
+            else { throw .requestTarget }
+            self = .authority(range)
+        } else if head[first] == 0x2F {
+            let (path, query) = Self.splitQuery(head, range)
+            self = .origin(path: path, query: query)
+        } else if range.count == 1, head[first] == 0x2A {
+            guard isOptions else { throw .requestTarget }
+            self = .asterisk
+        } else {
+            self = try Self.absoluteForm(head, range)
+        }
+    }
+
+    private static func splitQuery(_ head: borrowing Span<UInt8>, _ range: Range<Int>) -> (Range<Int>, Range<Int>?) {
+        var index = range.lowerBound
+        while index < range.upperBound {
+            if head[index] == 0x3F { return (range.lowerBound..<index, index + 1..<range.upperBound) }
+            index &+= 1
+        }
+        return (range, nil)
+    }
+
+    /// absolute-form: only the schemes that this server can be the origin of (RFC 9110 §4.2), no userinfo (§4.2.4).
+    private static func absoluteForm(
+        _ head: borrowing Span<UInt8>, _ range: Range<Int>
+    ) throws(HTTPError) -> RequestTarget {
+        let start: Int
+        if range.count > 7, head.equalsIgnoringCase(range.lowerBound..<range.lowerBound + 7, "http://") {
+            start = range.lowerBound + 7
+        } else if range.count > 8, head.equalsIgnoringCase(range.lowerBound..<range.lowerBound + 8, "https://") {
+            start = range.lowerBound + 8
+        } else {
+            throw .requestTarget
+        }
+        var end = start
+        while end < range.upperBound, head[end] != 0x2F, head[end] != 0x3F { end += 1 }
+        guard Authority.isValid(head, start..<end, allowsEmptyHost: false) else { throw .requestTarget }
+        let (path, query) = splitQuery(head, end..<range.upperBound)
+        return .absolute(authority: start..<end, path: path, query: query)
+    }
+}
+
+/// uri-host and port as they stand in Host and in an absolute target (RFC 9110 §7.2, RFC 3986 §3.2).
+enum Authority {
+    /// Whether `range` holds `uri-host [":" port]`, without userinfo.
+    static func isValid(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>, allowsEmptyHost: Bool) -> Bool {
+        var index = range.lowerBound
+        guard index < range.upperBound else { return allowsEmptyHost }
+        if bytes[index] == 0x5B {
+            guard let close = range.first(where: { bytes[$0] == 0x5D }), isIPLiteral(bytes, index + 1..<close) else {
+                return false
+            }
+            index = close + 1
+        } else {
+            while index < range.upperBound, bytes[index] != 0x3A {
+                if bytes[index] == 0x25 {
+                    guard index + 2 < range.upperBound, bytes[index + 1].hexDigitValue != nil,
+                        bytes[index + 2].hexDigitValue != nil
+                    else { return false }
+                    index += 2
+                } else if !bytes[index].isRegisteredNameCharacter {
+                    return false
+                }
+                index += 1
+            }
+            if index == range.lowerBound { return false }
+        }
+        return index == range.upperBound || isPort(bytes, index..<range.upperBound)
+    }
+
+    /// `":" *DIGIT`, at most 65535 (RFC 3986 §3.2.3).
+    private static func isPort(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
+        guard bytes[range.lowerBound] == 0x3A else { return false }
+        var port = 0
+        for index in range.dropFirst() {
+            guard bytes[index].isDigit, port <= 65_535 else { return false }
+            port = port * 10 + Int(bytes[index] &- 0x30)
+        }
+        return port <= 65_535
+    }
+
+    /// The characters of an IPv6 address or of an IPvFuture (RFC 3986 §3.2.2).
+    private static func isIPLiteral(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
+        guard let first = range.first else { return false }
+        if bytes[first] | 0x20 == 0x76 {
+            return range.dropFirst().allSatisfy { bytes[$0].isRegisteredNameCharacter || bytes[$0] == 0x3A }
+        }
+        var colons = 0
+        for index in range {
+            if bytes[index] == 0x3A { colons += 1 } else if bytes[index].hexDigitValue == nil, bytes[index] != 0x2E {
+                return false
+            }
+        }
+        return colons >= 2
+    }
+}

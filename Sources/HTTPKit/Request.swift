@@ -1,0 +1,213 @@
+public import HTTPTypes
+public import NIOCore
+
+/// A request as handlers see it: a view of its head, its content, and what middleware has put beside them.
+///
+/// It is cheap to copy; a copy that is changed becomes a request of its own.
+public struct Request: Sendable {
+    private var storage: Storage
+
+    /// Immutable but through `Request`, which copies it first when it is shared.
+    private final class Storage: @unchecked Sendable {
+        let head: RequestHead
+        let body: RequestBody
+        let connection: ConnectionInfo
+        var parameters: PathParameters
+        var bodyLimit: Int
+        var pattern: String
+        var values: [ObjectIdentifier: any Sendable]
+
+        init(
+            head: RequestHead, body: RequestBody, connection: ConnectionInfo,
+            parameters: PathParameters = PathParameters(), bodyLimit: Int, pattern: String = "",
+            values: [ObjectIdentifier: any Sendable] = [:]
+        ) {
+            self.head = head
+            self.body = body
+            self.connection = connection
+            self.parameters = parameters
+            self.bodyLimit = bodyLimit
+            self.pattern = pattern
+            self.values = values
+        }
+
+        func copy() -> Storage {
+            Storage(
+                head: head, body: body, connection: connection, parameters: parameters, bodyLimit: bodyLimit,
+                pattern: pattern, values: values)
+        }
+    }
+
+    package init(head: RequestHead, body: RequestBody, connection: ConnectionInfo, bodyLimit: Int) {
+        storage = Storage(head: head, body: body, connection: connection, bodyLimit: bodyLimit)
+    }
+
+    private mutating func mutate(_ change: (Storage) -> Void) {
+        if !isKnownUniquelyReferenced(&storage) { storage = storage.copy() }
+        change(storage)
+    }
+
+    package var head: RequestHead { storage.head }
+    package var connection: ConnectionInfo { storage.connection }
+
+    /// The method (RFC 9110 §9).
+    public var method: HTTPRequest.Method { storage.head.method }
+
+    /// The request target as it was sent (RFC 9112 §3.2).
+    public var target: String { storage.head.buffer.string(storage.head.target) }
+
+    /// The path, still percent-encoded; `*` for OPTIONS of the whole server.
+    public var path: String {
+        let head = storage.head
+        switch head.form {
+        case .asterisk: return "*"
+        case .authority: return ""
+        case .origin, .absolute:
+            let path = head.buffer.string(head.path)
+            return path.isEmpty ? "/" : path
+        }
+    }
+
+    /// The query behind the first `?`, still percent-encoded.
+    public var rawQuery: String? { storage.head.query.map { storage.head.buffer.string($0) } }
+
+    /// The authority that the request is for: that of an absolute target, or Host (RFC 9112 §3.3).
+    public var authority: String? {
+        if case .absolute(let authority, _, _) = storage.head.form { return storage.head.buffer.string(authority) }
+        return storage.head.host.map { storage.head.buffer.string($0) }
+    }
+
+    /// The scheme of the connection: `http` or `https`.
+    public var scheme: String { storage.connection.isSecure ? "https" : "http" }
+
+    /// The protocol version: 1.1 or 1.0.
+    public var version: String { storage.head.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1" }
+
+    /// The fields as received, in order.
+    public var fields: RequestFields { RequestFields(head: storage.head) }
+
+    /// The content, as it arrives.
+    public var body: RequestBody { storage.body }
+
+    /// What the path's placeholders matched.
+    public var parameters: PathParameters { storage.parameters }
+
+    /// The pattern of the route that matched, for logs; empty before routing.
+    public var pattern: String { storage.pattern }
+
+    /// The address of the peer, or of the proxy in front of the server.
+    public var remoteAddress: SocketAddress? { storage.connection.remoteAddress }
+
+    /// The event loop of the connection, on which handlers run.
+    public var eventLoop: any EventLoop { storage.connection.loop.eventLoop }
+
+    /// The largest content that `body` gives before it throws `HTTPError.contentTooLarge`.
+    public var bodyLimit: Int {
+        get { storage.bodyLimit }
+        set {
+            mutate { $0.bodyLimit = newValue }
+            storage.body.setLimit(newValue)
+        }
+    }
+
+    /// Says which route has matched. The router calls it once, before the handler sees the request, so it changes
+    /// the request in place whoever else holds it.
+    package func setRoute(parameters: PathParameters, pattern: String) {
+        storage.parameters = parameters
+        storage.pattern = pattern
+    }
+
+    /// A value that middleware puts beside the request for handlers behind it.
+    public subscript<Key: RequestKey>(key: Key.Type) -> Key.Value? {
+        get { storage.values[ObjectIdentifier(key)] as? Key.Value }
+        set { mutate { $0.values[ObjectIdentifier(key)] = newValue } }
+    }
+}
+
+/// Names a value that travels with a request, and its type.
+public protocol RequestKey {
+    /// The type of the value.
+    associatedtype Value: Sendable
+}
+
+/// What all requests of one connection share.
+package final class ConnectionInfo: Sendable {
+    package let remoteAddress: SocketAddress?
+    package let localAddress: SocketAddress?
+    package let isSecure: Bool
+    package let loop: LoopContext
+    /// The application that the server serves, for the extensions of the modules above.
+    package let owner: (any AnyObject & Sendable)?
+
+    package init(
+        remoteAddress: SocketAddress?, localAddress: SocketAddress? = nil, isSecure: Bool = false, loop: LoopContext,
+        owner: (any AnyObject & Sendable)? = nil
+    ) {
+        self.remoteAddress = remoteAddress
+        self.localAddress = localAddress
+        self.isSecure = isSecure
+        self.loop = loop
+        self.owner = owner
+    }
+}
+
+/// The fields of a request (RFC 9110 §5), which become text when asked for.
+public struct RequestFields: Sendable, Sequence {
+    let head: RequestHead
+
+    /// How many field lines there are.
+    public var count: Int { head.slots.count }
+
+    /// The value of the field; those of several lines joined by `", "`, of Cookie by `"; "` (RFC 9110 §5.2).
+    public subscript(name: HTTPField.Name) -> String? {
+        let wanted = name.canonicalName
+        let separator = name == .cookie ? "; " : ", "
+        var result: String?
+        for slot in head.slots where matches(slot, wanted) {
+            let value = head.buffer.string(slot.value)
+            result = result.map { $0 + separator + value } ?? value
+        }
+        return result
+    }
+
+    /// The values of all lines of that name, in order.
+    public subscript(values name: HTTPField.Name) -> [String] {
+        let wanted = name.canonicalName
+        return head.slots.compactMap { matches($0, wanted) ? head.buffer.string($0.value) : nil }
+    }
+
+    /// Whether a line of that name is there.
+    public func contains(_ name: HTTPField.Name) -> Bool {
+        let wanted = name.canonicalName
+        return head.slots.contains { matches($0, wanted) }
+    }
+
+    /// All of them as the field's common currency type.
+    public var all: HTTPFields {
+        var fields = HTTPFields()
+        for (name, value) in self {
+            guard let name = HTTPField.Name(name) else { continue }
+            fields.append(HTTPField(name: name, value: value))
+        }
+        return fields
+    }
+
+    /// The lines as received: name and value, in order.
+    public func makeIterator() -> some IteratorProtocol<(name: String, value: String)> {
+        head.slots.lazy.map { (name: head.buffer.string($0.name), value: head.buffer.string($0.value)) }
+            .makeIterator()
+    }
+
+    /// Names are compared without regard to case (RFC 9110 §5.1); `wanted` is in lower case.
+    private func matches(_ slot: FieldSlot, _ wanted: String) -> Bool {
+        let wanted = wanted.utf8
+        guard Int(slot.nameLength) == wanted.count else { return false }
+        let span = head.buffer.readableBytesUInt8Span
+        var index = Int(slot.nameStart)
+        for byte in wanted {
+            if span[index].asciiLowercased != byte { return false }
+            index += 1
+        }
+        return true
+    }
+}

@@ -1,0 +1,71 @@
+public import HTTPTypes
+public import NIOCore
+
+/// The content of a request, as it arrives: an asynchronous sequence that is read once.
+///
+/// What is not read holds its connection back: at most `HTTPLimits.bodyBufferSize` octets wait.
+public struct RequestBody: Sendable, AsyncSequence {
+    enum Storage: Sendable {
+        case empty
+        case stream(BodyStream)
+    }
+
+    let storage: Storage
+
+    package static let empty = RequestBody(storage: .empty)
+
+    /// Whether the request has no content, by its framing.
+    public var isEmpty: Bool {
+        if case .empty = storage { return true }
+        return false
+    }
+
+    /// The length of the content, where the request tells.
+    public var length: Int? {
+        switch storage {
+        case .empty: 0
+        case .stream(let stream): stream.declaredLength
+        }
+    }
+
+    func setLimit(_ limit: Int) {
+        if case .stream(let stream) = storage { stream.setLimit(limit) }
+    }
+
+    /// The whole content in one buffer.
+    ///
+    /// - Parameter limit: the most that is taken, in octets; by default the route's or the server's.
+    /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`.
+    public func collect(upTo limit: Int? = nil) async throws -> ByteBuffer {
+        guard case .stream(let stream) = storage else { return ByteBuffer() }
+        if let limit, let length = stream.declaredLength, length > limit { throw HTTPError.contentTooLarge(limit: limit) }
+        var whole = ByteBuffer()
+        while let chunk = try await stream.next() {
+            if let limit, whole.readableBytes + chunk.readableBytes > limit {
+                throw HTTPError.contentTooLarge(limit: limit)
+            }
+            if whole.readableBytes == 0 { whole = chunk } else { whole.writeImmutableBuffer(chunk) }
+        }
+        return whole
+    }
+
+    /// The trailer fields behind chunked content, once it has been read to its end (RFC 9110 §6.5).
+    public func trailers() async throws -> HTTPFields? {
+        guard case .stream(let stream) = storage else { return nil }
+        return try await stream.trailersAtEnd()
+    }
+
+    /// Reads the content piece by piece.
+    public struct AsyncIterator: AsyncIteratorProtocol {
+        let storage: Storage
+
+        /// The next octets; `nil` at the end.
+        public mutating func next() async throws -> ByteBuffer? {
+            guard case .stream(let stream) = storage else { return nil }
+            return try await stream.next()
+        }
+    }
+
+    /// Begins to read.
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(storage: storage) }
+}

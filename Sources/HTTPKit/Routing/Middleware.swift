@@ -1,0 +1,121 @@
+import HTTPTypes
+public import Logging
+import NIOCore
+
+/// Code around handlers: it sees the request first and the answer last, and may answer by itself.
+///
+/// ```swift
+/// let noStore = Middleware { request, next in
+///     var response = try await next(request)
+///     response.fields[.cacheControl] = "no-store"
+///     return response
+/// }
+/// ```
+/// An upgrade passes through as an answer of status 101: middleware may refuse it by returning another answer.
+public struct Middleware: Sendable {
+    /// What it does with a request and the handler behind it.
+    public let handle: @Sendable (Request, Handler) async throws -> Response
+
+    /// Middleware of a closure.
+    public init(_ handle: @escaping @Sendable (Request, Handler) async throws -> Response) {
+        self.handle = handle
+    }
+
+    /// `handler` with `middleware` around it, the first outermost.
+    static func compose(_ middleware: [Middleware], around handler: @escaping Handler) -> Handler {
+        middleware.reversed().reduce(handler) { next, layer in
+            { request in try await layer.handle(request, next) }
+        }
+    }
+}
+
+extension Middleware {
+    /// Logs each answer at level info: method, path, status and time. What is thrown is logged with its status.
+    public static func accessLog(_ logger: Logger = Logger(label: "access")) -> Middleware {
+        Middleware { request, next in
+            let start = LoopInstant.now
+            func log(_ status: HTTPResponse.Status) {
+                var metadata: Logger.Metadata = [
+                    "method": "\(request.method.rawValue)", "path": "\(request.path)",
+                    "status": "\(status.code)",
+                    "ms": "\(LoopInstant.now.milliseconds - start.milliseconds)",
+                ]
+                if let id = request.id { metadata["id"] = "\(id)" }
+                logger.info("request", metadata: metadata)
+            }
+            do {
+                let response = try await next(request)
+                log(response.status)
+                return response
+            } catch {
+                log((error as? any ResponseError)?.status ?? .internalServerError)
+                throw error
+            }
+        }
+    }
+
+    /// `accessLog()` under the label `access`.
+    public static var accessLog: Middleware { accessLog() }
+
+    /// Gives each request an id: that of a proxy's `X-Request-Id` where it is plain (at most 128 visible characters),
+    /// a random one otherwise. It is sent back in the same field, on errors too, and is there as `Request.id`.
+    public static var requestID: Middleware {
+        Middleware { request, next in
+            var request = request
+            let id = request.fields[.xRequestID].flatMap(RequestID.accept) ?? RequestID.random()
+            request[RequestID.self] = id
+            do {
+                var response = try await next(request)
+                response.fields[.xRequestID] = id
+                return response
+            } catch let error as any ResponseError {
+                var response = Response(error: error)
+                response.fields[.xRequestID] = id
+                return response
+            }
+        }
+    }
+
+    /// Sets fields that make pages safer where an answer does not set them itself: no sniffing of media types, no
+    /// framing by others, no referrer to others, and a Content-Security-Policy (by default: this origin only).
+    public static func securityHeaders(
+        contentSecurityPolicy: String? =
+            "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'"
+    ) -> Middleware {
+        Middleware { request, next in
+            var response = try await next(request)
+            guard response.upgrade == nil else { return response }
+            func set(_ name: HTTPField.Name, _ value: String) {
+                if response.fields[name] == nil { response.fields[name] = value }
+            }
+            set(.xContentTypeOptions, "nosniff")
+            if let referrer = HTTPField.Name("Referrer-Policy") { set(referrer, "same-origin") }
+            if let contentSecurityPolicy { set(.contentSecurityPolicy, contentSecurityPolicy) }
+            return response
+        }
+    }
+}
+
+/// The id of a request, among its values.
+enum RequestID: RequestKey {
+    typealias Value = String
+
+    static func accept(_ text: String) -> String? {
+        let isPlain = !text.isEmpty && text.utf8.count <= 128 && text.utf8.allSatisfy { $0.isVisible }
+        return isPlain ? text : nil
+    }
+
+    static func random() -> String {
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}
+
+extension Request {
+    /// The id that the middleware `requestID` has given.
+    public var id: String? { self[RequestID.self] }
+}
+
+extension HTTPField.Name {
+    static let xRequestID = HTTPField.Name("X-Request-Id") ?? .via
+}

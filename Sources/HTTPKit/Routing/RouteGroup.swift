@@ -1,0 +1,123 @@
+public import HTTPTypes
+import NIOCore
+import Synchronization
+
+/// A place where routes are declared: below a prefix, behind middleware.
+///
+/// Routes are declared before the server starts. A pattern that is none, or one that is declared twice, is reported
+/// when the server starts, with its text.
+public struct RouteGroup: Sendable {
+    package let table: RouteTable
+    package let prefix: String
+    package let middleware: [Middleware]
+
+    package init(table: RouteTable, prefix: String = "", middleware: [Middleware] = []) {
+        self.table = table
+        self.prefix = prefix
+        self.middleware = middleware
+    }
+
+    /// Declares a route: `{name}` in the path matches one segment, `{rest...}` at its end all that are left.
+    public func on(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
+        table.add(method, prefix + path, Middleware.compose(middleware, around: handler))
+    }
+
+    /// A route of GET, and so of HEAD (RFC 9110 §9.3.1, §9.3.2).
+    public func get(_ path: String, _ handler: @escaping Handler) { on(.get, path, handler) }
+    /// A route of POST (RFC 9110 §9.3.3).
+    public func post(_ path: String, _ handler: @escaping Handler) { on(.post, path, handler) }
+    /// A route of PUT (RFC 9110 §9.3.4).
+    public func put(_ path: String, _ handler: @escaping Handler) { on(.put, path, handler) }
+    /// A route of PATCH (RFC 5789).
+    public func patch(_ path: String, _ handler: @escaping Handler) { on(.patch, path, handler) }
+    /// A route of DELETE (RFC 9110 §9.3.5).
+    public func delete(_ path: String, _ handler: @escaping Handler) { on(.delete, path, handler) }
+
+    /// The routes that `declare` adds stand below `prefix` and behind `middleware`.
+    public func group(
+        _ prefix: String = "", _ middleware: Middleware..., declare: (RouteGroup) throws -> Void
+    ) rethrows {
+        try declare(
+            RouteGroup(table: table, prefix: self.prefix + prefix, middleware: self.middleware + middleware))
+    }
+}
+
+/// What has been declared, in order.
+package final class RouteTable: Sendable {
+    struct Declaration {
+        let method: HTTPRequest.Method
+        let path: String
+        let handler: Handler
+    }
+
+    private let declarations = Mutex<[Declaration]>([])
+
+    package init() {}
+
+    func add(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
+        declarations.withLock { $0.append(Declaration(method: method, path: path, handler: handler)) }
+    }
+
+    /// The router of all declared routes.
+    ///
+    /// - Throws: `PathPatternError` or `RouteConflict`, which name the pattern.
+    package func router(fallback: Handler?) throws -> Router {
+        var builder = RouteTrieBuilder<Handler>()
+        var methods: Set<HTTPRequest.Method> = [
+            .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
+        ]
+        for declaration in declarations.withLock({ $0 }) {
+            try builder.insert(declaration.method, try PathPattern(declaration.path), declaration.handler)
+            methods.insert(declaration.method)
+        }
+        return Router(trie: builder.build(), methods: methods, fallback: fallback)
+    }
+}
+
+/// Finds the handler of a request and runs it; answers by itself where there is none.
+package struct Router: Sendable {
+    let trie: RouteTrie<Handler>
+    /// All methods that are known here: the registered ones of RFC 9110 and those of declared routes.
+    let methods: Set<HTTPRequest.Method>
+    /// Tried for paths without a route, such as static files.
+    let fallback: Handler?
+
+    package func respond(to request: Request) async throws -> Response {
+        let head = request.head
+        if case .asterisk = head.form { return allow(Array(methods), status: .noContent) }
+        if head.method == .connect { throw HTTPFailure(.notImplemented, "this server is no proxy") }
+        switch trie.lookup(head.method, in: head.buffer, path: head.path) {
+        case .found(let handler, let parameters):
+            request.setRoute(parameters: parameters, pattern: parameters.pattern?.text ?? "")
+            return try await handler(request)
+        case .methodNotAllowed(let allowed):
+            if head.method == .options { return allow(allowed + [.options], status: .noContent) }
+            try checkMethod(head.method)
+            return allow(allowed, status: .methodNotAllowed)
+        case .notFound:
+            try checkMethod(head.method)
+            guard let fallback else { throw HTTPFailure(.notFound, "nothing is here") }
+            return try await fallback(request)
+        case .badEncoding:
+            throw HTTPFailure(.badRequest, "the path has a % without two hexadecimal digits behind it")
+        case .dotSegment:
+            throw HTTPFailure(.badRequest, "the path has a segment . or ..")
+        }
+    }
+
+    private func checkMethod(_ method: HTTPRequest.Method) throws {
+        if !methods.contains(method) { throw HTTPError.methodNotImplemented }
+    }
+
+    /// An answer that tells what is allowed (RFC 9110 §10.2.1).
+    private func allow(_ methods: [HTTPRequest.Method], status: HTTPResponse.Status) -> Response {
+        var names: [String] = []
+        for method in methods where !names.contains(method.rawValue) { names.append(method.rawValue) }
+        let value = names.joined(separator: ", ")
+        var response =
+            status == .noContent
+            ? Response(status: status) : Response.text("allowed here: \(value)\n", status: status)
+        response.fields[.allow] = value
+        return response
+    }
+}

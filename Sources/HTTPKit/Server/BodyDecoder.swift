@@ -1,0 +1,41 @@
+import HTTPTypes
+import NIOCore
+
+/// The content of one request on its way in: which octets of the connection are its (RFC 9112 §6).
+enum BodyDecoder {
+    /// There is none, or it has all been read.
+    case done
+    case length(remaining: Int)
+    case chunked(ChunkedDecoder)
+
+    init(_ framing: BodyFraming, limits: HTTPLimits) {
+        switch framing {
+        case .none: self = .done
+        case .length(let length): self = .length(remaining: length)
+        case .chunked: self = .chunked(ChunkedDecoder(limits: limits))
+        }
+    }
+
+    var isDone: Bool {
+        if case .done = self { return true }
+        return false
+    }
+
+    /// Takes the next piece from `input`.
+    mutating func next(_ input: inout ByteBuffer) throws(HTTPError) -> ChunkedDecoder.Step {
+        switch self {
+        case .done:
+            return .end(trailers: nil)
+        case .length(let remaining):
+            let take = min(remaining, input.readableBytes)
+            guard take > 0, let slice = input.readSlice(length: take) else { return .needMore }
+            self = .length(remaining: remaining - take)
+            if take == remaining { self = .done }
+            return .data(slice)
+        case .chunked(var decoder):
+            let step = try decoder.next(&input)
+            if case .end = step { self = .done } else { self = .chunked(decoder) }
+            return step
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import DequeModule
+import HTTPTypes
+import NIOCore
+
+/// The content of one request between its connection and its handler.
+///
+/// Invariant: the state is touched on the connection's event loop only, which debug builds assert; `next` hops
+/// there when it is called from elsewhere.
+final class BodyStream: @unchecked Sendable {
+    private enum State {
+        case open
+        case ended(HTTPFields?)
+        case failed(HTTPError)
+    }
+
+    let declaredLength: Int?
+    private let loop: LoopContext
+    private var state: State = .open
+    private var chunks = Deque<ByteBuffer>()
+    private var waiter: UnsafeContinuation<Void, Never>?
+    private var limit: Int
+    private(set) var received = 0
+    private(set) var bufferedBytes = 0
+    /// The connection to ask for more; gone when the exchange is over.
+    weak var connection: HTTPConnection?
+
+    init(declaredLength: Int?, limit: Int, loop: LoopContext) {
+        self.declaredLength = declaredLength
+        self.limit = limit
+        self.loop = loop
+    }
+
+    /// Whether a handler is suspended on the next piece.
+    var isAwaited: Bool { waiter != nil }
+
+    /// The connection's side: a piece has arrived.
+    func push(_ data: ByteBuffer) {
+        loop.eventLoop.assertInEventLoop()
+        guard case .open = state else { return }
+        received += data.readableBytes
+        guard received <= limit else { return fail(.contentTooLarge(limit: limit)) }
+        bufferedBytes += data.readableBytes
+        chunks.append(data)
+        wake()
+    }
+
+    func end(trailers: HTTPFields?) {
+        guard case .open = state else { return }
+        state = .ended(trailers)
+        wake()
+    }
+
+    func fail(_ error: HTTPError) {
+        guard case .open = state else { return }
+        state = .failed(error)
+        wake()
+    }
+
+    private func wake() {
+        if let waiter {
+            self.waiter = nil
+            waiter.resume()
+        }
+    }
+
+    func setLimit(_ limit: Int) {
+        if loop.eventLoop.inEventLoop {
+            self.limit = limit
+        } else {
+            loop.eventLoop.execute { self.limit = limit }
+        }
+    }
+
+    /// The handler's side: the next piece, or `nil` at the end.
+    func next() async throws -> ByteBuffer? {
+        guard loop.eventLoop.inEventLoop else {
+            return try await Task(executorPreference: loop) { try await self.next() }.value
+        }
+        if let limitError { throw limitError }
+        while true {
+            if let chunk = takeChunk() { return chunk }
+            switch state {
+            case .ended: return nil
+            case .failed(let error): throw error
+            case .open: break
+            }
+            guard waiter == nil else { throw HTTPFailure(.internalServerError, "two tasks read one request body") }
+            connection?.bodyIsWanted()
+            guard chunks.isEmpty, case .open = state else { continue }
+            await withUnsafeContinuation { waiter = $0 }
+        }
+    }
+
+    private func takeChunk() -> ByteBuffer? {
+        guard let chunk = chunks.popFirst() else { return nil }
+        bufferedBytes -= chunk.readableBytes
+        connection?.bodyWasRead()
+        return chunk
+    }
+
+    /// Content announced over the limit is refused before any of it is read.
+    private var limitError: HTTPError? {
+        guard let declaredLength, declaredLength > limit else { return nil }
+        return .contentTooLarge(limit: limit)
+    }
+
+    func trailersAtEnd() async throws -> HTTPFields? {
+        while try await next() != nil {}
+        guard loop.eventLoop.inEventLoop else {
+            return await Task(executorPreference: loop) { self.trailers }.value
+        }
+        return trailers
+    }
+
+    private var trailers: HTTPFields? {
+        if case .ended(let trailers) = state { return trailers }
+        return nil
+    }
+}

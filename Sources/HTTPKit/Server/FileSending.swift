@@ -1,0 +1,80 @@
+import HTTPTypes
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Sends stretches of files: by sendfile where the transport is the bare socket, through a buffer under TLS.
+extension HTTPConnection {
+    private static let sendfileStretch = 1 << 20
+    private static let copyStretch = 64 << 10
+
+    func write(_ part: ResponseBody.Part, exchange: UInt64) async throws {
+        switch part {
+        case .bytes(let buffer): try await writeBody(buffer, exchange: exchange)
+        case .file(let slice):
+            try openAnswer(exchange: exchange)
+            if server.isSecure {
+                try await copyFile(slice, exchange: exchange)
+            } else {
+                try await sendFile(slice, exchange: exchange)
+            }
+        }
+    }
+
+    private func sendFile(_ slice: FileSlice, exchange: UInt64) async throws {
+        var sent = 0
+        while sent < slice.length {
+            let count = min(Self.sendfileStretch, slice.length - sent)
+            try checkSize(slice, reaching: slice.offset + sent + count)
+            let written = try writeRegion(slice, offset: slice.offset + sent, count: count, exchange: exchange)
+            try await written.get()
+            sent += count
+        }
+    }
+
+    private func writeRegion(
+        _ slice: FileSlice, offset: Int, count: Int, exchange: UInt64
+    ) throws -> EventLoopFuture<Void> {
+        try takeFromAnnounced(count, exchange: exchange)
+        guard let context else { throw CancellationError() }
+        handOver()
+        // The handle borrows the descriptor, which the slice's owner closes when the answer is done with.
+        let handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: slice.descriptor)
+        let region = FileRegion(fileHandle: handle, readerIndex: offset, endIndex: offset + count)
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { _ in _ = try? handle.takeDescriptorOwnership() }
+        loop.statistics.bytesOut &+= count
+        context.writeAndFlush(wrapOutboundOut(.fileRegion(region)), promise: promise)
+        needsFlush = false
+        return promise.futureResult
+    }
+
+    private func copyFile(_ slice: FileSlice, exchange: UInt64) async throws {
+        var sent = 0
+        while sent < slice.length {
+            let count = min(Self.copyStretch, slice.length - sent)
+            var buffer = ByteBufferAllocator().buffer(capacity: count)
+            let read = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { bytes in
+                max(0, pread(slice.descriptor, bytes.baseAddress, count, off_t(slice.offset + sent)))
+            }
+            guard read > 0 else { throw FileChangedError() }
+            sent += read
+            try await writeBody(buffer, exchange: exchange)
+        }
+    }
+
+    /// A file that has shrunk cannot be sent as it was announced: the connection is broken off instead of filled up.
+    private func checkSize(_ slice: FileSlice, reaching end: Int) throws {
+        var status = stat()
+        guard fstat(slice.descriptor, &status) == 0, Int(status.st_size) >= end else { throw FileChangedError() }
+    }
+}
+
+/// A file became shorter than its announced length while it was sent.
+struct FileChangedError: Error, CustomStringConvertible {
+    var description: String { "the file became shorter while it was sent" }
+}

@@ -1,0 +1,429 @@
+import HTTPTypes
+import Logging
+import NIOCore
+
+/// One HTTP/1.1 connection: the only handler above the transport. It reads requests, runs the responder for each
+/// on its own event loop, and writes the answers in order.
+///
+/// Invariant: the state is touched on the channel's event loop only, which debug builds assert where a call may
+/// come from elsewhere. The responder's task runs there too, so no hop and no lock stands between them.
+final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopMember, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
+
+    enum Phase {
+        /// Waiting for a request, or in the midst of its head.
+        case head
+        /// A request is being answered.
+        case exchange
+        /// The server's side is closed; what still arrives is dropped (RFC 9112 §9.6).
+        case lingering(octets: Int)
+        /// The channel is closed, or belongs to another protocol.
+        case closed
+    }
+
+    /// How far the answer is.
+    enum Answer {
+        case pending
+        /// A streamed answer of which nothing has been sent.
+        case prepared(Response)
+        case streaming(ResponseFraming, remaining: Int?)
+        case complete
+    }
+
+    let server: ServerContext
+    let loop: LoopContext
+    private let isAdmitted: Bool
+    var context: ChannelHandlerContext?
+    var info: ConnectionInfo?
+    var memberIndex = -1
+
+    var phase: Phase = .head
+    var inbound = ByteBuffer()
+    var isInputClosed = false
+    var drainDeadline: LoopInstant?
+    var deadline: LoopInstant
+    var requestCount = 0
+    private var decoder: RequestDecoder
+    private var isProcessing = false
+    private var isReadHeld = false
+    private var isReadingHead = false
+
+    // The exchange.
+    var exchange: UInt64 = 0
+    var answer: Answer = .complete
+    var body: BodyDecoder = .done
+    var bodyStream: BodyStream?
+    var bodyStart = LoopInstant(milliseconds: 0)
+    var discarded = 0
+    var isContinueOwed = false
+    var keepsAlive = true
+    var isHeadRequest = false
+    var minorVersion = 1
+    var trailers: HTTPFields?
+    var task: Task<Void, Never>?
+
+    // Writing.
+    var out: ByteBuffer?
+    var isFlushRequested = false
+    var needsFlush = false
+    var writeWaiter: UnsafeContinuation<Void, Never>?
+    var stalledSince: LoopInstant?
+    var stalledBytes = 0
+
+    var limits: HTTPLimits { server.limits }
+
+    /// - Parameter isAdmitted: `false` when there are too many connections: this one is answered 503.
+    init(server: ServerContext, loop: LoopContext, isAdmitted: Bool) {
+        self.isAdmitted = isAdmitted
+        self.server = server
+        self.loop = loop
+        decoder = RequestDecoder(limits: server.limits)
+        deadline = LoopInstant.now.advanced(by: server.limits.headTimeout)
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.add(self)
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.fireChannelActive()
+        if !isAdmitted {
+            loop.turn {
+                answer = .pending
+                writeWhole(Response(error: HTTPFailure(.serviceUnavailable, "too many connections")))
+                answer = .complete
+                closeGracefully()
+            }
+        }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        loop.remove(self)
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        loop.turn {
+            var buffer = unwrapInboundIn(data)
+            loop.statistics.bytesIn &+= buffer.readableBytes
+            if case .lingering(let octets) = phase {
+                phase = .lingering(octets: octets + buffer.readableBytes)
+                if octets > limits.maxLingerBytes { context.close(promise: nil) }
+                return
+            }
+            if inbound.readableBytes == 0 {
+                inbound = buffer
+            } else {
+                inbound.discardReadBytes()
+                inbound.writeBuffer(&buffer)
+            }
+            process()
+        }
+    }
+
+    /// Reads are held back while what was read waits to be used: backpressure towards the client.
+    func read(context: ChannelHandlerContext) {
+        if mayRead { context.read() } else { isReadHeld = true }
+    }
+
+    private var mayRead: Bool {
+        inbound.readableBytes < limits.bodyBufferSize && (bodyStream?.bufferedBytes ?? 0) < limits.bodyBufferSize
+    }
+
+    func resumeReading() {
+        guard isReadHeld, mayRead else { return }
+        isReadHeld = false
+        context?.read()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let event = event as? ChannelEvent, event == .inputClosed else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        loop.turn {
+            isInputClosed = true
+            switch phase {
+            case .head, .lingering: closeNow()
+            case .exchange:
+                // The client may have closed its side only and still wait for the answer (RFC 9112 §9.6).
+                keepsAlive = false
+                if !body.isDone { failBody(.incompleteBody) }
+                process()
+            case .closed: break
+            }
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        loop.turn {
+            phase = .closed
+            exchange &+= 1
+            bodyStream?.fail(.incompleteBody)
+            bodyStream = nil
+            resumeWriter()
+            task?.cancel()
+            task = nil
+        }
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        server.logger.debug("connection failed", metadata: ["error": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        loop.turn {
+            if context.channel.isWritable {
+                stalledSince = nil
+                resumeWriter()
+                process()
+            }
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: Requests
+
+    /// Goes on with what has been read, as far as it reaches.
+    func process() {
+        guard !isProcessing else { return }
+        isProcessing = true
+        defer {
+            isProcessing = false
+            if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+            resumeReading()
+        }
+        while true {
+            switch phase {
+            case .head:
+                guard canBeginRequest, readHead() else { return }
+            case .exchange:
+                guard readBody(), endExchange() else { return }
+            case .lingering, .closed:
+                inbound = ByteBuffer()
+                return
+            }
+        }
+    }
+
+    /// No request is begun while the answers before it are not taken: a client that does not read gets no more.
+    private var canBeginRequest: Bool {
+        if let out, out.readableBytes > limits.writeBufferSize / 4 { flush() }
+        return context?.channel.isWritable ?? false
+    }
+
+    /// Reads the next head and begins its exchange. Answers whether there is more to do.
+    private func readHead() -> Bool {
+        do throws(HTTPError) {
+            guard let head = try decoder.next(&inbound) else {
+                if decoder.isInHead(inbound), !isReadingHead {
+                    isReadingHead = true
+                    deadline = loop.now.advanced(by: limits.headTimeout)
+                }
+                return false
+            }
+            isReadingHead = false
+            begin(head)
+            return true
+        } catch {
+            refuse(error)
+            return false
+        }
+    }
+
+    private func begin(_ head: RequestHead) {
+        requestCount += 1
+        loop.statistics.requests &+= 1
+        exchange &+= 1
+        phase = .exchange
+        answer = .pending
+        deadline = .never
+        isHeadRequest = head.method == .head
+        minorVersion = head.minorVersion
+        keepsAlive =
+            Persistence.wants(head) && drainDeadline == nil && !isInputClosed
+            && requestCount < limits.maxRequestsPerConnection
+        isContinueOwed = head.expectsContinue && head.framing != .none
+        body = BodyDecoder(head.framing, limits: limits)
+        guard let info = connectionInfo else { return closeNow() }
+        let content: RequestBody
+        if case .none = head.framing {
+            content = .empty
+        } else {
+            var length: Int?
+            if case .length(let declared) = head.framing { length = declared }
+            let stream = BodyStream(declaredLength: length, limit: limits.maxBodySize, loop: loop)
+            stream.connection = self
+            bodyStream = stream
+            bodyStart = loop.now
+            discarded = 0
+            content = RequestBody(storage: .stream(stream))
+        }
+        run(Request(head: head, body: content, connection: info, bodyLimit: limits.maxBodySize))
+    }
+
+    private var connectionInfo: ConnectionInfo? {
+        if info == nil, let channel = context?.channel {
+            info = ConnectionInfo(
+                remoteAddress: channel.remoteAddress, localAddress: channel.localAddress,
+                isSecure: server.isSecure, loop: loop, owner: server.owner)
+        }
+        return info
+    }
+
+    /// Starts the responder on this loop, without a hop; most are done when this returns.
+    private func run(_ request: Request) {
+        let exchange = exchange
+        loop.lastRequest = request
+        let task = Task.immediate(executorPreference: loop) { [self] in
+            var response: Response
+            do {
+                response = try await server.responder(request)
+            } catch {
+                response = answer(to: error, of: request)
+            }
+            if !send(response, of: request, exchange: exchange) {
+                await stream(response, of: request, exchange: exchange)
+            }
+        }
+        if exchange == self.exchange, case .complete = answer {} else if case .exchange = phase { self.task = task }
+    }
+
+    // MARK: Content
+
+    /// Feeds what has arrived of the content. Answers whether the exchange may be over.
+    private func readBody() -> Bool {
+        while !body.isDone {
+            let isDropped = isAnswerComplete
+            if !isDropped, let bodyStream, bodyStream.bufferedBytes >= limits.bodyBufferSize { return false }
+            do throws(HTTPError) {
+                switch try body.next(&inbound) {
+                case .needMore:
+                    return isDropped
+                case .data(let data):
+                    if isDropped { discard(data.readableBytes) } else { bodyStream?.push(data) }
+                    armBodyDeadline()
+                case .end(let trailers):
+                    body = .done
+                    bodyStream?.end(trailers: trailers)
+                }
+            } catch {
+                failBody(error)
+                inbound = ByteBuffer()
+            }
+            if body.isDone { bodyStream?.end(trailers: nil) }
+        }
+        if !isAnswerComplete { deadline = .never }
+        return true
+    }
+
+    private var isAnswerComplete: Bool {
+        if case .complete = answer { return true }
+        return false
+    }
+
+    private func discard(_ octets: Int) {
+        discarded += octets
+        if discarded > limits.maxDiscardedBody { keepsAlive = false }
+    }
+
+    /// The content cannot be read any further, so nothing behind it can: the handler learns why, and the
+    /// connection closes behind the answer.
+    func failBody(_ error: HTTPError) {
+        keepsAlive = false
+        bodyStream?.fail(error)
+        body = .done
+    }
+
+    /// The handler waits for content: now the client is asked to send it (RFC 9110 §10.1.1).
+    func bodyIsWanted() {
+        if isContinueOwed {
+            isContinueOwed = false
+            if case .pending = answer {
+                withOut { ResponseEncoder.writeInterim(status: .continue, fields: [:], into: &$0) }
+            }
+        }
+        if bodyStart.milliseconds == 0 { bodyStart = loop.now }
+        armBodyDeadline()
+        process()
+    }
+
+    func bodyWasRead() {
+        if !isProcessing { loop.turn { process() } }
+    }
+
+    private func armBodyDeadline() { deadline = loop.now.advanced(by: limits.bodyTimeout) }
+
+    /// What is still to come of the content.
+    var remainder: BodyRemainder {
+        switch body {
+        case .done: .none
+        case _ where isContinueOwed: .notInvited
+        case .length(let remaining): .length(max(0, remaining - inbound.readableBytes))
+        case .chunked: .unknown
+        }
+    }
+
+    // MARK: The end of an exchange
+
+    /// Goes on to the next request, or closes. Answers whether there is more to do.
+    private func endExchange() -> Bool {
+        guard isAnswerComplete else { return false }
+        guard keepsAlive else {
+            closeGracefully()
+            return false
+        }
+        guard body.isDone else { return false }
+        bodyStream?.connection = nil
+        bodyStream = nil
+        task = nil
+        trailers = nil
+        phase = .head
+        deadline = loop.now.advanced(by: limits.idleTimeout)
+        return true
+    }
+
+    /// Whether a part of a head has been read.
+    var isInsideHead: Bool { isReadingHead }
+
+    /// Answers what cannot be read as a request and closes; nothing behind it is read (RFC 9112 §11.2).
+    func refuse(_ error: HTTPError) {
+        server.logger.info("request refused", metadata: ["reason": "\(error.message)", "status": "\(error.status.code)"])
+        server.onRefused?(error)
+        keepsAlive = false
+        minorVersion = 1
+        isHeadRequest = false
+        exchange &+= 1
+        answer = .pending
+        writeWhole(Response(error: error))
+        answer = .complete
+        closeGracefully()
+    }
+
+    /// Flushes, closes the server's side, and drops what still arrives until the client closes its own or the
+    /// linger time is over: otherwise a reset could destroy the answer on its way (RFC 9112 §9.6).
+    func closeGracefully() {
+        if case .closed = phase { return }
+        flush()
+        bodyStream?.connection = nil
+        bodyStream = nil
+        inbound = ByteBuffer()
+        body = .done
+        guard !isInputClosed else { return closeNow() }
+        phase = .lingering(octets: 0)
+        deadline = loop.now.advanced(by: limits.lingerTimeout)
+        context?.close(mode: .output, promise: nil)
+        resumeReading()
+    }
+
+    func closeNow() {
+        if out != nil || needsFlush { flush() }
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,203 @@
+import HTTPTypes
+public import Logging
+public import NIOCore
+public import NIOPosix
+import Synchronization
+
+/// Listens on a port and serves HTTP/1.1 on it: each connection on one event loop, its handlers too.
+public final class HTTPServer: Sendable {
+    /// Where to listen, and how.
+    public struct Configuration: Sendable {
+        /// The address or name to bind to.
+        public var host = "127.0.0.1"
+        /// The port; 0 takes any that is free.
+        public var port = 8080
+        /// Connections that the kernel holds until they are accepted.
+        public var backlog: Int32 = 4096
+        /// The limits that clients are held to.
+        public var limits = HTTPLimits()
+        /// Runs before the HTTP handler is added to a connection, on its event loop; TLS goes here.
+        package var prepare: (@Sendable (any Channel) throws -> Void)?
+        /// Whether `prepare` makes the connections secure: files are copied instead of sent by the kernel.
+        package var isSecure = false
+
+        /// The defaults: 127.0.0.1, port 8080.
+        public init() {}
+    }
+
+    private enum State {
+        case idle
+        case listening(any Channel)
+        case stopped
+    }
+
+    private let configuration: Configuration
+    private let group: any EventLoopGroup
+    package let context: ServerContext
+    private let loops: [ObjectIdentifier: LoopContext]
+    private let state = Mutex<State>(.idle)
+
+    /// A server that answers with `responder`; it listens from `start` on.
+    public convenience init(
+        configuration: Configuration = Configuration(), group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
+        logger: Logger = Logger(label: "HTTPKit"), responder: @escaping Handler
+    ) {
+        self.init(
+            configuration: configuration, group: group,
+            context: ServerContext(limits: configuration.limits, logger: logger, responder: responder))
+    }
+
+    package init(configuration: Configuration, group: any EventLoopGroup, context: ServerContext) {
+        self.configuration = configuration
+        self.group = group
+        self.context = context
+        var loops: [ObjectIdentifier: LoopContext] = [:]
+        for eventLoop in group.makeIterator() {
+            let loop = LoopContext(eventLoop: eventLoop)
+            let logger = context.logger
+            loop.onBlockedLoop = { milliseconds, route in
+                logger.warning(
+                    "a handler held its event loop; use offload { } for what blocks",
+                    metadata: ["milliseconds": "\(milliseconds)", "route": "\(route)"])
+            }
+            loops[ObjectIdentifier(eventLoop)] = loop
+        }
+        self.loops = loops
+    }
+
+    /// The contexts of the event loops.
+    package var loopContexts: [LoopContext] { Array(loops.values) }
+
+    /// Binds and accepts connections.
+    ///
+    /// - Returns: the address that is listened on.
+    /// - Throws: `BindError`, which names host, port and reason.
+    @discardableResult
+    public func start() async throws -> SocketAddress {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: configuration.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                }
+            }
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelOption(.writeBufferWaterMark, value: waterMark)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try self.serve(channel) }
+            }
+        let channel: any Channel
+        do {
+            channel = try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
+        } catch {
+            throw BindError(host: configuration.host, port: configuration.port, underlying: error)
+        }
+        state.withLock { $0 = .listening(channel) }
+        guard let address = channel.localAddress else {
+            throw BindError(host: configuration.host, port: configuration.port, underlying: ChannelError.unknownLocalAddress)
+        }
+        return address
+    }
+
+    private var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
+        let high = max(2, context.limits.writeBufferSize)
+        return .init(low: high / 2, high: high)
+    }
+
+    /// Serves a connected socket, such as one end of a pair: no port is needed.
+    package func adopt(socket: NIOBSDSocket.Handle) async throws {
+        _ = try await ClientBootstrap(group: group)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.writeBufferWaterMark, value: waterMark)
+            .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.serve(channel) } }
+            .withConnectedSocket(socket).get()
+    }
+
+    /// Puts the HTTP handler on a new channel, on its event loop.
+    private func serve(_ channel: any Channel) throws {
+        guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else { throw ChannelError.inappropriateOperationForState }
+        let isAdmitted = context.connectionOpened()
+        loop.statistics.connections += 1
+        channel.closeFuture.whenComplete { [context] _ in
+            loop.statistics.connections -= 1
+            context.connectionClosed()
+        }
+        try configuration.prepare?(channel)
+        let connection = HTTPConnection(server: context, loop: loop, isAdmitted: isAdmitted)
+        try channel.pipeline.syncOperations.addHandler(connection)
+    }
+
+    /// Stops accepting, lets requests in flight finish, has upgraded connections say goodbye, and closes what is
+    /// left after `time`.
+    public func shutdown(within time: Duration) async {
+        let listener = state.withLock { state -> (any Channel)? in
+            defer { state = .stopped }
+            if case .listening(let channel) = state { return channel }
+            return nil
+        }
+        if let listener { try? await listener.close() }
+        let deadline = LoopInstant.now.advanced(by: time)
+        for loop in loops.values { loop.eventLoop.execute { loop.drain(deadline: deadline) } }
+        await context.allClosed()
+    }
+
+    /// What the server has counted since it was made.
+    public func statistics() async -> ServerStatistics {
+        var sum = ServerStatistics()
+        for loop in loops.values {
+            let part = try? await loop.eventLoop.submit { loop.statistics }.get()
+            if let part { sum.add(part) }
+        }
+        return sum
+    }
+}
+
+/// Why a server cannot listen.
+public struct BindError: Error, CustomStringConvertible {
+    /// The host that was asked for.
+    public let host: String
+    /// The port that was asked for.
+    public let port: Int
+    /// The error of the transport.
+    public let underlying: any Error
+
+    /// Host, port and reason, and what can be done.
+    public var description: String {
+        let advice = "\(underlying)".contains("errno: 98") ? " (another program has this port; choose one with --port)" : ""
+        return "cannot listen on \(host):\(port): \(underlying)\(advice)"
+    }
+}
+
+/// What a server has counted over all its event loops.
+public struct ServerStatistics: Sendable, Hashable {
+    /// Connections that are open, upgraded ones too.
+    public var connections = 0
+    /// Upgraded connections that are open.
+    public var sockets = 0
+    /// Requests begun.
+    public var requests = 0
+    /// Octets received and sent.
+    public var bytesIn = 0
+    /// Octets sent.
+    public var bytesOut = 0
+    /// Messages received by sockets.
+    public var messagesIn = 0
+    /// Messages sent by sockets.
+    public var messagesOut = 0
+    /// Messages that a slow client's policy dropped.
+    public var messagesDropped = 0
+
+    mutating func add(_ part: LoopStatistics) {
+        connections += part.connections
+        sockets += part.sockets
+        requests &+= part.requests
+        bytesIn &+= part.bytesIn
+        bytesOut &+= part.bytesOut
+        messagesIn &+= part.messagesIn
+        messagesOut &+= part.messagesOut
+        messagesDropped &+= part.messagesDropped
+    }
+}

@@ -1,0 +1,69 @@
+package import Logging
+import NIOCore
+import Synchronization
+
+/// A function from a request to its answer: a route's handler, or all of an application.
+///
+/// It runs on the event loop of the request's connection; what blocks belongs in `offload`.
+public typealias Handler = @Sendable (Request) async throws -> Response
+
+/// What the connections of one server share.
+package final class ServerContext: Sendable {
+    package let limits: HTTPLimits
+    package let logger: Logger
+    package let responder: Handler
+    /// The application, for the extensions of `Request` in the modules above.
+    package let owner: (any AnyObject & Sendable)?
+    package let isSecure: Bool
+    /// Makes the answer to an error that is not meant for clients; `nil` leaves the bare 500.
+    package let errorPage: (@Sendable (any Error, Request) -> Response?)?
+    /// Told of each request that could not be read.
+    package let onRefused: (@Sendable (HTTPError) -> Void)?
+    private let open = Atomic<Int>(0)
+    private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
+
+    package init(
+        limits: HTTPLimits, logger: Logger, owner: (any AnyObject & Sendable)? = nil, isSecure: Bool = false,
+        errorPage: (@Sendable (any Error, Request) -> Response?)? = nil,
+        onRefused: (@Sendable (HTTPError) -> Void)? = nil, responder: @escaping Handler
+    ) {
+        self.limits = limits
+        self.logger = logger
+        self.owner = owner
+        self.isSecure = isSecure
+        self.errorPage = errorPage
+        self.onRefused = onRefused
+        self.responder = responder
+    }
+
+    /// How many connections are open, upgraded ones too.
+    package var openConnections: Int { open.load(ordering: .relaxed) }
+
+    /// Counts a connection in; `false` when there are too many.
+    func connectionOpened() -> Bool {
+        open.wrappingAdd(1, ordering: .relaxed).newValue <= limits.maxConnections
+    }
+
+    func connectionClosed() {
+        guard open.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
+        for waiter in waiters.withLock({ waiters in
+            let all = waiters
+            waiters = []
+            return all
+        }) {
+            waiter.resume()
+        }
+    }
+
+    /// Returns when no connection is open.
+    func allClosed() async {
+        await withCheckedContinuation { continuation in
+            let isEmpty = waiters.withLock { waiters in
+                if openConnections == 0 { return true }
+                waiters.append(continuation)
+                return false
+            }
+            if isEmpty { continuation.resume() }
+        }
+    }
+}
