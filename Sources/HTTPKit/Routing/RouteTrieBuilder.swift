@@ -63,12 +63,13 @@ package struct RouteTrieBuilder<Value> {
     package func build() -> RouteTrie<Value> {
         var literals = StaticLiterals()
         let nodes = branches.map { branch in
-            RouteTrie<Value>.Node(
+            RouteIndex.Node(
                 statics: literals.add(branch.statics.map { (literal: $0.key, child: Int32($0.value)) }),
                 parameter: Int32(branch.parameter ?? -1), table: Int32(branch.table ?? -1),
                 restTable: Int32(branch.restTable ?? -1))
         }
-        return RouteTrie(nodes: nodes, literals: literals, tables: tables, routes: routes)
+        return RouteTrie(
+            index: RouteIndex(nodes: nodes, literals: literals, tables: tables), routes: routes)
     }
 }
 
