@@ -1,0 +1,33 @@
+/// The command line every peer understands: `--host H --port P --threads N [--static DIR]`.
+///
+/// The same words as OnePort's own `TestServer`, so that the runner starts each server alike.
+/// Unknown options are ignored with their value.
+public struct Arguments: Sendable {
+    /// The address to listen on. Default `127.0.0.1`.
+    public var host = "127.0.0.1"
+    /// The port to listen on. Default 8080.
+    public var port = 8080
+    /// Event loops, where the peer lets one choose. Default 1.
+    public var threads = 1
+    /// The folder served below `/static/`, if any.
+    public var staticFolder: String?
+
+    /// Reads the process's own arguments.
+    public init(_ arguments: [String] = CommandLine.arguments) {
+        var rest = arguments.dropFirst()
+        while let name = rest.popFirst(), let value = rest.popFirst() {
+            switch name {
+            case "--host": host = value
+            case "--port": port = Int(value) ?? port
+            case "--threads": threads = Int(value) ?? threads
+            case "--static": staticFolder = value
+            default: break
+            }
+        }
+    }
+
+    /// Prints the one line the runner waits for.
+    public func announce() {
+        print("listening on http://\(host):\(port)")
+    }
+}
