@@ -30,6 +30,11 @@ struct Presence<Session: Hashable & Sendable>: Sendable {
     /// The names of those who are here, in the order of their coming.
     var names: [String] { members.map(\.name.text) }
 
+    /// Whether the session holds a name here: after a takeover the old one does not.
+    func holds(_ session: Session) -> Bool {
+        members.contains { $0.session == session }
+    }
+
     /// Lets a session in.
     ///
     /// - Parameters:
