@@ -10,6 +10,12 @@ public struct RouteConflict: Error, Equatable, CustomStringConvertible {
     /// The one that was declared again; its parameters may be named differently.
     public let second: PathPattern
 
+    package init(method: HTTPRequest.Method, first: PathPattern, second: PathPattern) {
+        self.method = method
+        self.first = first
+        self.second = second
+    }
+
     /// Names both patterns.
     public var description: String {
         "\(method) \(second) is declared although \(method) \(first) matches the same requests"
