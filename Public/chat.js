@@ -1,15 +1,18 @@
 // The page: joins a room, shows it, and keeps what is typed until the server has it.
 
+import { Composer } from "./chat/composer.js";
 import { Connection } from "./chat/connection.js";
 import { Messages } from "./chat/messages.js";
 import { People, Typing, asAvatar } from "./chat/people.js";
-import { asRoom, nameProblem, octets, remembered, roomProblem, tab, textLimit } from "./chat/session.js";
+import { asRoom, nameProblem, remembered, roomProblem, tab } from "./chat/session.js";
+import { Side } from "./chat/side.js";
 
 const $ = (id) => document.getElementById(id);
 const brand = document.body.dataset.title;
 const people = new People();
 const typing = new Typing();
 const messages = new Messages();
+const side = new Side();
 
 /** How many messages may wait for the connection; what comes then stays in the composer. */
 const mostUnsent = 50;
@@ -33,7 +36,7 @@ const show = (element, text) => {
 
 const view = (name) => {
   document.documentElement.dataset.view = name;
-  $("join").hidden = name !== "join";
+  $("join").hidden = name === "chat";
   $("chat").hidden = name !== "chat";
 };
 
@@ -43,14 +46,15 @@ const joinProblem = (text, field = "name") => {
   $("join-status").textContent = "";
   $("join-button").disabled = false;
   for (const one of ["name", "room"]) {
-    $(`join-${one}`).toggleAttribute("aria-invalid", text !== "" && one === field);
+    if (text && one === field) $(`join-${one}`).ariaInvalid = "true";
+    else $(`join-${one}`).removeAttribute("aria-invalid");
   }
   if (text) $(`join-${field === "room" ? "room" : "name"}`).focus();
 };
 
 const enter = (room, name) => {
   leaveConnection();
-  seat = { room, name, token: tab.seat?.room === room && tab.seat?.name === name ? tab.seat.token : undefined };
+  seat = { room, name, token: tab.token(room, name) };
   unsent = tab.unsent(room).map(({ ref, text }) => ({ ref, text, problem: null }));
   messages.clear(name);
   people.set([], name);
@@ -78,14 +82,15 @@ const leave = (problem = "", field = "name") => {
     $("join-name").value = seat.name;
     $("join-room").value = seat.room;
     // What was not sent goes back to what is being written.
-    const texts = [...unsent.map(({ text }) => text), $("message-text").value].filter((text) => text.trim());
+    const texts = [...unsent.map(({ text }) => text), composer.text].filter((text) => text.trim());
     tab.keepDraft(seat.room, texts.join("\n"));
     tab.keepUnsent(seat.room, []);
   }
+  composer.open(null);
   seat = null;
   unsent = [];
   document.title = brand;
-  closeSide();
+  side.close();
   joinProblem(problem, field);
   if (!problem) $("join-name").focus();
 };
@@ -102,7 +107,7 @@ $("join-form").addEventListener("submit", (event) => {
   // The socket of a refused join is still open and takes another.
   if (connection?.isOpen && seat?.room === room) {
     seat.name = name;
-    seat.token = undefined;
+    seat.token = tab.token(room, name);
     messages.clear(name);
     sendJoin();
   } else {
@@ -138,7 +143,8 @@ const receivers = {
     showConnection("connected");
     remembered.name = seat.name;
     remembered.visited(seat.room);
-    tab.seat = { room: seat.room, name: seat.name, token: seat.token };
+    tab.seat = { room: seat.room, name: seat.name };
+    tab.keepToken(seat.room, seat.name, seat.token);
     if (first || welcome.history === "recent") {
       messages.clear(seat.name);
       $("join-button").disabled = false;
@@ -184,7 +190,7 @@ const receivers = {
     } else if (!inside) {
       leave(error.text, error.field);
     } else {
-      show($("composer-error"), error.text);
+      composer.complain(error.text);
     }
   },
 };
@@ -223,25 +229,11 @@ const showRoom = () => {
   if (location.hash !== `#${seat.room}`) history.pushState(null, "", `#${seat.room}`);
   unread = 0;
   showTitle();
-  showRooms();
-  closeSide();
-  $("message-text").value = tab.draft(seat.room);
-  written();
+  side.showRooms(seat.room);
+  side.close();
+  composer.open(seat.room);
   messages.toBottom();
-  $("message-text").focus();
-};
-
-const showRooms = () => {
-  const items = remembered.rooms.sort().map((room) => {
-    const item = document.createElement("li");
-    const link = document.createElement("a");
-    link.href = `#${room}`;
-    link.textContent = room;
-    if (room === seat.room) link.setAttribute("aria-current", "page");
-    item.append(link);
-    return item;
-  });
-  $("rooms").replaceChildren(...items);
+  composer.focus();
 };
 
 // ---------------------------------------------------------------- the state of the connection
@@ -278,7 +270,7 @@ const showConnection = (state, until) => {
 
 $("retry-now").addEventListener("click", () => {
   connection?.retryNow();
-  $("message-text").focus();
+  composer.focus();
 });
 
 // ---------------------------------------------------------------- writing
@@ -306,10 +298,7 @@ const showUnsent = (one) => messages.showUnsent(one, one.problem, {
     unsent = unsent.filter((other) => other !== one);
     keepUnsent();
     messages.removeUnsent(one.ref);
-    const text = $("message-text");
-    text.value = [one.text, text.value].filter((part) => part !== "").join("\n");
-    written();
-    text.focus();
+    composer.prepend(one.text);
   },
 });
 
@@ -318,100 +307,33 @@ const sendUnsent = ({ ref, text }) => {
   if (inside && unsent.some((one) => one.ref === ref)) connection.send({ kind: "say", text, ref });
 };
 
-const say = () => {
-  const text = $("message-text").value.replace(/\r\n?/g, "\n").replace(/\s+$/, "");
-  if (!text.trim()) return show($("composer-error"), "Write something first.");
-  const length = octets(text);
-  if (length > textLimit) {
-    const sizes = `${length.toLocaleString()} octets; at most ${textLimit.toLocaleString()} are allowed`;
-    return show($("composer-error"), `The message is too long: it has ${sizes}.`);
-  }
-  if (unsent.length >= mostUnsent) {
-    return show($("composer-error"), `${mostUnsent} messages wait for the connection already.`);
-  }
+const say = (text) => {
+  if (unsent.length >= mostUnsent) return `${mostUnsent} messages wait for the connection already.`;
   const one = { ref: newRef(), text, problem: null };
   unsent.push(one);
   keepUnsent();
   showUnsent(one);
   sendUnsent(one);
-  $("message-text").value = "";
-  lastTyping = 0;
-  written();
+  return null;
 };
 
-let lastTyping = 0;
-
-const written = () => {
-  const text = $("message-text");
-  show($("composer-error"), "");
-  text.style.height = "auto";
-  text.style.height = `${text.scrollHeight}px`;
-  const length = octets(text.value);
-  $("counter").hidden = length < textLimit * 0.85;
-  $("counter").textContent = `${length.toLocaleString()} / ${textLimit.toLocaleString()}`;
-  $("counter").toggleAttribute("data-over", length > textLimit);
-  text.toggleAttribute("aria-invalid", length > textLimit);
-  if (seat) tab.keepDraft(seat.room, text.value);
-};
-
-$("message-text").addEventListener("input", () => {
-  written();
-  if (inside && $("message-text").value.trim() && Date.now() - lastTyping > 2_000) {
-    lastTyping = Date.now();
-    connection.send({ kind: "typing" });
-  }
+const composer = new Composer({
+  say,
+  typing: () => { if (inside) connection.send({ kind: "typing" }); },
 });
 
-$("message-text").addEventListener("keydown", (event) => {
-  // 229 is the key that ends a composition in some browsers, after isComposing has ended already.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-  event.preventDefault();
-  say();
-});
-
-$("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  say();
-  $("message-text").focus();
-});
-
-// ---------------------------------------------------------------- the side, the rooms, the keys
-
-const narrow = window.matchMedia("(max-width: 760px)");
-
-const openSide = () => {
-  document.documentElement.dataset.side = "open";
-  $("side-open").ariaExpanded = "true";
-  $("scrim").hidden = false;
-  $("side-close").focus();
-};
-
-const closeSide = () => {
-  const wasOpen = document.documentElement.dataset.side === "open";
-  delete document.documentElement.dataset.side;
-  $("side-open").ariaExpanded = "false";
-  $("scrim").hidden = true;
-  return wasOpen;
-};
-
-$("side-open").addEventListener("click", openSide);
-for (const id of ["side-close", "scrim"]) {
-  $(id).addEventListener("click", () => {
-    closeSide();
-    $("side-open").focus();
-  });
-}
+// ---------------------------------------------------------------- the keys, the rooms
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || document.documentElement.dataset.view !== "chat") return;
-  if (closeSide()) return $("side-open").focus();
-  show($("composer-error"), "");
+  if (side.close()) return $("side-open").focus();
+  composer.complain("");
   messages.toBottom();
-  $("message-text").focus();
+  composer.focus();
 });
 
 const go = (room) => {
-  if (!seat || room === seat.room) return closeSide();
+  if (!seat || room === seat.room) return side.close();
   const { name } = seat;
   keepUnsent();
   enter(room, name);
@@ -421,16 +343,6 @@ window.addEventListener("hashchange", () => {
   const room = asRoom(safelyDecoded(location.hash));
   if (!roomProblem(room)) seat && document.documentElement.dataset.view === "chat" ? go(room) : ($("join-room").value = room);
 });
-
-$("room-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const room = asRoom($("room-input").value);
-  show($("room-error"), roomProblem(room) ?? "");
-  if (roomProblem(room)) return;
-  $("room-input").value = "";
-  location.hash = room;
-});
-$("room-input").addEventListener("input", () => show($("room-error"), ""));
 
 // ---------------------------------------------------------------- the start
 
@@ -448,7 +360,9 @@ function safelyDecoded(text) {
 }
 
 if (past && (roomProblem(wanted) || wanted === past.room)) {
-  // A reload: back in without asking.
+  // A reload: back in without asking, and without showing the form, unless it takes long.
+  view("entering");
+  setTimeout(() => { if (document.documentElement.dataset.view === "entering") view("join"); }, 1_000);
   $("join-button").disabled = true;
   enter(past.room, past.name);
 } else {

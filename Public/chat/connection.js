@@ -98,7 +98,7 @@ export class Connection {
     this.#drop();
     if (this.#stopped) return;
     if (navigator.onLine === false) {
-      this.#tell("offline");
+      this.#waitOffline();
       return;
     }
     // Half of the delay is chance, so that a restarted server is not met by everybody at once.
@@ -106,6 +106,12 @@ export class Connection {
     this.#attempt += 1;
     this.#tell("waiting", Date.now() + delay);
     this.#timer = setTimeout(() => this.#connect(), delay);
+  }
+
+  /** The browser says when the network is back. It may be wrong (a server on this machine needs none). */
+  #waitOffline() {
+    this.#tell("offline");
+    this.#timer = setTimeout(() => this.#connect(), longestDelay);
   }
 
   /** Forgets the socket without waiting for it: a dead network never answers a close. */
@@ -142,7 +148,7 @@ export class Connection {
     if (event.type === "offline") {
       if (!this.#socket) {
         clearTimeout(this.#timer);
-        this.#tell("offline");
+        this.#waitOffline();
       }
       return;
     }

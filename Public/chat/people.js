@@ -4,7 +4,8 @@
 export const hue = (name) => {
   let hash = 7;
   for (const character of name.toLowerCase()) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
-  return (hash * 137) % 360;
+  // Names that differ little get hues that differ much.
+  return ((Math.imul(hash, 2_654_435_761) >>> 0) % 3_600) / 10;
 };
 
 const segmenter = typeof Intl.Segmenter === "function" ? new Intl.Segmenter() : null;

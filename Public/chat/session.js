@@ -35,12 +35,18 @@ export const remembered = {
 };
 
 export const tab = {
-  /** {room, name, token} while inside a room: a reload goes back in. */
+  /** {room, name} while inside a room: a reload goes back in. */
   get seat() {
     const seat = read(forThisTab, "seat", {});
     return seat.room && seat.name ? seat : null;
   },
   set seat(seat) { write(forThisTab, "seat", seat ?? undefined); },
+  /** What proves to the server that this tab was the one of that name. */
+  token(room, name) {
+    const kept = read(forThisTab, `token.${room}`, {});
+    return kept.name === name ? kept.token : undefined;
+  },
+  keepToken: (room, name, token) => write(forThisTab, `token.${room}`, { name, token }),
   draft: (room) => read(forThisTab, `draft.${room}`, ""),
   keepDraft: (room, text) => write(forThisTab, `draft.${room}`, text || undefined),
   unsent: (room) => {

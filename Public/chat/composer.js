@@ -1,0 +1,94 @@
+// Where messages are written: grows with the text, counts near the limit, keeps the draft.
+
+import { octets, tab, textLimit } from "./session.js";
+
+/** While somebody writes, the others are told this often. */
+const typingEvery = 2_000;
+/** From this part of the limit on the size is shown. */
+const nearLimit = 0.85;
+
+export class Composer {
+  #text = document.getElementById("message-text");
+  #problem = document.getElementById("composer-error");
+  #counter = document.getElementById("counter");
+  #on;
+  #room = null;
+  #toldTyping = 0;
+
+  /** @param on `say(text)`, which answers with what is wrong or null; `typing()`. */
+  constructor(on) {
+    this.#on = on;
+    this.#text.addEventListener("input", () => {
+      this.#changed();
+      if (this.#text.value.trim() && Date.now() - this.#toldTyping > typingEvery) {
+        this.#toldTyping = Date.now();
+        this.#on.typing();
+      }
+    });
+    this.#text.addEventListener("keydown", (event) => {
+      // 229 is the key that ends a composition in some browsers, after isComposing has ended already.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      event.preventDefault();
+      this.#say();
+    });
+    document.getElementById("composer").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#say();
+      this.focus();
+    });
+  }
+
+  get text() { return this.#text.value; }
+
+  focus() { this.#text.focus(); }
+
+  /** Shows the draft of a room and keeps it from now on; null ends that. */
+  open(room) {
+    this.#room = room;
+    this.#text.value = room ? tab.draft(room) : "";
+    this.#changed();
+  }
+
+  /** Puts a text before what is being written. */
+  prepend(text) {
+    this.#text.value = [text, this.#text.value].filter((part) => part !== "").join("\n");
+    this.#changed();
+    this.focus();
+  }
+
+  /** Says what is wrong; nothing, when the text is empty. */
+  complain(text) {
+    this.#problem.textContent = text;
+    this.#problem.hidden = !text;
+  }
+
+  #say() {
+    const text = this.#text.value.replace(/\r\n?/g, "\n").replace(/\s+$/, "");
+    const problem = this.#problemOf(text) ?? this.#on.say(text);
+    if (problem) return this.complain(problem);
+    this.#text.value = "";
+    this.#toldTyping = 0;
+    this.#changed();
+  }
+
+  #problemOf(text) {
+    if (!text.trim()) return "Write something first.";
+    const length = octets(text);
+    if (length <= textLimit) return null;
+    const most = textLimit.toLocaleString();
+    return `The message is too long: it has ${length.toLocaleString()} octets; at most ${most} are allowed.`;
+  }
+
+  #changed() {
+    this.complain("");
+    this.#text.style.height = "auto";
+    this.#text.style.height = `${this.#text.scrollHeight}px`;
+    const length = octets(this.#text.value);
+    this.#counter.hidden = length < textLimit * nearLimit;
+    this.#counter.textContent = `${length.toLocaleString()} / ${textLimit.toLocaleString()}`;
+    this.#counter.toggleAttribute("data-over", length > textLimit);
+    if (length > textLimit) this.#text.ariaInvalid = "true";
+    else this.#text.removeAttribute("aria-invalid");
+    if (this.#room) tab.keepDraft(this.#room, this.#text.value);
+  }
+}

@@ -1,0 +1,57 @@
+// The panel at the side: the rooms that were visited, the way to another, and on a phone its opening and closing.
+
+import { asRoom, remembered, roomProblem } from "./session.js";
+
+const $ = (id) => document.getElementById(id);
+
+export class Side {
+  constructor() {
+    $("side-open").addEventListener("click", () => this.open());
+    for (const id of ["side-close", "scrim"]) {
+      $(id).addEventListener("click", () => {
+        this.close();
+        $("side-open").focus();
+      });
+    }
+    $("room-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const room = asRoom($("room-input").value);
+      const problem = roomProblem(room);
+      $("room-error").textContent = problem ?? "";
+      $("room-error").hidden = problem === null;
+      if (problem) return;
+      $("room-input").value = "";
+      location.hash = room;
+    });
+    $("room-input").addEventListener("input", () => { $("room-error").hidden = true; });
+  }
+
+  open() {
+    document.documentElement.dataset.side = "open";
+    $("side-open").ariaExpanded = "true";
+    $("scrim").hidden = false;
+    $("side-close").focus();
+  }
+
+  /** False where it was closed. */
+  close() {
+    const wasOpen = document.documentElement.dataset.side === "open";
+    delete document.documentElement.dataset.side;
+    $("side-open").ariaExpanded = "false";
+    $("scrim").hidden = true;
+    return wasOpen;
+  }
+
+  showRooms(current) {
+    const items = remembered.rooms.sort().map((room) => {
+      const item = document.createElement("li");
+      const link = document.createElement("a");
+      link.href = `#${room}`;
+      link.textContent = room;
+      if (room === current) link.setAttribute("aria-current", "page");
+      item.append(link);
+      return item;
+    });
+    $("rooms").replaceChildren(...items);
+  }
+}
