@@ -250,11 +250,12 @@ const showConnection = (state, until) => {
     waiting: entering ? "The server cannot be reached" : "Connection lost",
     offline: "You are offline",
   };
+  const joining = { ...words, waiting: "The server cannot be reached, trying again" };
   $("connection").dataset.state = state === "connected" && !inside ? "connecting" : state;
   $("connection").dataset.extensions = connection?.extensions ?? "";
   $("connection").title = connection?.extensions ? `WebSocket with ${connection.extensions}` : "";
   if ($("status").textContent !== words[state]) $("status").textContent = words[state];
-  $("join-status").textContent = entering && $("join-button").disabled ? `${words[state]} …` : "";
+  $("join-status").textContent = entering && $("join-button").disabled ? `${joining[state]} …` : "";
   $("retry-now").hidden = state !== "waiting" && state !== "offline";
   const tick = () => {
     const seconds = Math.max(0, Math.ceil((until - Date.now()) / 1000));
