@@ -182,8 +182,8 @@ public struct MultipartParser: Sendable {
     /// The head at the buffer's start, once its empty line is there.
     private mutating func head(scanned: Int) throws(MultipartError) -> MultipartPartHead? {
         let (end, isWhole) = emptyLine(from: scanned)
-        // Two octets are the delimiter's line end, which is not the part's.
-        guard end - 2 <= limits.maxPartHeadSize else {
+        // The delimiter's line end is counted for that of the last field line, which is not yet passed.
+        guard end <= limits.maxPartHeadSize else {
             throw .partHeadTooLarge(limit: limits.maxPartHeadSize, part: parts)
         }
         guard isWhole else {

@@ -24,6 +24,8 @@ public final class StaticFiles: Sendable {
     public let options: StaticFileOptions
     /// The folder's absolute path; links in it are followed anew each second, so it may be switched to another.
     public let root: String
+    /// How many segments the mount's path has.
+    let mountDepth: Int
     private let state: Mutex<State>
 
     private struct State {
@@ -56,6 +58,7 @@ public final class StaticFiles: Sendable {
         guard let folder = RootFolder(path: path) else { throw StaticFilesError(path: path) }
         self.root = path
         self.options = options
+        mountDepth = options.mountPath.split(separator: "/").count
         let cache = FileCache(maximumCost: options.maxCacheSize, maximumCount: options.maxCachedFiles)
         state = Mutex(State(folder: folder, opened: HTTPDate(secondsSinceEpoch: .min), cache: cache))
     }
@@ -80,7 +83,7 @@ public final class StaticFiles: Sendable {
         now: HTTPDate
     ) -> FileAnswer {
         guard method == .get || method == .head else {
-            return FileAnswer(.methodNotAllowed, fields: [.allow: "GET, HEAD"])
+            return otherMethod(rawPath, fields: fields, now: now)
         }
         let isHead = method == .head
         // A second look is taken when a large file is replaced between its look-up and its opening.
@@ -106,6 +109,16 @@ public final class StaticFiles: Sendable {
             }
         }
         return FileAnswer(.serviceUnavailable)
+    }
+
+    /// Whatever is here can be got and nothing else; where nothing is, no method would help.
+    private func otherMethod(_ rawPath: ByteBuffer, fields: some FieldLookup, now: HTTPDate) -> FileAnswer {
+        switch find(rawPath, now: now, anew: false) {
+        case .resource: FileAnswer(.methodNotAllowed, fields: [.allow: "GET, HEAD"])
+        case .refused(let refusal) where refusal.status != .notFound: FileAnswer(refusal.status)
+        case .refused, .missing: notFound(isHead: false, fields: fields, now: now)
+        case .unavailable: FileAnswer(.serviceUnavailable)
+        }
     }
 
     /// What the path leads to, from memory where it was checked within this second.
