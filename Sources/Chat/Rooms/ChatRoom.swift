@@ -36,7 +36,7 @@ actor ChatRoom {
         lines[line.id] = line
         await carrier.add(line, to: name)
         switch entry {
-        case .new: await carrier.publish(.joined(name: person.text), in: name, except: line.id)
+        case .new: await carrier.publish(.joined(name: person.text), in: name, except: line)
         case .tookOver(let old): await end(old)
         }
         return ServerMessage.Welcome(
@@ -72,7 +72,7 @@ actor ChatRoom {
         guard lines.removeValue(forKey: line.id) != nil else { return }
         await carrier.remove(line, from: name)
         if let person = presence.leave(line.id) {
-            await carrier.publish(.left(name: person.text), in: name, except: line.id)
+            await carrier.publish(.left(name: person.text), in: name, except: line)
         }
     }
 
@@ -98,7 +98,7 @@ actor ChatRoom {
     /// Tells the others that somebody is typing.
     func typing(_ person: PersonName, line: any Line) async {
         guard presence.holds(line.id) else { return }
-        await carrier.publish(.typing(name: person.text), in: name, except: line.id)
+        await carrier.publish(.typing(name: person.text), in: name, except: line)
     }
 
     /// Waits for the turnstile. Each connection waits at most once, so the line is as long as the room is full.

@@ -17,5 +17,5 @@ protocol Carrier: Sendable {
     /// The connection gets nothing more of the room.
     func remove(_ line: any Line, from room: RoomName) async
     /// Sends to everybody in the room, but for one. Never waits for a slow client.
-    func publish(_ message: ServerMessage, in room: RoomName, except id: UUID?) async
+    func publish(_ message: ServerMessage, in room: RoomName, except line: (any Line)?) async
 }

@@ -40,6 +40,7 @@ actor TerminalChat {
     private var early: [ChatMessage] = []
     private var isInputOver = false
     private var readers: [CheckedContinuation<Void, Never>] = []
+    private var watchers: [CheckedContinuation<End, Never>] = []
     /// Set once; nothing happens afterwards.
     private(set) var end: End?
 
@@ -47,6 +48,12 @@ actor TerminalChat {
         self.name = name
         self.echoes = echoes
         self.print = print
+    }
+
+    /// Waits for the end.
+    func ended() async -> End {
+        if let end { return end }
+        return await withCheckedContinuation { watchers.append($0) }
     }
 
     /// A connection is open: joins, with what is known from earlier ones.
@@ -177,7 +184,10 @@ actor TerminalChat {
     }
 
     private func finish(_ end: End) {
-        if self.end == nil { self.end = end }
+        guard self.end == nil else { return }
+        self.end = end
+        for watcher in watchers { watcher.resume(returning: end) }
+        watchers = []
         letReadersGoOn()
     }
 

@@ -39,8 +39,8 @@ private actor ArrayCarrier: Carrier {
         lines.removeAll { $0.room == room && $0.line.id == line.id }
     }
 
-    func publish(_ message: ServerMessage, in room: RoomName, except id: UUID?) async {
-        for entry in lines where entry.room == room && entry.line.id != id {
+    func publish(_ message: ServerMessage, in room: RoomName, except line: (any Line)?) async {
+        for entry in lines where entry.room == room && entry.line.id != line?.id {
             try? await entry.line.send(message)
         }
     }

@@ -182,8 +182,10 @@ struct TerminalTests {
         let ref = try await onlyRef(text: "last")
         await chat.inputOver()
         #expect(await chat.end == nil)
+        async let ended = chat.ended()
         await chat.received(try ServerMessage.said(message(1, "last", ref: ref, by: "ann")).json())
-        #expect(await chat.end == .finished)
+        #expect(await ended == .finished)
+        #expect(await chat.ended() == .finished)
     }
 
     @Test(
