@@ -81,6 +81,12 @@ final class EchoFrames: ChannelInboundHandler {
 
     private func echo(_ frame: Frame) {
         let length = frame.payload.readableBytes
+        // One allocation for a burst of small messages, and one for a large message.
+        if out.writableBytes < length + 10 {
+            var larger = ByteBufferAllocator().buffer(capacity: max(512, out.readableBytes + length + 10))
+            larger.writeBuffer(&out)
+            out = larger
+        }
         out.writeInteger(frame.opcode)
         switch length {
         case ..<126:
