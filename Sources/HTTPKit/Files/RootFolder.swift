@@ -36,7 +36,7 @@ final class RootFolder: Sendable {
         let found = openBeneath(relativePath)
         guard found >= 0 else {
             switch errno {
-            case EMFILE, ENFILE, ENOMEM, EAGAIN: return .unavailable
+            case EMFILE, ENFILE, ENOMEM: return .unavailable
             default: return .missing
             }
         }
@@ -59,7 +59,8 @@ final class RootFolder: Sendable {
         let found = OpenAt2.open(descriptor, relativePath, flags: RootFolder.readFlags)
         guard found < 0 else { return found }
         switch errno {
-        case ENOSYS, EPERM, EXDEV, EINVAL: return openChecked(relativePath)
+        // EAGAIN: a folder on the way was moved meanwhile, and the kernel would not vouch for it.
+        case ENOSYS, EPERM, EXDEV, EINVAL, EAGAIN: return openChecked(relativePath)
         default: return found
         }
     }
