@@ -1,0 +1,81 @@
+import HTTPKit
+import Logging
+
+extension AppConfiguration {
+    /// The settings of every application. Their defaults are those of `AppConfiguration()` and `HTTPLimits()`.
+    static var builtInSettings: [Setting] {
+        let defaults = AppConfiguration()
+        let limits = defaults.limits
+        return [
+            Setting(
+                "host", .text("an address"), environment: ["ONEPORT_HOST", "HOST"], default: defaults.host,
+                help: "the address to listen on"),
+            Setting(
+                "port", .integer(0...65_535), environment: ["ONEPORT_PORT", "PORT"],
+                default: "\(defaults.port)",
+                help: "the port to listen on; 0 is any that is free"),
+            Setting("threads", .integer(0...1024), default: "0", help: "event loops; 0 is one per core"),
+            Setting(
+                "root", .text("a folder"), default: defaults.root, help: "the folder of Public and Templates"),
+            Setting(
+                "environment", .choice(Environment.allCases.map(\.rawValue)),
+                default: defaults.environment.rawValue,
+                help: "development rereads templates and shows errors"),
+            Setting(
+                "development-page", .toggle,
+                help: "show an error's details in the page; on in development"),
+            Setting(
+                "log-level", .choice(Logger.Level.allCases.map(\.rawValue)),
+                environment: ["ONEPORT_LOG_LEVEL", "LOG_LEVEL"], default: defaults.logLevel.rawValue,
+                help: "from which level on to log"),
+            Setting(
+                "drain", .seconds(0...3600), default: seconds(defaults.drain),
+                help: "how long requests may take to end after SIGTERM"),
+            Setting(
+                "max-body", .bytes(0...Int.max), default: octets(limits.maxBodySize),
+                help: "the largest request content; over it 413"),
+            Setting(
+                "max-connections", .integer(1...Int.max), default: "\(limits.maxConnections)",
+                help: "connections open at once; over it 503"),
+            Setting(
+                "header-timeout", .seconds(0.001...86_400), default: seconds(limits.headTimeout),
+                help: "how long a request's head may take; over it 408"),
+            Setting(
+                "idle-timeout", .seconds(0.001...86_400), default: seconds(limits.idleTimeout),
+                help: "how long a connection may wait for its next request"),
+            Setting(
+                "body-timeout", .seconds(0.001...86_400), default: seconds(limits.bodyTimeout),
+                help: "the longest pause in a request's content; over it 408"),
+            Setting(
+                "trusted-proxies", .addresses, default: "",
+                help: "proxies whose Forwarded fields are believed"),
+        ]
+    }
+
+    /// Moves the values of the built-in settings to their properties.
+    mutating func takeBuiltIn() {
+        host = self["host"] ?? host
+        port = integer("port") ?? port
+        if let count = integer("threads"), count > 0 { threads = count }
+        root = self["root"] ?? root
+        environment = self["environment"].flatMap(Environment.init(rawValue:)) ?? environment
+        developmentPage = isSet("development-page") ? isOn("development-page") : environment == .development
+        logLevel = self["log-level"].flatMap(Logger.Level.init(rawValue:)) ?? logLevel
+        drain = duration("drain") ?? drain
+        limits.maxBodySize = integer("max-body") ?? limits.maxBodySize
+        limits.maxConnections = integer("max-connections") ?? limits.maxConnections
+        limits.headTimeout = duration("header-timeout") ?? limits.headTimeout
+        limits.idleTimeout = duration("idle-timeout") ?? limits.idleTimeout
+        limits.bodyTimeout = duration("body-timeout") ?? limits.bodyTimeout
+        trustedProxies = addresses("trusted-proxies")
+    }
+
+    private static func seconds(_ duration: Duration) -> String {
+        let (seconds, attoseconds) = duration.components
+        return attoseconds == 0 ? "\(seconds)" : "\(duration / .seconds(1))"
+    }
+
+    private static func octets(_ count: Int) -> String {
+        count != 0 && count % (1 << 20) == 0 ? "\(count >> 20)MiB" : "\(count)"
+    }
+}

@@ -1,0 +1,151 @@
+/// One setting of an application: a flag, its environment variables, its default and its line in `--help`.
+///
+/// `Setting("database", .text("a file"), default: "chat.sqlite", help: "where messages are kept")` is the flag
+/// `--database` and the variable `ONEPORT_DATABASE`.
+public struct Setting: Sendable {
+    /// What values a setting takes.
+    public enum Kind: Sendable {
+        /// Any text; the word or two say what it is, for `--help`.
+        case text(String)
+        /// A whole number within bounds.
+        case integer(ClosedRange<Int>)
+        /// A size in octets within bounds: `65536`, `64KiB`, `2MiB`, `1GiB`.
+        case bytes(ClosedRange<Int>)
+        /// A time in seconds within bounds, fractions allowed: `10`, `0.5`.
+        case seconds(ClosedRange<Double>)
+        /// On or off; the flag alone means on, and takes a value only as `--name=false`.
+        case toggle
+        /// One of these words.
+        case choice([String])
+        /// Texts, separated by commas; the word says what each is.
+        case list(String)
+        /// IP addresses and ranges such as `10.0.0.0/8`, separated by commas.
+        case addresses
+    }
+
+    /// The name: `max-body` for the flag `--max-body`.
+    public let name: String
+    /// What values it takes.
+    public let kind: Kind
+    /// The environment variables that are read when there is no flag; the first that is set counts.
+    public let environment: [String]
+    /// The value, as text, when nothing else says one; `nil` leaves the setting unset.
+    public var defaultValue: String?
+    /// What it is for, in a few words.
+    public let help: String
+
+    /// A setting.
+    /// - Parameters:
+    ///   - name: Lower-case words joined by hyphens.
+    ///   - kind: What values it takes.
+    ///   - environment: Its variables; without them it is `ONEPORT_` and the name in upper case.
+    ///   - defaultValue: Its default, as it would be written behind the flag.
+    ///   - help: What it is for.
+    public init(
+        _ name: String, _ kind: Kind, environment: [String]? = nil, default defaultValue: String? = nil,
+        help: String
+    ) {
+        self.name = name
+        self.kind = kind
+        self.environment =
+            environment ?? ["ONEPORT_" + name.uppercased().map { $0 == "-" ? "_" : String($0) }.joined()]
+        self.defaultValue = defaultValue
+        self.help = help
+    }
+}
+
+/// A value that was found to be what its setting takes.
+enum SettingValue: Sendable, Equatable {
+    case text(String)
+    case integer(Int)
+    case seconds(Duration)
+    case toggle(Bool)
+    case list([String])
+    case addresses([AddressRange])
+}
+
+extension Setting.Kind {
+    var isToggle: Bool {
+        if case .toggle = self { true } else { false }
+    }
+
+    /// The value that `text` stands for, or `nil` when it is not what is wanted.
+    func value(of text: String) -> SettingValue? {
+        switch self {
+        case .text: text.isEmpty ? nil : .text(text)
+        case .integer(let bounds): Int(text).flatMap { bounds.contains($0) ? .integer($0) : nil }
+        case .bytes(let bounds): Self.octets(text).flatMap { bounds.contains($0) ? .integer($0) : nil }
+        case .seconds(let bounds):
+            Double(text).flatMap { bounds.contains($0) ? .seconds(.seconds($0)) : nil }
+        case .toggle:
+            switch text {
+            case "true", "on", "yes", "1": .toggle(true)
+            case "false", "off", "no", "0": .toggle(false)
+            default: nil
+            }
+        case .choice(let words): words.contains(text) ? .text(text) : nil
+        case .list: .list(Self.items(text))
+        case .addresses: Self.ranges(text).map(SettingValue.addresses)
+        }
+    }
+
+    /// What is wanted, in words.
+    var wanted: String {
+        switch self {
+        case .text(let what): what
+        case .integer(let bounds):
+            "a whole number\(Self.bounds(bounds.lowerBound, bounds.upperBound, Int.max))"
+        case .bytes(let bounds):
+            "a size in octets such as 65536, 64KiB or 2MiB\(Self.bounds(bounds.lowerBound, bounds.upperBound, Int.max))"
+        case .seconds(let bounds): "seconds\(Self.bounds(bounds.lowerBound, bounds.upperBound, .infinity))"
+        case .toggle: "true or false"
+        case .choice(let words): words.joined(separator: " or ")
+        case .list(let what): "\(what), separated by commas"
+        case .addresses: "IP addresses or ranges such as 10.0.0.0/8, separated by commas"
+        }
+    }
+
+    /// What stands behind the flag in `--help`.
+    var placeholder: String {
+        switch self {
+        case .text(let what): what.split(separator: " ").last.map { "<\($0)>" } ?? "<text>"
+        case .integer: "<number>"
+        case .bytes: "<octets>"
+        case .seconds: "<seconds>"
+        case .toggle: ""
+        case .choice(let words): words.joined(separator: "|")
+        case .list, .addresses: "<a,b,…>"
+        }
+    }
+
+    private static func bounds<Number>(_ lower: Number, _ upper: Number, _ open: Number) -> String
+    where Number: Comparable & CustomStringConvertible {
+        upper == open ? " of at least \(lower)" : " from \(lower) to \(upper)"
+    }
+
+    private static func items(_ text: String) -> [String] {
+        text.split(separator: ",").map { item in
+            String(item.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+        }.filter { !$0.isEmpty }
+    }
+
+    private static func ranges(_ text: String) -> [AddressRange]? {
+        var ranges: [AddressRange] = []
+        for item in items(text) {
+            guard let range = AddressRange(item) else { return nil }
+            ranges.append(range)
+        }
+        return ranges
+    }
+
+    private static func octets(_ text: String) -> Int? {
+        let units: [(suffix: String, factor: Int)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
+        for unit in units where text.hasSuffix(unit.suffix) {
+            let digits = text.dropLast(unit.suffix.count)
+            guard let number = Int(digits.last == " " ? digits.dropLast() : digits) else { return nil }
+            let (product, overflow) = number.multipliedReportingOverflow(by: unit.factor)
+            return overflow ? nil : product
+        }
+        return Int(text)
+    }
+}

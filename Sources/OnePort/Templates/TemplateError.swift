@@ -1,0 +1,30 @@
+/// Why a page could not be rendered from its template; every case names the template.
+public enum TemplateError: Error, Equatable, CustomStringConvertible {
+    /// There is no folder of templates at this absolute path.
+    case folderMissing(path: String)
+    /// A file of the folder cannot be read.
+    case unreadable(file: String)
+    /// A file of the folder is not UTF-8.
+    case notUTF8(file: String)
+    /// A file of the folder is not mustache; line and column are counted from 1.
+    case syntax(file: String, line: Int, column: Int, text: String, problem: String)
+    /// A template includes a partial that is not there; the line is counted from 1.
+    case partialMissing(file: String, line: Int, partial: String)
+    /// There is no template of that name.
+    case unknown(name: String, folder: String)
+
+    /// What is wrong, and where.
+    public var description: String {
+        switch self {
+        case .folderMissing(let path):
+            "templates: there is no folder \(path); --root names the folder that holds Templates"
+        case .unreadable(let file): "template \(file): it cannot be read"
+        case .notUTF8(let file): "template \(file): it is not UTF-8"
+        case .syntax(let file, let line, let column, let text, let problem):
+            "template \(file), line \(line), column \(column): \(problem): \(text)"
+        case .partialMissing(let file, let line, let partial):
+            "template \(file), line \(line): there is no partial \"\(partial)\""
+        case .unknown(let name, let folder): "template \"\(name)\": there is no \(folder)/\(name).mustache"
+        }
+    }
+}

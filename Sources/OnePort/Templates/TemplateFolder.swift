@@ -1,0 +1,76 @@
+import FoundationEssentials
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// The `*.mustache` files below a folder: found, told apart by their stamps, and read.
+struct TemplateFolder: Sendable {
+    /// What changes when a file is written again.
+    struct Stamp: Sendable, Equatable {
+        let seconds: Int
+        let nanoseconds: Int
+        let size: Int
+
+        /// The stamp of the regular file at `path`, behind links; `nil` for anything else.
+        init?(path: String) {
+            var info = stat()
+            guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return nil }
+            #if canImport(Darwin)
+                let modified = info.st_mtimespec
+            #else
+                let modified = info.st_mtim
+            #endif
+            seconds = Int(modified.tv_sec)
+            nanoseconds = Int(modified.tv_nsec)
+            size = Int(info.st_size)
+        }
+    }
+
+    static let suffix = ".mustache"
+
+    /// The absolute path, without a slash at its end.
+    let path: String
+
+    init(_ path: String) throws(TemplateError) {
+        var absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        while absolute.count > 1, absolute.hasSuffix("/") { absolute.removeLast() }
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: absolute, isDirectory: &isFolder), isFolder else {
+            throw .folderMissing(path: absolute)
+        }
+        self.path = absolute
+    }
+
+    func file(_ name: String) -> String { path + "/" + name + Self.suffix }
+
+    /// The templates by name, `folder/page` for those in folders, with their stamps. Hidden files are left out:
+    /// editors keep copies in them.
+    func stamps() throws(TemplateError) -> [String: Stamp] {
+        let manager = FileManager.default
+        guard let paths = try? manager.subpathsOfDirectory(atPath: path) else {
+            throw .folderMissing(path: path)
+        }
+        var stamps: [String: Stamp] = [:]
+        for file in paths where file.hasSuffix(Self.suffix) && !file.hasPrefix(".") && !file.contains("/.") {
+            // A file that is gone between the two calls is being replaced: the next look finds it.
+            if let stamp = Stamp(path: path + "/" + file) {
+                stamps[String(file.dropLast(Self.suffix.count))] = stamp
+            }
+        }
+        return stamps
+    }
+
+    /// The text of a template.
+    func read(_ name: String) throws(TemplateError) -> String {
+        guard let data = FileManager.default.contents(atPath: file(name)) else {
+            throw .unreadable(file: file(name))
+        }
+        guard let text = String(validating: data, as: UTF8.self) else { throw .notUTF8(file: file(name)) }
+        return text
+    }
+}
