@@ -1,0 +1,221 @@
+import HTTPKit
+import Logging
+import OnePort
+import Testing
+
+@Suite("Settings")
+struct AppConfigurationTests {
+    private static let extra = [
+        Setting("static", .text("a folder"), help: "the folder of /static"),
+        Setting(
+            "database", .text("a file"), environment: ["CHAT_DB"], default: "chat.sqlite", help: "the history"
+        ),
+        Setting("rooms", .integer(1...10), default: "3", help: "how many rooms"),
+        Setting("verbose", .toggle, help: "say more"),
+        Setting("tags", .list("words"), default: "a, b", help: "tags"),
+    ]
+
+    private func parse(
+        _ arguments: [String], _ environment: [String: String] = [:], defaults: [String: String] = [:]
+    ) throws(ConfigurationError) -> AppConfiguration {
+        try AppConfiguration.parse(
+            arguments: ["/usr/bin/chat"] + arguments, environment: environment, extra: Self.extra,
+            defaults: defaults)
+    }
+
+    @Test("without flags and variables, the defaults of the types hold")
+    func defaults() throws {
+        let parsed = try parse([])
+        let plain = AppConfiguration()
+        #expect(parsed.host == "127.0.0.1" && parsed.port == 8080)
+        #expect(parsed.threads == plain.threads && parsed.threads >= 1)
+        #expect(parsed.limits == HTTPLimits())
+        #expect(parsed.drain == plain.drain)
+        #expect(parsed.environment == .ofBuild)
+        #expect(parsed.developmentPage == (parsed.environment == .development))
+        #expect(parsed.logLevel == .info)
+        #expect(parsed.trustedProxies.isEmpty)
+        #expect(parsed["static"] == nil && !parsed.isSet("static"))
+        #expect(parsed["database"] == "chat.sqlite")
+        #expect(parsed.integer("rooms") == 3)
+        #expect(!parsed.isOn("verbose"))
+        #expect(parsed.list("tags") == ["a", "b"])
+    }
+
+    @Test("flags come before variables, these before defaults; an empty variable is not set")
+    func precedence() throws {
+        #expect(try parse(["--port", "1"], ["ONEPORT_PORT": "2", "PORT": "3"]).port == 1)
+        #expect(try parse([], ["ONEPORT_PORT": "2", "PORT": "3"]).port == 2)
+        #expect(try parse([], ["PORT": "3"]).port == 3)
+        #expect(try parse([], ["ONEPORT_PORT": "", "PORT": "3"]).port == 3)
+        #expect(try parse([], ["PORT": ""], defaults: ["port": "4"]).port == 4)
+        #expect(try parse([], ["CHAT_DB": "x"])["database"] == "x")
+        #expect(try parse([], ["ONEPORT_STATIC": "y"])["static"] == "y")
+    }
+
+    @Test("every built-in setting reaches its property")
+    func builtIn() throws {
+        let parsed = try parse([
+            "--host=::1", "--port=0", "--threads", "3", "--root", "/srv/app", "--environment", "production",
+            "--development-page", "--log-level=debug", "--drain", "0.5", "--max-body", "3MiB",
+            "--max-connections",
+            "7", "--header-timeout", "1", "--idle-timeout=2.5", "--body-timeout", "3", "--trusted-proxies",
+            "10.0.0.0/8, ::1",
+        ])
+        #expect(parsed.host == "::1" && parsed.port == 0 && parsed.threads == 3 && parsed.root == "/srv/app")
+        #expect(parsed.environment == .production && parsed.developmentPage && parsed.logLevel == .debug)
+        #expect(parsed.drain == .milliseconds(500))
+        #expect(parsed.limits.maxBodySize == 3 << 20 && parsed.limits.maxConnections == 7)
+        #expect(parsed.limits.headTimeout == .seconds(1) && parsed.limits.idleTimeout == .milliseconds(2500))
+        #expect(parsed.limits.bodyTimeout == .seconds(3))
+        #expect(parsed.trustedProxies.map(\.description) == ["10.0.0.0/8", "::1"])
+        #expect(parsed.path(of: "Public") == "/srv/app/Public")
+        #expect(parsed.path(of: "/abs") == "/abs")
+        #expect(
+            try parse(["--environment=development", "--development-page=false"]).developmentPage == false)
+    }
+
+    @Test(
+        "sizes in octets",
+        arguments: [("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("16 MiB", 16 << 20), ("1GiB", 1 << 30)])
+    func octets(text: String, size: Int) throws {
+        #expect(try parse(["--max-body", text]).limits.maxBodySize == size)
+    }
+
+    static let mistakes: [([String], [String: String], ConfigurationError)] = [
+        (["--prot", "1"], [:], .unknownFlag("prot", nearest: "port")),
+        (["--max-bdy=1"], [:], .unknownFlag("max-bdy", nearest: "max-body")),
+        (["--databse", "x"], [:], .unknownFlag("databse", nearest: "database")),
+        (["--colour"], [:], .unknownFlag("colour", nearest: nil)),
+        (["--=1"], [:], .unknownFlag("", nearest: nil)),
+        (["--port", "1", "--port=1"], [:], .repeatedFlag("port")),
+        (["--verbose", "--verbose"], [:], .repeatedFlag("verbose")),
+        (["--static"], [:], .missingValue(flag: "static", wanted: "a folder")),
+        (["--static", "--verbose"], [:], .missingValue(flag: "static", wanted: "a folder")),
+        (["join"], [:], .unexpectedArgument("join")),
+        (["--verbose", "true"], [:], .unexpectedArgument("true")),
+        (["-p"], [:], .unexpectedArgument("-p")),
+        (["--"], [:], .unexpectedArgument("--")),
+        (
+            ["--port", "eighty"], [:],
+            .badValue(
+                setting: "port", source: .flag("port"), value: "eighty",
+                wanted: "a whole number from 0 to 65535")
+        ),
+        (
+            [], ["PORT": "65536"],
+            .badValue(
+                setting: "port", source: .environment("PORT"), value: "65536",
+                wanted: "a whole number from 0 to 65535")
+        ),
+        (
+            ["--drain", "-1"], [:],
+            .badValue(
+                setting: "drain", source: .flag("drain"), value: "-1", wanted: "seconds from 0.0 to 3600.0")
+        ),
+        (
+            ["--drain", "nan"], [:],
+            .badValue(
+                setting: "drain", source: .flag("drain"), value: "nan", wanted: "seconds from 0.0 to 3600.0")
+        ),
+        (
+            ["--max-body", "99999999999GiB"], [:],
+            .badValue(
+                setting: "max-body", source: .flag("max-body"), value: "99999999999GiB",
+                wanted: "a size in octets such as 65536, 64KiB or 2MiB of at least 0")
+        ),
+        (
+            ["--verbose=maybe"], [:],
+            .badValue(setting: "verbose", source: .flag("verbose"), value: "maybe", wanted: "true or false")
+        ),
+        (
+            [], ["ONEPORT_ENVIRONMENT": "prod"],
+            .badValue(
+                setting: "environment", source: .environment("ONEPORT_ENVIRONMENT"), value: "prod",
+                wanted: "development or production")
+        ),
+        (
+            ["--static="], [:],
+            .badValue(setting: "static", source: .flag("static"), value: "", wanted: "a folder")
+        ),
+        (
+            ["--trusted-proxies", "10.0.0.0/33"], [:],
+            .badValue(
+                setting: "trusted-proxies", source: .flag("trusted-proxies"), value: "10.0.0.0/33",
+                wanted: "IP addresses or ranges such as 10.0.0.0/8, separated by commas")
+        ),
+    ]
+
+    @Test("a mistake names the setting, its source, its value and what is wanted", arguments: mistakes)
+    func mistake(arguments: [String], environment: [String: String], expected: ConfigurationError) {
+        #expect(throws: expected) { () throws(ConfigurationError) in try parse(arguments, environment) }
+    }
+
+    @Test("what a mistake says")
+    func texts() {
+        #expect("\(ConfigurationError.unknownFlag("prot", nearest: "port"))".contains("did you mean --port?"))
+        let bad = ConfigurationError.badValue(
+            setting: "port", source: .environment("PORT"), value: "x", wanted: "a number")
+        #expect("\(bad)" == "the setting port is \"x\" by the environment variable PORT; wanted: a number")
+    }
+
+    @Test("settings declared twice, and defaults for none, are mistakes of the application")
+    func declarations() {
+        #expect(throws: ConfigurationError.declaration("the setting port is declared twice")) {
+            try AppConfiguration.parse(
+                arguments: [], environment: [:], extra: [Setting("port", .toggle, help: "")])
+        }
+        #expect(throws: ConfigurationError.declaration("a default is given for potr, which is no setting")) {
+            try AppConfiguration.parse(arguments: [], environment: [:], defaults: ["potr": "1"])
+        }
+    }
+
+    @Test("--help, wherever it stands, lists every setting with its variable and its default")
+    func help() throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            try parse(["--port", "1", "--help", "--nonsense"], defaults: ["max-body": "16MiB"])
+        }
+        guard case .helpRequested(let text) = error else {
+            Issue.record("--help was not seen: \(String(describing: error))")
+            return
+        }
+        for wanted in [
+            "usage: chat", "--port <number>", "ONEPORT_PORT, PORT", "default 8080", "--static <folder>",
+            "CHAT_DB",
+            "default chat.sqlite", "default 16MiB", "--environment development|production", "--verbose",
+            "--help",
+            "ONEPORT_MAX_CONNECTIONS", "<seconds>",
+        ] {
+            #expect(text.contains(wanted), "\(wanted)")
+        }
+        #expect(!text.contains("default 2MiB"))
+    }
+}
+
+@Suite("Address ranges")
+struct AddressRangeTests {
+    @Test(
+        "an address lies in a range when its first bits are the same",
+        arguments: [
+            ("10.0.0.0/8", "10.255.1.2", true), ("10.0.0.0/8", "11.0.0.1", false),
+            ("10.1.2.3", "10.1.2.3", true),
+            ("10.1.2.3", "10.1.2.4", false), ("10.0.0.0/8", "::ffff:10.2.3.4", true),
+            ("192.0.2.128/25", "192.0.2.200", true), ("192.0.2.128/25", "192.0.2.100", false),
+            ("0.0.0.0/0", "1.2.3.4", true), ("0.0.0.0/0", "::1", false), ("::/0", "1.2.3.4", true),
+            ("fd00::/8", "fd12::1", true), ("fd00::/8", "fe80::1", false), ("::1", "::1", true),
+            ("fe80::/10", "fe80::1%eth0", true), ("10.9.9.9/8", "10.0.0.1", true), ("::1", "nonsense", false),
+        ])
+    func contains(range: String, address: String, expected: Bool) throws {
+        #expect(try #require(AddressRange(range)).contains(address) == expected)
+    }
+
+    @Test(
+        "what is no range",
+        arguments: [
+            "", "/8", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0/8", "host", "10.0.0.0/8/8", "10.0.0.0/-1",
+            "1.2.3.4/+8",
+        ])
+    func invalid(text: String) {
+        #expect(AddressRange(text) == nil)
+    }
+}
