@@ -4,7 +4,8 @@ import NIOCore
 /// Turns a file that was found into the answer to one request.
 struct FileResponder<Fields: FieldLookup> {
     let folder: RootFolder
-    let options: StaticFileOptions
+    /// Makes the boundary of a multipart answer. The options as a whole are too many references to copy each time.
+    let makeBoundary: @Sendable () -> String
     let isHead: Bool
     let fields: Fields
     let now: HTTPDate
@@ -13,6 +14,9 @@ struct FileResponder<Fields: FieldLookup> {
     func answer(_ plain: StoredFile, siblings: [StoredFile]) -> FileAnswer? {
         guard let chosen = choose(plain, siblings) else {
             return FileAnswer(.notAcceptable, fields: [.vary: "Accept-Encoding"])
+        }
+        if fields.isUnconditional {
+            return whole(chosen)
         }
         switch chosen.validators.evaluate(fields, isSafe: true, now: now) {
         case .proceed: break
@@ -27,7 +31,7 @@ struct FileResponder<Fields: FieldLookup> {
         }
         switch range(of: chosen) {
         case .whole:
-            return answer(chosen, .ok, 0..<chosen.length, chosen.fields, encoded: chosen.encodedFields)
+            return whole(chosen)
         case .unsatisfiable:
             return unsatisfiable(chosen)
         case .parts(let parts):
@@ -53,11 +57,16 @@ struct FileResponder<Fields: FieldLookup> {
 
     /// The Range field counts with GET alone (§14.2), and only if If-Range, where there is one, matches.
     private func range(of file: StoredFile) -> ByteRange {
-        guard !isHead, !fields.isUnconditional, let field = fields.value(.range) else { return .whole }
+        guard !isHead, let field = fields.value(.range) else { return .whole }
         if let condition = fields.value(.ifRange) {
             guard file.validators.satisfiesIfRange(condition, now: now) else { return .whole }
         }
         return ByteRange(parsing: field, length: file.length)
+    }
+
+    private func whole(_ file: StoredFile) -> FileAnswer? {
+        if !isHead, let ready = file.ready { return ready }
+        return answer(file, .ok, 0..<file.length, file.fields, encoded: file.encodedFields)
     }
 
     private func answer(
@@ -93,7 +102,7 @@ struct FileResponder<Fields: FieldLookup> {
     /// multipart/byteranges (RFC 9110 §14.6).
     private func multipart(_ file: StoredFile, _ ranges: [Range<Int64>]) -> FileAnswer? {
         guard let contents = segments(of: file, ranges) else { return nil }
-        let boundary = options.makeBoundary()
+        let boundary = makeBoundary()
         let contentType = file.fields[.contentType] ?? MediaTypeTable.unknown
         var segments: [FileAnswer.Segment] = []
         var length: Int64 = 0

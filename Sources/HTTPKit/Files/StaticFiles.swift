@@ -91,7 +91,8 @@ public final class StaticFiles: Sendable {
             switch find(rawPath, now: now, anew: isSecondLook) {
             case .resource(.file(let plain, let siblings), let folder):
                 let responder = FileResponder(
-                    folder: folder, options: options, isHead: isHead, fields: fields, now: now)
+                    folder: folder, makeBoundary: options.makeBoundary, isHead: isHead, fields: fields,
+                    now: now)
                 if let answer = responder.answer(plain, siblings: siblings) { return answer }
             case .resource(.redirect(let path), _):
                 return redirect(to: path, query: query)
@@ -190,7 +191,7 @@ public final class StaticFiles: Sendable {
                     StaticFiles.key(fallback), now: now, anew: isSecondLook)
             else { return nil }
             let responder = FileResponder(
-                folder: folder, options: options, isHead: isHead, fields: fields, now: now)
+                folder: folder, makeBoundary: options.makeBoundary, isHead: isHead, fields: fields, now: now)
             if let answer = responder.answer(plain, siblings: siblings) { return answer }
         }
         return nil
@@ -204,7 +205,8 @@ public final class StaticFiles: Sendable {
                         StaticFiles.key(page), now: now, anew: isSecondLook)
                 else { break }
                 let responder = FileResponder(
-                    folder: folder, options: options, isHead: isHead, fields: fields, now: now)
+                    folder: folder, makeBoundary: options.makeBoundary, isHead: isHead, fields: fields,
+                    now: now)
                 if let answer = responder.notFoundPage(plain) { return answer }
             }
         }

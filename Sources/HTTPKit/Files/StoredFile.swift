@@ -18,6 +18,9 @@ final class StoredFile: Sendable {
     let notModifiedFields: HTTPFields
     let encodedNotModifiedFields: ByteBuffer
 
+    /// The whole answer to a GET for a file that is in memory.
+    let ready: FileAnswer?
+
     var length: Int64 { stamp.size }
 
     /// What the answer's fields depend on besides the file itself.
@@ -64,6 +67,13 @@ final class StoredFile: Sendable {
         encodedFields = fields.encodedLines()
         notModifiedFields = shared
         encodedNotModifiedFields = shared.encodedLines()
+        let encoded = encodedFields
+        ready = content.map { content in
+            FileAnswer(
+                .ok, fields: fields, encodedFields: encoded,
+                body: content.readableBytes > 0 ? .bytes(content) : .none,
+                contentLength: stamp.size)
+        }
     }
 
     private static func metadataTag(_ stamp: FileStamp) -> String {
