@@ -12,6 +12,11 @@ struct ChatLimits: Sendable, Equatable {
     var recentMessages = 100
     /// How many missed messages a returning client is sent; of more than that it gets the newest.
     var missedMessages = 500
+    /// How many octets of text these messages may have; of more than that, too, it gets the newest.
+    var missedOctets = 512 * 1024
+    /// How many octets may wait for a client that reads slowly: a whole welcome fits, so that nobody is
+    /// disconnected for being slow while it is still under way.
+    var sendBufferOctets = 1024 * 1024
     /// How many people may be in one room.
     var peoplePerRoom = 500
     /// How many messages a person may send at once before the pace below applies.

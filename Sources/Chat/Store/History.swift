@@ -105,9 +105,21 @@ struct History: Sendable {
             let (probe, overflowed) = limits.missedMessages.addingReportingOverflow(1)
             let missed = try Self.latest(
                 database, in: room, after: after, limit: overflowed ? limits.missedMessages : probe)
-            return missed.count > limits.missedMessages
-                ? (.gap, Array(missed.suffix(limits.missedMessages))) : (.missed, missed)
+            let newest = Self.newest(of: missed, limits: limits)
+            return (newest.count < missed.count ? .gap : .missed, newest)
         }
+    }
+
+    /// The end of `messages` that is within the limits, but at least one.
+    private static func newest(of messages: [ChatMessage], limits: ChatLimits) -> [ChatMessage] {
+        var octets = 0
+        var count = 0
+        for message in messages.reversed() {
+            octets += message.text.utf8.count
+            guard count < limits.missedMessages, octets <= limits.missedOctets || count == 0 else { break }
+            count += 1
+        }
+        return Array(messages.suffix(count))
     }
 
     private static let columns = "SELECT id, name, text, time, ref FROM message"

@@ -70,6 +70,19 @@ struct HistoryTests {
         }
     }
 
+    @Test("What is sent of the missed is bounded in octets too")
+    func missedOctets() async throws {
+        let history = try History.inMemory()
+        let said = try await say(["aaaa", "bbbb", "cccc", "dd"], in: lobby, history)
+        var limits = ChatLimits()
+        for (octets, count) in [(14, 4), (13, 3), (10, 3), (9, 2), (6, 2), (5, 1), (1, 1)] {
+            limits.missedOctets = octets
+            let (kind, messages) = try await history.catchUp(in: lobby, after: 0, limits: limits)
+            #expect(messages == Array(said.suffix(count)), "\(octets) octets")
+            #expect(kind == (count == 4 ? .missed : .gap))
+        }
+    }
+
     @Test("A text with everything that SQL and HTML care about comes back as it was")
     func hostileText() async throws {
         let history = try History.inMemory()
