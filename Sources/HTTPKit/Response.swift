@@ -6,11 +6,16 @@ public struct Response: Sendable {
     /// The status (RFC 9110 §15).
     public var status: HTTPResponse.Status
     /// The fields; Content-Length, Transfer-Encoding, Connection and Date are the server's to write.
-    public var fields: HTTPFields
+    public var fields: HTTPFields {
+        didSet { preparedFields = nil }
+    }
     /// The content.
     public var body: ResponseBody
-    /// Field lines made ready beforehand, written as they are.
+    /// The lines of `fields`, made ready beforehand; a change of `fields` puts them out of use.
     package var preparedFields: ByteBuffer?
+    /// What Content-Length would say, for an answer to HEAD whose content was not even made; otherwise the length
+    /// of the content counts.
+    package var declaredLength: Int?
     /// What takes the connection over behind a 101.
     package var upgrade: Upgrade?
 

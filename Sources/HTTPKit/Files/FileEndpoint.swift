@@ -69,12 +69,8 @@ extension Response {
             for field in answer.fields { fields.append(field) }
             return
         }
-        self.init(status: answer.status, body: ResponseBody(answer.body))
-        if let encoded = answer.encodedFields {
-            preparedFields = encoded
-        } else {
-            fields = answer.fields
-        }
+        self.init(status: answer.status, fields: answer.fields, body: ResponseBody(answer.body))
+        preparedFields = answer.encodedFields
         declaredLength = answer.contentLength.map { Int($0) }
     }
 }

@@ -21,6 +21,7 @@ package enum ResponseEncoder {
     /// Writes a whole head.
     ///
     /// - Parameters:
+    ///   - preparedFields: the lines of `fields`, where they are there already.
     ///   - declaredLength: for HEAD and 304, where no content is sent: what Content-Length would have been.
     ///   - date: the Date line, ready made (RFC 9110 §6.6.1).
     package static func writeHead(
@@ -30,8 +31,11 @@ package enum ResponseEncoder {
     ) {
         writeStatusLine(status, into: &out)
         out.writeBytes(date)
-        if let preparedFields { out.writeImmutableBuffer(preparedFields) }
-        for field in fields where !isFramingField(field.name) { write(field, into: &out) }
+        if let preparedFields {
+            out.writeImmutableBuffer(preparedFields)
+        } else {
+            for field in fields where !isFramingField(field.name) { write(field, into: &out) }
+        }
         switch framing {
         case .length(let length): writeLength(length, into: &out)
         case .chunked: out.writeStaticString("Transfer-Encoding: chunked\r\n")

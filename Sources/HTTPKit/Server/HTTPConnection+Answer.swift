@@ -71,7 +71,7 @@ extension HTTPConnection {
         if framing == .untilClose { keepsAlive = false }
         var declaredLength: Int?
         if framing == .noContent, isHeadRequest || response.status == .notModified, response.status != .noContent {
-            declaredLength = response.body.length
+            declaredLength = response.declaredLength ?? response.body.length
             if response.status == .notModified, declaredLength == 0 { declaredLength = nil }
         }
         let dateLine = loop.dateLine
