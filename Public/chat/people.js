@@ -1,11 +1,11 @@
 // Who is here, and who is typing.
 
-/** The same hue for the same name, on every page. */
+/** The same hue for the same name, on every page; names that differ little get hues that differ much. */
 export const hue = (name) => {
-  let hash = 7;
-  for (const character of name.toLowerCase()) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
-  // Names that differ little get hues that differ much.
-  return ((Math.imul(hash, 2_654_435_761) >>> 0) % 3_600) / 10;
+  let hash = 0x811c9dc5;
+  for (const character of name.toLowerCase()) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return (((hash ^ (hash >>> 12)) >>> 0) % 24) * 15;
 };
 
 const segmenter = typeof Intl.Segmenter === "function" ? new Intl.Segmenter() : null;
