@@ -1,0 +1,132 @@
+import CZlib
+package import NIOCore
+
+/// A raw deflate stream (RFC 1951) for compressing messages.
+///
+/// It belongs to one event loop at a time: it is not `Sendable` and takes no lock. With 15 window bits and
+/// memory level 8 it holds about 256 KiB until it is released; each bit and each level less halves its part.
+package final class Deflater {
+    /// What becomes of octets that the compressor still holds back.
+    package enum Flush: Sendable {
+        /// They wait for more input; the output is smallest.
+        case none
+        /// All of them are written, and the output ends at an octet with 00 00 FF FF (RFC 7692 §7.2.1).
+        case sync
+    }
+
+    /// The window bits zlib can compress with. 8 is missing: zlib's raw deflate would silently use 9, whose
+    /// distances a peer with a window of 256 octets could not follow.
+    package static let windowBitsRange = 9...15
+
+    /// The memory levels zlib knows.
+    package static let memoryLevelRange = 1...9
+
+    // zlib keeps a pointer back to its z_stream, so the structure must never move.
+    private let stream: UnsafeMutablePointer<z_stream>
+
+    /// Starts a stream.
+    ///
+    /// - Parameters:
+    ///   - level: 1 (fastest) to 9 (smallest).
+    ///   - windowBits: the logarithm of the history's size; see ``windowBitsRange``.
+    ///   - memoryLevel: how much memory the search for matches may use; see ``memoryLevelRange``.
+    /// - Throws: ``CompressionError/memory``.
+    package init(level: Int = 6, windowBits: Int = 15, memoryLevel: Int = 8) throws(CompressionError) {
+        stream = .allocate(capacity: 1)
+        stream.initialize(to: z_stream())
+        guard
+            Self.windowBitsRange.contains(windowBits), Self.memoryLevelRange.contains(memoryLevel),
+            (1...9).contains(level),
+            deflateInit2_(
+                stream, Int32(level), Z_DEFLATED, Int32(-windowBits), Int32(memoryLevel), Z_DEFAULT_STRATEGY,
+                ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+        else { throw .memory }
+    }
+
+    deinit {
+        // On a stream that never started this is an error without effect.
+        deflateEnd(stream)
+        stream.deinitialize(count: 1)
+        stream.deallocate()
+    }
+
+    /// Forgets the history and whatever is held back, as if the stream were new, without new memory.
+    package func reset() {
+        deflateReset(stream)
+    }
+
+    /// Appends `octets` to the history as if they had been compressed here, without output.
+    ///
+    /// Only right after a reset or a sync flush. Only the last window of them counts.
+    ///
+    /// - Throws: ``CompressionError/memory`` when the stream is in the middle of a block.
+    package func setDictionary(_ octets: RawSpan) throws(CompressionError) {
+        let status = octets.withUnsafeBytes { source -> Int32 in
+            // No window is longer than 32 KiB, and the tail keeps the count within zlib's 32 bits.
+            let tail = UnsafeRawBufferPointer(rebasing: source.suffix(32 << 10))
+            guard let base = tail.bindMemory(to: UInt8.self).baseAddress else { return Z_OK }
+            return deflateSetDictionary(stream, base, UInt32(tail.count))
+        }
+        guard status == Z_OK else { throw .memory }
+    }
+
+    /// Compresses `input` and appends what comes out to `output`, which grows as needed.
+    ///
+    /// - Throws: ``CompressionError/memory``.
+    package func deflate(_ input: RawSpan, into output: inout ByteBuffer, flush: Flush)
+        throws(CompressionError)
+    {
+        let status = input.withUnsafeBytes { source -> Int32 in
+            run(source, into: &output, flush: flush == .sync ? Z_SYNC_FLUSH : Z_NO_FLUSH)
+        }
+        // Z_BUF_ERROR says that there was nothing left to do.
+        guard status == Z_OK || status == Z_BUF_ERROR else { throw .memory }
+    }
+
+    /// Compresses the rest of a message and leaves off the final 00 00 FF FF (RFC 7692 §7.2.1).
+    ///
+    /// - Throws: ``CompressionError/memory``.
+    package func finishMessage(_ input: RawSpan, into output: inout ByteBuffer) throws(CompressionError) {
+        let start = output.writerIndex
+        try deflate(input, into: &output, flush: .sync)
+        // A second flush with nothing between writes nothing: the empty block that is then due is one
+        // octet once its tail is left off (RFC 7692 §7.2.3.6).
+        if output.writerIndex - start < Self.tailLength {
+            output.moveWriterIndex(to: start)
+            output.writeInteger(UInt8(0))
+        } else {
+            output.moveWriterIndex(to: output.writerIndex - Self.tailLength)
+        }
+    }
+
+    private static let tailLength = 4
+    private static let largestPass = 1 << 30
+
+    private func run(_ source: UnsafeRawBufferPointer, into output: inout ByteBuffer, flush: Int32) -> Int32 {
+        var left = source.count
+        stream.pointee.next_in = UnsafeMutablePointer(
+            mutating: source.bindMemory(to: UInt8.self).baseAddress)
+        stream.pointee.avail_in = 0
+        defer { stream.pointee.next_in = nil }
+        var status = Z_OK
+        var isFull = false
+        var room = max(64, source.count / 2 &+ 32)
+        repeat {
+            if stream.pointee.avail_in == 0 {
+                let pass = min(left, Self.largestPass)
+                stream.pointee.avail_in = UInt32(pass)
+                left -= pass
+            }
+            output.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { target in
+                let capacity = min(target.count, Self.largestPass)
+                stream.pointee.next_out = target.bindMemory(to: UInt8.self).baseAddress
+                stream.pointee.avail_out = UInt32(capacity)
+                status = CZlib.deflate(stream, left == 0 ? flush : Z_NO_FLUSH)
+                isFull = stream.pointee.avail_out == 0
+                return capacity - Int(stream.pointee.avail_out)
+            }
+            room = max(64, min(output.readableBytes, 1 << 20))
+        } while status == Z_OK && (isFull || left > 0)
+        return status
+    }
+}

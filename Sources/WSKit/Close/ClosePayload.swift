@@ -1,0 +1,42 @@
+package import NIOCore
+
+/// The payload of a close frame: nothing, or a code and a text (RFC 6455 §5.5.1).
+package struct ClosePayload: Equatable, Sendable {
+    /// The code; ``CloseCode/noStatus`` for an empty payload.
+    package var code: CloseCode
+    /// The text.
+    package var text: String
+
+    /// The longest text in octets: 125 less the code.
+    package static let maxTextLength = FrameHeader.maxControlLength - 2
+
+    /// Reads a payload.
+    ///
+    /// - Throws: ``WSError/closePayload``, ``WSError/closeCode(_:)``, ``WSError/invalidUTF8``.
+    package static func parse(_ payload: ByteBuffer) throws(WSError) -> ClosePayload {
+        var rest = payload
+        guard rest.readableBytes > 0 else { return ClosePayload(code: .noStatus, text: "") }
+        guard let number = rest.readInteger(as: UInt16.self) else { throw .closePayload }
+        let code = CloseCode(rawValue: number)
+        guard code.isAllowedOnWire else { throw .closeCode(number) }
+        guard UTF8Validator.isValid(rest.readableBytesSpan) else { throw .invalidUTF8 }
+        return ClosePayload(code: code, text: String(buffer: rest))
+    }
+
+    /// The payload for a code and a text, which is cut at a character to fit; empty for codes that may not
+    /// appear on the wire.
+    package static func encode(code: CloseCode, text: String) -> ByteBuffer {
+        guard code.isAllowedOnWire else { return ByteBuffer() }
+        var payload = ByteBuffer()
+        payload.writeInteger(code.rawValue)
+        if text.utf8.count <= maxTextLength {
+            payload.writeString(text)
+            return payload
+        }
+        for scalar in text.unicodeScalars {
+            guard payload.readableBytes + scalar.utf8.count <= FrameHeader.maxControlLength else { break }
+            payload.writeBytes(scalar.utf8)
+        }
+        return payload
+    }
+}

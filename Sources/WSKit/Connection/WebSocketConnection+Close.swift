@@ -1,0 +1,102 @@
+import HTTPKit
+import NIOCore
+
+/// The end: the close handshake (RFC 6455 §7), failures, and a peer that vanishes.
+extension WebSocketConnection {
+    private static let lingerTime = Duration.seconds(2)
+
+    /// Sends a close frame, once; messages go no further.
+    func startClose(_ code: CloseCode, reason: String) {
+        guard case .open = phase, machine.isOpen else { return }
+        let now = now
+        withOut { machine, out in machine.encodeClose(code, reason, into: &out, now: now) }
+        wakeSenders()
+    }
+
+    func close(_ code: CloseCode, reason: String) async {
+        guard loop.eventLoop.inEventLoop else {
+            return await Task(executorPreference: loop) { await self.close(code, reason: reason) }.value
+        }
+        startClose(code, reason: reason)
+        // Nobody reads the inbox any more, so what stands before the peer's close frame must not hold it back.
+        discardInbox()
+        guard case .open = phase else { return }
+        await withUnsafeContinuation { closeWaiters.append($0) }
+    }
+
+    /// Lets the peer's close frame through where the application has stopped to read.
+    private func discardInbox() {
+        loop.turn {
+            while inbox.pop() != nil {}
+            inbox.end()
+            process()
+            resumeReading()
+        }
+    }
+
+    /// The peer's close frame has come: it is answered unless ours went before, and the transport is closed.
+    func receiveClose(_ reason: CloseReason) {
+        closeReason = closeReason ?? reason
+        if machine.owesCloseReply {
+            let now = now
+            withOut { machine, out in machine.encodeCloseReply(into: &out, now: now) }
+        }
+        beginLinger()
+    }
+
+    /// The peer broke a rule or a limit: it is told why, and nothing more of it is read (RFC 6455 §7.1.7).
+    func fail(_ error: WSError) {
+        guard case .open = phase else { return }
+        logger.info(
+            "WebSocket failed", metadata: ["route": "\(route)", "code": "\(error.closeCode)", "reason": "\(error.reason)"])
+        if case .callbacks(let handler) = consumer, let socket { handler.onError(error, socket) }
+        closeReason = closeReason ?? .failed(error)
+        let now = now
+        withOut { machine, out in machine.fail(with: error, into: &out, now: now) }
+        beginLinger()
+    }
+
+    /// Flushes and closes this side; what the peer still sends is dropped for a moment, since a reset could destroy
+    /// the close frame on its way.
+    private func beginLinger() {
+        flush()
+        phase = .lingering(deadline: loop.now.advanced(by: Self.lingerTime))
+        inbound = ByteBuffer()
+        ended()
+        context?.close(mode: .output, promise: nil)
+    }
+
+    /// The transport has ended.
+    func peerIsGone(_ reason: CloseReason) {
+        if case .closed = phase { return }
+        closeReason = closeReason ?? reason
+        phase = .closed
+        inbound = ByteBuffer()
+        ended()
+        loop.statistics.sockets -= 1
+        loop.remove(self)
+        context?.close(promise: nil)
+        // Whatever still runs on behind a closed socket is told to stop, but given time to clean up.
+        if let task { loop.eventLoop.scheduleTask(in: .seconds(5)) { task.cancel() } }
+    }
+
+    /// Tells everybody who waits or listens, once.
+    private func ended() {
+        let reason = closeReason ?? .lost(.transportClosed)
+        for set in memberships { set.removeOnLoop(self) }
+        memberships = []
+        for topic in topics.keys { rooms?.release(topic) }
+        topics = [:]
+        latestMissed = nil
+        inbox.end()
+        wakeSenders()
+        for waiter in closeWaiters { waiter.resume() }
+        closeWaiters = []
+        for ping in pings { ping.waiter.resume(returning: nil) }
+        pings = []
+        if case .callbacks(let handler) = consumer, let socket { handler.onClose(reason, socket) }
+        socket = nil
+        onEnd?()
+        onEnd = nil
+    }
+}

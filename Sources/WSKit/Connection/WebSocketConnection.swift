@@ -1,0 +1,329 @@
+import HTTPKit
+import Logging
+import NIOCore
+
+/// One WebSocket connection between its channel and its socket: the thin I/O around `WebSocketMachine`.
+///
+/// Invariant: the state is touched on the channel's event loop only, which debug builds assert where a call may
+/// come from elsewhere; `onLoop` and its kin are the entrances for other threads.
+final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
+
+    /// How far the end is.
+    enum Phase {
+        /// Messages and control frames go both ways, or the close handshake is under way.
+        case open
+        /// Our side of the transport is closed; what still arrives is dropped until `deadline`.
+        case lingering(deadline: LoopInstant)
+        case closed
+    }
+
+    /// Who gets the messages.
+    enum Consumer {
+        case task
+        case callbacks(any WebSocketHandler)
+    }
+
+    let loop: LoopContext
+    let limits: WSLimits
+    let rooms: Rooms?
+    let logger: Logger
+    let consumer: Consumer
+    /// The route, for logs.
+    let route: String
+    /// The connection lives through its socket, and the socket through this reference until the end.
+    var socket: WebSocket?
+    var context: ChannelHandlerContext?
+    var memberIndex = -1
+
+    var machine: WebSocketMachine
+    var phase: Phase = .open
+    var inbound = ByteBuffer()
+    var inbox = Inbox()
+    var closeReason: CloseReason?
+    var task: Task<Void, Never>?
+    /// Called once when the connection has ended.
+    var onEnd: (@Sendable () -> Void)?
+    var memberships: [SocketSet] = []
+    var topics: [String: Room] = [:]
+    private var isProcessing = false
+    private var isReadHeld = false
+    private var drainAt: LoopInstant?
+    /// When a message went either way last: compression with context takeover sleeps some time after.
+    var lastMessage = LoopInstant.now
+
+    // Sending.
+    var out: ByteBuffer?
+    var isFlushRequested = false
+    var needsFlush = false
+    var isFull = false
+    var sendWaiters: [UnsafeContinuation<Void, Never>] = []
+    var closeWaiters: [UnsafeContinuation<Void, Never>] = []
+    var isStreaming = false
+    var streamKind = Message.Kind.text
+    var streamCompresses = true
+    var latestMissed: PreparedMessage?
+    var stalledSince: LoopInstant?
+    var stalledBytes = 0
+
+    // Pings of the application's own.
+    var pings: [(payload: ByteBuffer, sent: ContinuousClock.Instant, waiter: UnsafeContinuation<Duration?, Never>)] = []
+    var pingCounter: UInt64 = 0
+
+    init(
+        loop: LoopContext, machine: consuming WebSocketMachine, limits: WSLimits, consumer: Consumer, rooms: Rooms?,
+        logger: Logger, route: String
+    ) {
+        self.loop = loop
+        self.machine = machine
+        self.limits = limits
+        self.consumer = consumer
+        self.rooms = rooms
+        self.logger = logger
+        self.route = route
+    }
+
+    var isClosed: Bool {
+        if case .open = phase { return false }
+        return true
+    }
+
+    var now: NIODeadline { NIODeadline(loop.now) }
+
+    // MARK: Entrances from other threads
+
+    /// Runs `body` on the loop: at once when this is it, otherwise in order behind what was asked before.
+    func onLoop(_ body: @escaping @Sendable (WebSocketConnection) -> Void) {
+        if loop.eventLoop.inEventLoop {
+            loop.turn { body(self) }
+        } else {
+            loop.eventLoop.execute { self.loop.turn { body(self) } }
+        }
+    }
+
+    /// Runs `body` on the loop and returns what it returns.
+    func onLoopAsync<Result: Sendable>(_ body: @escaping @Sendable (WebSocketConnection) -> Result) async -> Result {
+        if loop.eventLoop.inEventLoop { return body(self) }
+        return await withUnsafeContinuation { continuation in
+            loop.eventLoop.execute { self.loop.turn { continuation.resume(returning: body(self)) } }
+        }
+    }
+
+    // MARK: Channel events
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.statistics.sockets += 1
+        loop.add(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        loop.turn { receive(unwrapInboundIn(data)) }
+    }
+
+    /// Takes what the channel has read, or what was read before the hand-over.
+    func receive(_ data: ByteBuffer) {
+        loop.statistics.bytesIn &+= data.readableBytes
+        guard case .open = phase else { return }
+        var data = data
+        if inbound.readableBytes == 0 {
+            inbound = data
+        } else {
+            inbound.discardReadBytes()
+            inbound.writeBuffer(&data)
+        }
+        process()
+    }
+
+    /// Reads are held back while the application does not take what has come.
+    func read(context: ChannelHandlerContext) {
+        if mayReceive { context.read() } else { isReadHeld = true }
+    }
+
+    /// Whether the application can take more: the inbox has room, or a callback's answer would find room.
+    private var mayReceive: Bool {
+        guard case .open = phase else { return true }
+        switch consumer {
+        case .task: return !inbox.isFull(limits)
+        case .callbacks: return context?.channel.isWritable ?? true
+        }
+    }
+
+    func resumeReading() {
+        guard isReadHeld, mayReceive else { return }
+        isReadHeld = false
+        context?.read()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let event = event as? ChannelEvent, event == .inputClosed else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        loop.turn { peerIsGone(.lost(.transportClosed)) }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        loop.turn { peerIsGone(.lost(.transportClosed)) }
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        logger.debug("WebSocket transport failed", metadata: ["error": "\(error)"])
+        context.close(promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        loop.turn { writabilityChanged(context.channel.isWritable) }
+        context.fireChannelWritabilityChanged()
+    }
+
+    // MARK: Receiving
+
+    /// Hands on what has arrived, as far as the application can take it.
+    func process() {
+        guard !isProcessing else { return }
+        isProcessing = true
+        defer {
+            isProcessing = false
+            if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+            resumeReading()
+        }
+        while case .open = phase, mayReceive {
+            do throws(WSError) {
+                guard let event = try machine.next(&inbound, now: now) else { return }
+                handle(event)
+            } catch {
+                fail(error)
+            }
+            if let out, out.readableBytes > Self.handOverSize { flush() }
+        }
+    }
+
+    private static let handOverSize = 64 << 10
+
+    private func handle(_ event: WebSocketMachine.Event) {
+        switch event {
+        case .message(let message):
+            lastMessage = loop.now
+            loop.statistics.messagesIn &+= 1
+            deliver(MessagePart(kind: message.kind, data: message.payload, isFinal: true))
+        case .part(let kind, let data, let isFinal):
+            if isFinal { loop.statistics.messagesIn &+= 1 }
+            deliver(MessagePart(kind: kind, data: data, isFinal: isFinal))
+        case .ping(let payload):
+            withOut { machine, out in machine.encodePong(payload, into: &out) }
+        case .pong(let payload):
+            receivePong(payload)
+        case .close(let reason):
+            receiveClose(reason)
+        }
+    }
+
+    private func deliver(_ part: MessagePart) {
+        switch consumer {
+        case .task: inbox.push(part)
+        case .callbacks(let handler):
+            guard let socket else { return }
+            handler.onMessage(Message(kind: part.kind, payload: part.data), socket)
+        }
+    }
+
+    private func receivePong(_ payload: ByteBuffer) {
+        guard let index = pings.firstIndex(where: { $0.payload == payload }) else { return }
+        let ping = pings.remove(at: index)
+        ping.waiter.resume(returning: ping.sent.duration(to: .now))
+    }
+
+    /// The application's side: the next message or part; `nil` at the end.
+    func nextPart() async throws -> MessagePart? {
+        guard loop.eventLoop.inEventLoop else {
+            return try await Task(executorPreference: loop) { try await self.nextPart() }.value
+        }
+        while true {
+            if let part = inbox.pop() {
+                if isReadHeld || inbound.readableBytes > 0 { loop.turn { process() } }
+                return part
+            }
+            if inbox.isEnded { return nil }
+            guard !inbox.isAwaited else { throw ConcurrentReadError() }
+            await withUnsafeContinuation { inbox.wait($0) }
+        }
+    }
+
+    func nextMessage() async throws -> Message? {
+        guard let part = try await nextPart() else { return nil }
+        return Message(kind: part.kind, payload: part.data)
+    }
+
+    // MARK: Time
+
+    func tick(now: LoopInstant) {
+        switch phase {
+        case .lingering(let deadline):
+            if now >= deadline { context?.close(promise: nil) }
+            return
+        case .closed: return
+        case .open: break
+        }
+        if let drainAt, now >= drainAt {
+            self.drainAt = nil
+            startClose(.goingAway, reason: "the server stops")
+        }
+        if isStalled(now) {
+            closeReason = closeReason ?? .lost(.sendTimeout)
+            context?.close(promise: nil)
+            return
+        }
+        if machine.isAwake, now >= lastMessage.advanced(by: limits.deflateIdleTimeout) { machine.sleep() }
+        // A peer whose messages are held back cannot have its pongs read either.
+        guard mayReceive, !isReadHeld else { return }
+        switch machine.tick(at: NIODeadline(now)) {
+        case .nothing: break
+        case .sendPing(let payload):
+            withOut { machine, out in machine.encodePing(payload, into: &out) }
+        case .peerIsDead:
+            closeReason = closeReason ?? .lost(.pingTimeout)
+            context?.close(promise: nil)
+        case .closeTimedOut:
+            closeReason = closeReason ?? .lost(.closeTimeout)
+            context?.close(promise: nil)
+        }
+    }
+
+    private func isStalled(_ now: LoopInstant) -> Bool {
+        guard let channel = context?.channel, !channel.isWritable,
+            let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+        else {
+            stalledSince = nil
+            return false
+        }
+        guard let since = stalledSince, waiting >= stalledBytes else {
+            stalledSince = now
+            stalledBytes = waiting
+            return false
+        }
+        return now >= since.advanced(by: limits.sendTimeout)
+    }
+
+    /// Says goodbye with 1001, at a moment of its own within the first part of the drain time, so that thousands of
+    /// clients do not come back at once.
+    func drain(deadline: LoopInstant) {
+        let time = deadline.milliseconds - loop.now.milliseconds
+        let spread = loop.memberCount < 100 ? 0 : min(3000, time / 4)
+        drainAt = LoopInstant(milliseconds: loop.now.milliseconds + (spread > 0 ? .random(in: 0...spread) : 0))
+        tick(now: loop.now)
+    }
+}
+
+extension NIODeadline {
+    /// The same point on the same clock.
+    init(_ instant: LoopInstant) {
+        self = .uptimeNanoseconds(UInt64(clamping: instant.milliseconds) &* 1_000_000)
+    }
+}

@@ -1,0 +1,26 @@
+/// How an endpoint's sockets are: what is agreed on in the handshake, and what peers are held to.
+public struct WebSocketOptions: Sendable {
+    /// The subprotocols that the endpoint speaks, the preferred first (RFC 6455 §1.9). A client that asks for none
+    /// of them is served without one.
+    public var subprotocols: [String] = []
+    /// Which pages may connect (RFC 6455 §10.2): by default those of the host that is asked.
+    public var origin: OriginPolicy = .sameHost
+    /// How messages are compressed (RFC 7692).
+    public var deflate: DeflateMode = .shared
+    /// What peers are held to.
+    public var limits = WSLimits()
+    /// How many sockets one address may have open at this endpoint; `nil` is no bound.
+    public var maxSocketsPerAddress: Int?
+    /// Gives messages in the parts they arrive in, through `WebSocket.parts`: for messages of any size through
+    /// constant memory.
+    public var deliversParts = false
+
+    /// The defaults.
+    public init() {}
+
+    /// The defaults, changed by `configure`.
+    public init(_ configure: (inout WebSocketOptions) -> Void) {
+        self.init()
+        configure(&self)
+    }
+}

@@ -1,0 +1,102 @@
+package import Compression
+package import NIOCore
+
+/// Decompresses the messages of one direction of a connection, as their octets arrive (RFC 7692 §7.2.2).
+package struct MessageInflater {
+    private enum Context {
+        /// Every message on its own; the decompressor is borrowed while one is being read.
+        case shared(Inflater?)
+        /// Each after the ones before.
+        case takeover(Inflater)
+        /// Each after the ones before; only their history is kept.
+        case asleep([UInt8])
+    }
+
+    private var context: Context
+    private var isInMessage = false
+    /// How much of the tail of the message was used up.
+    private var tailUsed = 0
+    private let windowBits: Int
+    private let shared: SharedDeflate
+
+    /// A decompressor of what `role` sends.
+    package init(_ parameters: DeflateParameters, from role: Role, shared: SharedDeflate) {
+        let direction = parameters.direction(from: role)
+        windowBits = direction.windowBits
+        context = direction.takesContextOver ? .asleep([]) : .shared(nil)
+        self.shared = shared
+    }
+
+    /// Where masked octets may be put to be inflated from.
+    package var scratch: SharedDeflate { shared }
+
+    /// Appends what comes out of `input`, a part of a message, to `out`, at most `room` octets.
+    package mutating func inflate(_ input: RawSpan, into out: inout ByteBuffer, room: Int)
+        throws(CompressionError) -> Inflater.Progress
+    {
+        try begin().inflate(input, into: &out, room: room)
+    }
+
+    /// Uses up `input` when the message is at its limit.
+    package mutating func inflateNothing(_ input: RawSpan) throws(CompressionError) {
+        try begin().inflateNothing(input)
+    }
+
+    /// Appends what the end of the message brings out, at most `room` octets; true when that was all.
+    package mutating func finish(into out: inout ByteBuffer, room: Int) throws(CompressionError) -> Bool {
+        let inflater = try begin()
+        let progress = try inflater.inflate(
+            Inflater.tail.span.bytes.extracting(droppingFirst: tailUsed), into: &out, room: room)
+        tailUsed += progress.consumed
+        if progress.isFull { return false }
+        end()
+        return true
+    }
+
+    /// Ends a message at its limit.
+    package mutating func finishNothing() throws(CompressionError) {
+        try begin().inflateNothing(Inflater.tail.span.bytes.extracting(droppingFirst: tailUsed))
+        end()
+    }
+
+    /// Gives back the working memory between messages, and keeps the history: at most 32 KiB.
+    package mutating func sleep() {
+        guard !isInMessage, case .takeover(let inflater) = context else { return }
+        context = .asleep(inflater.dictionary())
+    }
+
+    /// Working memory is held.
+    package var isAwake: Bool {
+        switch context {
+        case .takeover, .shared(_?): true
+        case .asleep, .shared(nil): false
+        }
+    }
+
+    private mutating func begin() throws(CompressionError) -> Inflater {
+        if !isInMessage {
+            isInMessage = true
+            tailUsed = 0
+        }
+        switch context {
+        case .takeover(let inflater), .shared(let inflater?): return inflater
+        case .shared(nil):
+            let inflater = try shared.borrowInflater()
+            context = .shared(inflater)
+            return inflater
+        case .asleep(let history):
+            let inflater = try Inflater(windowBits: windowBits)
+            try inflater.setDictionary(history)
+            context = .takeover(inflater)
+            return inflater
+        }
+    }
+
+    private mutating func end() {
+        isInMessage = false
+        if case .shared(let inflater?) = context {
+            shared.giveBack(inflater)
+            context = .shared(nil)
+        }
+    }
+}

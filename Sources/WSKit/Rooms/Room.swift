@@ -1,0 +1,139 @@
+import HTTPKit
+import Synchronization
+
+/// Sockets that hear what is published in one place, under one name.
+///
+/// It may be used from any task; its members are kept per event loop. A socket that closes leaves by itself.
+public final class Room: Sendable {
+    /// The name that `Rooms` knows it by.
+    public let name: String
+    let set = SocketSet()
+    private let rooms: Rooms
+
+    init(name: String, rooms: Rooms) {
+        self.name = name
+        self.rooms = rooms
+    }
+
+    /// How many members the room has.
+    public var count: Int { current.count }
+
+    /// The members that are there now.
+    public var members: [WebSocket] {
+        get async { await current.sockets() }
+    }
+
+    /// The members of the room of this name: a room that was empty when it was asked for may have them by now.
+    private var current: SocketSet { rooms.find(name)?.set ?? set }
+
+    /// Has `socket` be a member while `body` runs.
+    ///
+    /// - Parameter slowClients: what becomes of messages for this socket while its send buffer is full.
+    public func join<Result>(
+        _ socket: WebSocket, slowClients: SlowClientPolicy = .default, _ body: (Room) async throws -> Result
+    ) async rethrows -> Result {
+        let room = rooms.add(socket, to: name, policy: slowClients)
+        defer { rooms.remove(socket, from: room) }
+        return try await body(room)
+    }
+
+    /// Sends a message to all members, or to all but one; it is encoded and compressed once for all of them. The
+    /// order of the messages that one task publishes is kept.
+    public func publish(_ message: Message, except excluded: WebSocket? = nil) {
+        current.broadcast(PreparedMessage(message), except: excluded)
+    }
+
+    /// Sends text to all members, or to all but one.
+    public func publish(_ text: String, except excluded: WebSocket? = nil) {
+        publish(Message(text: text), except: excluded)
+    }
+
+    /// Sends a value as a text message of JSON to all members, or to all but one.
+    ///
+    /// - Throws: `EncodingError`.
+    public func publish(json value: some Encodable, except excluded: WebSocket? = nil) throws {
+        publish(Message(kind: .text, payload: try JSON.encode(value)), except: excluded)
+    }
+}
+
+/// The rooms of an application, by name: one is there while it has members.
+public final class Rooms: Sendable {
+    private struct Entry {
+        let room: Room
+        var members: Int
+    }
+
+    private let entries = Mutex<[String: Entry]>([:])
+
+    /// No rooms.
+    public init() {}
+
+    /// The room of that name. One without members is forgotten, so this may be called with any name.
+    public subscript(name: String) -> Room {
+        find(name) ?? Room(name: name, rooms: self)
+    }
+
+    func find(_ name: String) -> Room? { entries.withLock { $0[name]?.room } }
+
+    /// The names of the rooms that have members.
+    public var names: [String] { entries.withLock { $0.keys.sorted() } }
+
+    /// Publishes to a room or topic; nothing happens where nobody listens.
+    public func publish(_ message: Message, to name: String, except excluded: WebSocket? = nil) {
+        find(name)?.publish(message, except: excluded)
+    }
+
+    /// Makes a socket a member: the entry counts it, so the room stays as long as it does.
+    func add(_ socket: WebSocket, to name: String, policy: SlowClientPolicy) -> Room {
+        let room = entries.withLock { entries in
+            if var entry = entries[name] {
+                entry.members += 1
+                entries[name] = entry
+                return entry.room
+            }
+            let room = Room(name: name, rooms: self)
+            entries[name] = Entry(room: room, members: 1)
+            return room
+        }
+        room.set.add(socket, policy: policy)
+        return room
+    }
+
+    /// Takes back what `add` did.
+    func remove(_ socket: WebSocket, from room: Room) {
+        room.set.remove(socket)
+        release(room.name)
+    }
+
+    func release(_ name: String) {
+        entries.withLock { entries in
+            guard var entry = entries[name] else { return }
+            entry.members -= 1
+            entries[name] = entry.members > 0 ? entry : nil
+        }
+    }
+}
+
+extension WebSocket {
+    /// Subscribes to a topic of the application until the socket closes or unsubscribes.
+    public final func subscribe(_ topic: String, slowClients: SlowClientPolicy = .drop) {
+        guard let rooms = connection.rooms else { return }
+        connection.onLoop { connection in
+            guard connection.topics[topic] == nil, !connection.isClosed else { return }
+            connection.topics[topic] = rooms.add(self, to: topic, policy: slowClients)
+        }
+    }
+
+    /// Ends a subscription.
+    public final func unsubscribe(_ topic: String) {
+        guard let rooms = connection.rooms else { return }
+        connection.onLoop { connection in
+            if let room = connection.topics.removeValue(forKey: topic) { rooms.remove(self, from: room) }
+        }
+    }
+
+    /// Publishes to a topic of the application, to all but this socket.
+    public final func publish(_ message: Message, to topic: String) {
+        connection.rooms?.publish(message, to: topic, except: self)
+    }
+}

@@ -1,0 +1,117 @@
+import HTTPKit
+import NIOCore
+import Synchronization
+
+/// A set of sockets, kept per event loop: a broadcast hops once per loop, not once per socket.
+final class SocketSet: Sendable {
+    /// The members on one loop.
+    ///
+    /// Invariant: touched on that loop only.
+    private final class Shard: @unchecked Sendable {
+        let loop: LoopContext
+        var members: [Member] = []
+        var places: [ObjectIdentifier: Int] = [:]
+
+        init(loop: LoopContext) { self.loop = loop }
+
+        func add(_ member: Member) -> Bool {
+            loop.eventLoop.assertInEventLoop()
+            let key = ObjectIdentifier(member.connection)
+            guard places[key] == nil else { return false }
+            places[key] = members.count
+            members.append(member)
+            return true
+        }
+
+        func remove(_ connection: WebSocketConnection) -> Bool {
+            loop.eventLoop.assertInEventLoop()
+            guard let place = places.removeValue(forKey: ObjectIdentifier(connection)) else { return false }
+            let last = members.removeLast()
+            if place < members.count {
+                members[place] = last
+                places[ObjectIdentifier(last.connection)] = place
+            }
+            return true
+        }
+
+        func deliver(_ message: PreparedMessage, except excluded: WebSocketConnection?) {
+            loop.turn {
+                for member in members where member.connection !== excluded {
+                    member.connection.deliver(message, policy: member.policy)
+                }
+            }
+        }
+    }
+
+    struct Member {
+        let connection: WebSocketConnection
+        let socket: WebSocket
+        let policy: SlowClientPolicy
+    }
+
+    private let shards = Mutex<[ObjectIdentifier: Shard]>([:])
+    private let members = Atomic<Int>(0)
+
+    /// How many sockets are in the set.
+    var count: Int { members.load(ordering: .relaxed) }
+
+    private func shard(of loop: LoopContext) -> Shard {
+        shards.withLock { shards in
+            if let shard = shards[ObjectIdentifier(loop)] { return shard }
+            let shard = Shard(loop: loop)
+            shards[ObjectIdentifier(loop)] = shard
+            return shard
+        }
+    }
+
+    /// Adds a socket, on its loop; a closed one is not added.
+    func add(_ socket: WebSocket, policy: SlowClientPolicy) {
+        let shard = shard(of: socket.connection.loop)
+        socket.connection.onLoop { connection in
+            guard !connection.isClosed else { return }
+            if shard.add(Member(connection: connection, socket: socket, policy: policy)) {
+                self.members.wrappingAdd(1, ordering: .relaxed)
+                connection.memberships.append(self)
+            }
+        }
+    }
+
+    /// Takes a socket out.
+    ///
+    /// - Parameter whenEmpty: called on the socket's loop when it was the last.
+    func remove(_ socket: WebSocket, whenEmpty: (@Sendable () -> Void)? = nil) {
+        socket.connection.onLoop { connection in
+            connection.memberships.removeAll { $0 === self }
+            if self.removeOnLoop(connection) { whenEmpty?() }
+        }
+    }
+
+    /// Takes a connection out that is ending. Answers whether it was the last.
+    @discardableResult
+    func removeOnLoop(_ connection: WebSocketConnection) -> Bool {
+        guard shard(of: connection.loop).remove(connection) else { return false }
+        return members.wrappingSubtract(1, ordering: .relaxed).newValue == 0
+    }
+
+    /// Sends a message to every member: on this loop at once, on the others with one hop each.
+    func broadcast(_ message: PreparedMessage, except excluded: WebSocket?) {
+        let excluded = excluded?.connection
+        for shard in shards.withLock({ Array($0.values) }) {
+            if shard.loop.eventLoop.inEventLoop {
+                shard.deliver(message, except: excluded)
+            } else {
+                shard.loop.eventLoop.execute { shard.deliver(message, except: excluded) }
+            }
+        }
+    }
+
+    /// The sockets as they are now, gathered loop by loop.
+    func sockets() async -> [WebSocket] {
+        var all: [WebSocket] = []
+        for shard in shards.withLock({ Array($0.values) }) {
+            let part = try? await shard.loop.eventLoop.submit { shard.members.map(\.socket) }.get()
+            all += part ?? []
+        }
+        return all
+    }
+}

@@ -1,0 +1,36 @@
+/// Sockets that are told the same things.
+///
+/// It may be used from any task. A socket that closes leaves by itself.
+public final class WebSocketCollection: Sendable {
+    private let set = SocketSet()
+    private let policy: SlowClientPolicy
+
+    /// An empty collection.
+    ///
+    /// - Parameter slowClients: what a broadcast does about a socket whose send buffer is full.
+    public init(slowClients: SlowClientPolicy = .default) { policy = slowClients }
+
+    /// Adds a socket; one that is there or is closed is not added again.
+    public func add(_ socket: WebSocket) { set.add(socket, policy: policy) }
+
+    /// Takes a socket out.
+    public func remove(_ socket: WebSocket) { set.remove(socket) }
+
+    /// How many sockets there are.
+    public var count: Int { set.count }
+
+    /// The sockets that are there now.
+    public var connections: [WebSocket] {
+        get async { await set.sockets() }
+    }
+
+    /// Sends a message to all, or to all but one. It is encoded and compressed once for all of them.
+    public func broadcast(_ message: Message, except excluded: WebSocket? = nil) {
+        set.broadcast(PreparedMessage(message), except: excluded)
+    }
+
+    /// Sends text to all, or to all but one.
+    public func broadcast(_ text: String, except excluded: WebSocket? = nil) {
+        broadcast(Message(text: text), except: excluded)
+    }
+}

@@ -1,0 +1,60 @@
+/// Every number that bounds what a peer may ask of a WebSocket connection, in one place.
+///
+/// The defaults are safe facing the internet. Sizes are in octets.
+public struct WSLimits: Sendable, Hashable {
+    /// The largest message received, counted after decompression; over it the connection closes with 1009, as
+    /// soon as a frame's header announces it. Messages received in parts have no such bound.
+    public var maxMessageSize = 1 << 20
+
+    /// The largest payload of a single frame received, as on the wire: 1009.
+    public var maxFrameSize = Int.max
+
+    /// How many tiny fragments a message may have: those under ``tinyFragmentSize``, but for the last: 1008.
+    /// Together with the message size this bounds how many frames a message takes.
+    public var maxTinyFragments = 16_384
+
+    /// Fragments with fewer octets than this are tiny.
+    public var tinyFragmentSize = 16
+
+    /// How many pings, pongs and closes may arrive within a second: 1008.
+    public var maxControlFramesPerSecond = 1_000
+
+    /// How many messages may arrive within a second: 1008. `nil` is no bound.
+    public var maxMessagesPerSecond: Int?
+
+    /// Messages sent are split into frames of at most this much payload, as on the wire.
+    public var sentFrameSize = 1 << 20
+
+    /// How much of a message that is received in parts one part holds at most after decompression.
+    public var partSize = 64 << 10
+
+    /// After this long without an octet from the peer it is asked for a pong. `nil` never asks.
+    public var pingInterval: Duration? = .seconds(30)
+
+    /// Without an octet for this long after a ping the peer is taken for dead.
+    public var pongTimeout: Duration = .seconds(20)
+
+    /// How long the peer may take to answer a close frame (RFC 6455 §7.1.1).
+    public var closeTimeout: Duration = .seconds(5)
+
+    /// How many octets may wait for a peer that reads slowly before senders are suspended.
+    public var sendBufferSize = 256 << 10
+
+    /// How long the send buffer may stay full without progress before the connection is closed.
+    public var sendTimeout: Duration = .seconds(30)
+
+    /// How many received messages wait for the application before the connection stops reading.
+    public var maxQueuedMessages = 16
+
+    /// After this long without a message, compression with context takeover gives back its working memory.
+    public var deflateIdleTimeout: Duration = .seconds(5)
+
+    /// The default limits.
+    public init() {}
+
+    /// The default limits, changed by `configure`.
+    public init(_ configure: (inout WSLimits) -> Void) {
+        self.init()
+        configure(&self)
+    }
+}
