@@ -39,11 +39,13 @@ struct TemplateFolder: Sendable {
     init(_ path: String) throws(TemplateError) {
         var absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
         while absolute.count > 1, absolute.hasSuffix("/") { absolute.removeLast() }
-        var isFolder = false
-        guard FileManager.default.fileExists(atPath: absolute, isDirectory: &isFolder), isFolder else {
-            throw .folderMissing(path: absolute)
-        }
         self.path = absolute
+        guard exists else { throw .folderMissing(path: absolute) }
+    }
+
+    var exists: Bool {
+        var isFolder = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder
     }
 
     func file(_ name: String) -> String { path + "/" + name + Self.suffix }

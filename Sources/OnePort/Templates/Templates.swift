@@ -29,7 +29,7 @@ public final class Templates: Sendable {
     ///   - reload: Whether files that change are read again; for development, since it looks at the files when it
     ///     renders.
     /// - Throws: `TemplateError` when the folder is missing, saying where it was looked for, or when a file is not
-    ///   a template, naming the file and the line.
+    ///   a template, naming the file and the line; with `reload`, `render` throws the latter until it is mended.
     public convenience init(folder: String, reload: Bool = false) throws(TemplateError) {
         try self.init(folder: folder, reload: reload, at: .now)
     }
@@ -37,7 +37,13 @@ public final class Templates: Sendable {
     package init(folder path: String, reload: Bool, at now: ContinuousClock.Instant) throws(TemplateError) {
         let folder = try TemplateFolder(path)
         var state = State(lastLook: now)
-        try Self.look(folder, &state)
+        do {
+            try Self.look(folder, &state)
+        } catch {
+            // In development the page shows what is wrong, and the file is about to be mended.
+            guard reload, folder.exists else { throw error }
+            state.problem = error
+        }
         self.folder = folder
         self.reload = reload
         self.state = Mutex(state)

@@ -95,6 +95,12 @@ struct TemplatesTests {
         #expect(file == folder.path + "/bad.mustache")
         #expect(line == 2)
         #expect(text == "two {{#a}}x{{/b}}")
+
+        let start = ContinuousClock.now
+        let templates = try Templates(folder: folder.path, reload: true, at: start)
+        #expect(throws: error) { try templates.render("ok", 0, at: start) }
+        try folder.write("bad.mustache", "mended", secondsLater: 1)
+        #expect(try templates.render("bad", 0, at: start + Templates.lookInterval) == "mended")
     }
 
     @Test("a partial that is not there names the file and the line that include it")
