@@ -98,7 +98,7 @@ struct TemplatesTests {
 
         let start = ContinuousClock.now
         let templates = try Templates(folder: folder.path, reload: true, at: start)
-        #expect(throws: error) { try templates.render("ok", 0, at: start) }
+        #expect(throws: try #require(error)) { try templates.render("ok", 0, at: start) }
         try folder.write("bad.mustache", "mended", secondsLater: 1)
         #expect(try templates.render("bad", 0, at: start + Templates.lookInterval) == "mended")
     }
