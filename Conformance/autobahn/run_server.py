@@ -1,0 +1,76 @@
+"""Autobahn's fuzzing client against the WebSocket routes of TestServer."""
+
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import report
+from server import ROOT, Server
+from tally import Tally
+
+ENDPOINTS = ["ws", "wsd", "wsdd"]
+#: The longest that one endpoint may take before the run counts as hung, in seconds.
+TIMEOUT = {"light": 600, "full": 3000}
+#: Autobahn is one busy process per endpoint: two at a time suit a machine of two cores.
+AT_ONCE = 2
+
+
+def run_endpoint(server, name, mode, folder):
+    """Runs all cases; returns the cases announced and a problem or None."""
+    outdir = os.path.join(folder, name)
+    shutil.rmtree(outdir, ignore_errors=True)
+    os.makedirs(outdir)
+    cases, at_least = report.spec_cases(mode)
+    spec = {
+        "outdir": outdir,
+        "options": {"failByDrop": False},
+        "servers": [{"agent": name, "url": f"ws://{server.authority}/{name}"}],
+        **cases,
+    }
+    spec_path, log_path = os.path.join(folder, f"{name}.json"), os.path.join(folder, f"{name}.log")
+    with open(spec_path, "w") as file:
+        json.dump(spec, file, indent=2)
+    started = time.monotonic()
+    with open(log_path, "w") as log:
+        process = subprocess.Popen([os.environ["WSTEST"], "-m", "fuzzingclient", "-s", spec_path],
+                                   stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            code = process.wait(TIMEOUT[mode])
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return outdir, [], f"not done after {TIMEOUT[mode]} s, see {log_path}"
+    with open(log_path, errors="replace") as log:
+        announced = report.announced_cases(log.read())
+    print(f"{name}: {len(announced)} cases in {time.monotonic() - started:.0f} s", flush=True)
+    if code != 0:
+        return outdir, announced, f"wstest ended with {code}, see {log_path}"
+    if len(announced) < at_least:
+        return outdir, announced, f"{len(announced)} cases announced, expected {at_least}"
+    return outdir, announced, None
+
+
+def main():
+    tally = Tally("autobahn-server")
+    mode = os.environ.get("CONFORMANCE_MODE", "full")
+    folder = os.path.join(ROOT, ".cache", "conformance", "autobahn-server")
+    os.makedirs(folder, exist_ok=True)
+    names = sys.argv[1:] or ENDPOINTS
+    with Server() as server, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = [(name, pool.submit(run_endpoint, server, name, mode, folder)) for name in names]
+        for name, run in runs:
+            outdir, announced, problem = run.result()
+            tally.check(f"{name}: the suite ran", problem)
+            if announced:
+                report.compare(tally, name, outdir, announced)
+        tally.check("the server is alive after all of it", None if server.alive() else server.tail())
+    tally.only = ""
+    tally.finish()
+
+
+if __name__ == "__main__":
+    main()
