@@ -55,6 +55,7 @@ def markdown(results, scenarios):
     summary = [[s.title + ", " + s.unit, *[cell(results, s.name, name) for name in names]] for s in measured]
     lines += table(["scenario", *[titles[name] for name in names]], summary)
     lines += verdicts(results, titles)
+    lines += ratios(results, measured, names, titles)
     for scenario in measured:
         lines += details(results, scenario, names, titles)
     return "\n".join(lines)
@@ -67,6 +68,23 @@ def cell(results, scenario, name):
         return "failed" if runs else "—"
     floor = median(results, scenario, FLOOR)
     return number(value) + (f" ({value / floor:.2f})" if floor and name != FLOOR else "")
+
+
+def ratios(results, scenarios, names, titles):
+    """For every build of OnePort: its figure as a ratio to that of each other server."""
+    lines = []
+    for tested in (s["name"] for s in results["servers"] if s["tested"] and not s["missing"]):
+        others = [name for name in names if name != tested]
+        rows = []
+        for scenario in scenarios:
+            own = median(results, scenario.name, tested)
+            bases = [median(results, scenario.name, name) for name in others]
+            if own is not None and any(bases):
+                rows.append([scenario.title, *[f"{own / base:.2f}" if base else "—" for base in bases]])
+        if rows:
+            lines += [f"## {titles[tested]} ÷ each other server", ""]
+            lines += table(["scenario", *[titles[name] for name in others]], rows)
+    return lines
 
 
 def verdicts(results, titles):
