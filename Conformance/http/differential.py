@@ -164,8 +164,10 @@ def judge(octets, address):
         if refused or (head and b" /collect " not in octets):
             return "agree", None
         return "LAXER", f"answered {statuses}; h11: {reason}"
-    # One answer for each message, and one more for the message that could not be read.
-    if len(statuses) > read + (ending == "refused"):
+    # One answer for each message, and one more that refuses what could not be read (by a stricter server,
+    # what h11 still waits for).
+    extra = statuses[read:]
+    if len(extra) > 1 or (extra and not head and not refused_as_unreadable(extra)):
         return "LAXER", f"{len(statuses)} answers {statuses} to {read} messages"
     if read == 0:
         return "waiting", None
