@@ -34,9 +34,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(
-            url: "https://github.com/apple/swift-configuration", from: "1.4.0",
-            traits: ["CommandLineArguments"]),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -56,7 +53,7 @@ let package = Package(
             dependencies: [
                 "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ], swiftSettings: settings),
         .target(
@@ -66,13 +63,16 @@ let package = Package(
         .executableTarget(
             name: "Chat",
             dependencies: [
-                "OnePort",
+                "OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: settings),
         .executableTarget(
             name: "TestServer", dependencies: ["OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging],
             swiftSettings: settings),
+        .executableTarget(
+            name: "MicroBench", dependencies: ["HTTPKit", "WSKit", "Compression", nioCore, httpTypes],
+            path: "Benchmarks/Micro", swiftSettings: settings),
         .testTarget(
             name: "CompressionTests", dependencies: ["Compression", nioCore],
             swiftSettings: settings),

@@ -12,19 +12,22 @@ public struct Request: Sendable {
         let head: RequestHead
         let body: RequestBody
         let connection: ConnectionInfo
+        /// Which exchange of its connection this is.
+        let exchange: UInt64
         var parameters: PathParameters
         var bodyLimit: Int
         var pattern: String
         var values: [ObjectIdentifier: any Sendable]
 
         init(
-            head: RequestHead, body: RequestBody, connection: ConnectionInfo,
+            head: RequestHead, body: RequestBody, connection: ConnectionInfo, exchange: UInt64,
             parameters: PathParameters = PathParameters(), bodyLimit: Int, pattern: String = "",
             values: [ObjectIdentifier: any Sendable] = [:]
         ) {
             self.head = head
             self.body = body
             self.connection = connection
+            self.exchange = exchange
             self.parameters = parameters
             self.bodyLimit = bodyLimit
             self.pattern = pattern
@@ -33,13 +36,16 @@ public struct Request: Sendable {
 
         func copy() -> Storage {
             Storage(
-                head: head, body: body, connection: connection, parameters: parameters, bodyLimit: bodyLimit,
-                pattern: pattern, values: values)
+                head: head, body: body, connection: connection, exchange: exchange, parameters: parameters,
+                bodyLimit: bodyLimit, pattern: pattern, values: values)
         }
     }
 
-    package init(head: RequestHead, body: RequestBody, connection: ConnectionInfo, bodyLimit: Int) {
-        storage = Storage(head: head, body: body, connection: connection, bodyLimit: bodyLimit)
+    package init(
+        head: RequestHead, body: RequestBody, connection: ConnectionInfo, bodyLimit: Int, exchange: UInt64 = 0
+    ) {
+        storage = Storage(
+            head: head, body: body, connection: connection, exchange: exchange, bodyLimit: bodyLimit)
     }
 
     private mutating func mutate(_ change: (Storage) -> Void) {
@@ -110,6 +116,34 @@ public struct Request: Sendable {
         }
     }
 
+    /// The same request on a buffer of its own size: for what outlives the request, such as a socket, which would
+    /// otherwise keep the whole read buffer.
+    package func compacted() -> Request {
+        var head = storage.head
+        head.buffer = ByteBuffer(readableOctetsOf: head.buffer)
+        var copy = Request(
+            head: head, body: .empty, connection: storage.connection, bodyLimit: storage.bodyLimit)
+        copy.mutate {
+            $0.parameters = storage.parameters.moved(to: head.buffer)
+            $0.pattern = storage.pattern
+            $0.values = storage.values
+        }
+        return copy
+    }
+
+    /// Sends an informational answer ahead of the final one (RFC 9110 §15.2), such as 103 (Early Hints, RFC 8297)
+    /// with Link fields. It is without effect once the final answer has begun, on HTTP/1.0, which knows none, and for
+    /// 100 and 101, which the server sends by itself.
+    public func sendInformational(_ status: HTTPResponse.Status, fields: HTTPFields) {
+        let (info, exchange) = (storage.connection, storage.exchange)
+        guard info.loop.eventLoop.inEventLoop else {
+            return info.loop.eventLoop.execute {
+                info.connection?.sendInterim(status, fields: fields, exchange: exchange)
+            }
+        }
+        info.connection?.sendInterim(status, fields: fields, exchange: exchange)
+    }
+
     /// Says which route has matched. The router calls it once, before the handler sees the request, so it changes
     /// the request in place whoever else holds it.
     package func setRoute(parameters: PathParameters, pattern: String) {
@@ -124,6 +158,15 @@ public struct Request: Sendable {
     }
 }
 
+extension ByteBuffer {
+    /// A copy of the readable octets, and of no more.
+    fileprivate init(readableOctetsOf other: ByteBuffer) {
+        self.init()
+        reserveCapacity(other.readableBytes)
+        writeImmutableBuffer(other)
+    }
+}
+
 /// Names a value that travels with a request, and its type.
 public protocol RequestKey {
     /// The type of the value.
@@ -131,13 +174,17 @@ public protocol RequestKey {
 }
 
 /// What all requests of one connection share.
-package final class ConnectionInfo: Sendable {
+///
+/// Invariant: `connection` is touched on the event loop only, everything else is constant.
+package final class ConnectionInfo: @unchecked Sendable {
     package let remoteAddress: SocketAddress?
     package let localAddress: SocketAddress?
     package let isSecure: Bool
     package let loop: LoopContext
     /// The application that the server serves, for the extensions of the modules above.
     package let owner: (any AnyObject & Sendable)?
+    /// The connection, as long as it speaks HTTP.
+    var connection: HTTPConnection?
 
     package init(
         remoteAddress: SocketAddress?, localAddress: SocketAddress? = nil, isSecure: Bool = false, loop: LoopContext,

@@ -38,7 +38,10 @@ public struct RequestBody: Sendable, AsyncSequence {
     /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`.
     public func collect(upTo limit: Int? = nil) async throws -> ByteBuffer {
         guard case .stream(let stream) = storage else { return ByteBuffer() }
-        if let limit, let length = stream.declaredLength, length > limit { throw HTTPError.contentTooLarge(limit: limit) }
+        if let limit {
+            stream.setLimit(limit)
+            if let length = stream.declaredLength, length > limit { throw HTTPError.contentTooLarge(limit: limit) }
+        }
         var whole = ByteBuffer()
         while let chunk = try await stream.next() {
             if let limit, whole.readableBytes + chunk.readableBytes > limit {

@@ -84,17 +84,23 @@ extension Span where Element == UInt8 {
     @inline(__always)
     package func firstForbiddenControl(from start: Int) -> Int {
         var index = start
-        // Safe: sixteen octets are loaded only where sixteen remain, and a `UInt8` vector needs no alignment.
-        withUnsafeBytes { bytes in
-            while index &+ 16 <= bytes.count {
-                let block = bytes.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
-                let forbidden =
-                    ((block .< SIMD16(repeating: 0x20)) .& (block .!= SIMD16(repeating: 0x09)))
-                    .| (block .== SIMD16(repeating: 0x7F))
-                if any(forbidden) { break }
-                index &+= 16
+        let high: UInt64 = 0x8080_8080_8080_8080
+        // Safe: eight octets are loaded only where eight remain. Each sum stays within its octet, so the high
+        // bit of an octet says whether that octet is forbidden, and nothing about its neighbours.
+        let found = withUnsafeBytes { bytes -> Int? in
+            while index &+ 8 <= bytes.count {
+                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                let seven = word & ~high
+                let control = ~((seven &+ 0x6060_6060_6060_6060) | word)
+                let tab = ~(((seven ^ 0x0909_0909_0909_0909) &+ ~high) | word)
+                let delete = ((seven &+ 0x0101_0101_0101_0101)) & ~word
+                let forbidden = ((control & ~tab) | delete) & high
+                if forbidden != 0 { return index &+ forbidden.trailingZeroBitCount / 8 }
+                index &+= 8
             }
+            return nil
         }
+        if let found { return found }
         while index < count, !self[index].isForbiddenControl { index &+= 1 }
         return index
     }

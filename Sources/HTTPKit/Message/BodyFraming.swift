@@ -76,7 +76,4 @@ struct FramingFields {
         guard chunkedIsFinal else { throw .transferEncoding }
         return .chunked
     }
-
-    /// Whether Content-Length was there, with any value.
-    var hasContentLength: Bool { contentLength != nil }
 }

@@ -3,7 +3,7 @@ package import NIOCore
 
 /// The chunked transfer coding (RFC 9112 §7.1), read as it arrives.
 package struct ChunkedDecoder: Sendable {
-    private enum State: Equatable {
+    private enum State {
         case size(UInt64, digits: Int)
         case blankBeforeExtension(UInt64)
         case extensions(UInt64)
@@ -11,7 +11,8 @@ package struct ChunkedDecoder: Sendable {
         case data(UInt64)
         case dataCarriageReturn
         case dataLineFeed
-        case trailers(scanned: Int)
+        /// The lines before `position`, which counts from the first readable octet, are read.
+        case trailers(FieldLines, position: Int)
         case finished
     }
 
@@ -44,8 +45,9 @@ package struct ChunkedDecoder: Sendable {
                 state = remaining == UInt64(take) ? .dataCarriageReturn : .data(remaining - UInt64(take))
                 return .data(slice)
             }
-            if case .trailers(let scanned) = state {
-                return try readTrailers(&input, scanned: scanned)
+            if case .trailers(let lines, let position) = state {
+                state = .finished
+                return try readTrailers(&input, lines, position: position)
             }
             guard let byte: UInt8 = input.readInteger() else { return .needMore }
             try advance(byte)
@@ -78,7 +80,7 @@ package struct ChunkedDecoder: Sendable {
             }
         case .sizeLineFeed(let value):
             guard byte == 0x0A else { throw .chunk }
-            state = value == 0 ? .trailers(scanned: 0) : .data(value)
+            state = value == 0 ? .trailers(FieldLines(limits: limits), position: 0) : .data(value)
         case .dataCarriageReturn:
             guard byte == 0x0D else { throw .chunk }
             state = .dataLineFeed
@@ -105,27 +107,16 @@ package struct ChunkedDecoder: Sendable {
     }
 
     /// The trailer section (RFC 9112 §7.1.2) is held back until it is whole, within the limits of a head.
-    private mutating func readTrailers(_ input: inout ByteBuffer, scanned: Int) throws(HTTPError) -> Step {
-        var lines = FieldLines(limits: limits)
-        var length = 0
-        guard try Self.parse(&lines, input.readableBytesUInt8Span, scanned: scanned, length: &length),
-            let section = input.readSlice(length: length)
+    private mutating func readTrailers(
+        _ input: inout ByteBuffer, _ lines: consuming FieldLines, position: Int
+    ) throws(HTTPError) -> Step {
+        var position = position
+        guard try lines.parse(input.readableBytesUInt8Span, from: &position, sectionStart: 0),
+            let section = input.readSlice(length: position)
         else {
-            state = .trailers(scanned: input.readableBytes)
+            state = .trailers(lines, position: position)
             return .needMore
         }
-        state = .finished
         return .end(trailers: lines.slots.isEmpty ? nil : lines.trailerFields(in: section))
-    }
-
-    /// Reads the section from its start, but only when a line has ended since the last look.
-    private static func parse(
-        _ lines: inout FieldLines, _ span: borrowing Span<UInt8>, scanned: Int, length: inout Int
-    ) throws(HTTPError) -> Bool {
-        var index = scanned
-        while index < span.count, span[index] != 0x0A { index += 1 }
-        if index < span.count || scanned == 0 { return try lines.parse(span, from: &length, sectionStart: 0) }
-        try lines.checkSize(span.count)
-        return false
     }
 }

@@ -18,10 +18,12 @@ package struct FieldSlot: Sendable {
 package struct FieldLines: Sendable {
     /// The fields found so far, in order.
     package private(set) var slots: [FieldSlot] = []
-    private let limits: HTTPLimits
+    private let maxSize: Int
+    private let maxCount: Int
 
     init(limits: HTTPLimits) {
-        self.limits = limits
+        maxSize = max(0, limits.maxFieldSectionSize)
+        maxCount = limits.maxFieldCount
     }
 
     /// Forgets the fields; the table's memory is kept where nobody else holds it.
@@ -31,23 +33,30 @@ package struct FieldLines: Sendable {
 
     /// Reads lines from `position` on, which moves behind each whole line.
     ///
+    /// Nothing behind the limit is looked at, so that what is wrong with a section does not depend on how it was cut
+    /// on its way.
+    ///
     /// - Returns: whether the empty line that ends the section has been read; if not, more octets are needed.
     mutating func parse(
         _ span: borrowing Span<UInt8>, from position: inout Int, sectionStart: Int
     ) throws(HTTPError) -> Bool {
+        let (sum, overflow) = sectionStart.addingReportingOverflow(maxSize)
+        let bound = overflow ? span.count : min(span.count, sum)
+        let bounded = span.extracting(0..<bound)
         while position < span.count {
             let start = position
             if span[start] == 0x0D {
-                guard start + 1 < span.count else { break }
+                guard start + 1 < span.count else { return false }
                 guard span[start + 1] == 0x0A else { throw .lineEnd }
-                try checkSize(start - sectionStart)
                 position = start + 2
                 return true
             }
-            guard let end = try parseLine(span, from: start) else { break }
+            guard let end = try parseLine(bounded, from: start) else {
+                if span.count > bound { throw .fieldSectionTooLarge(limit: maxSize) }
+                return false
+            }
             position = end
         }
-        try checkSize(span.count - sectionStart)
         return false
     }
 
@@ -66,17 +75,13 @@ package struct FieldLines: Sendable {
         guard span[end &+ 1] == 0x0A else { throw .lineEnd }
         var valueEnd = end
         while valueEnd > valueStart, span[valueEnd &- 1].isBlank { valueEnd &-= 1 }
-        guard slots.count < limits.maxFieldCount else { throw .tooManyFields(limit: limits.maxFieldCount) }
+        guard slots.count < maxCount else { throw .tooManyFields(limit: maxCount) }
         slots.append(
             FieldSlot(
                 nameStart: UInt32(truncatingIfNeeded: start), nameLength: UInt32(truncatingIfNeeded: colon &- start),
                 valueStart: UInt32(truncatingIfNeeded: valueStart),
                 valueLength: UInt32(truncatingIfNeeded: valueEnd &- valueStart)))
         return end &+ 2
-    }
-
-    func checkSize(_ size: Int) throws(HTTPError) {
-        if size > limits.maxFieldSectionSize { throw .fieldSectionTooLarge(limit: limits.maxFieldSectionSize) }
     }
 
     private static func nameError(_ byte: UInt8, isFirst: Bool) -> HTTPError {

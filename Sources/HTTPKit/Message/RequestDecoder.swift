@@ -15,6 +15,8 @@ package struct RequestDecoder: Sendable {
     private let limits: HTTPLimits
     private var state: State = .start(sawEmptyLine: false)
     private var lines: FieldLines
+    /// Whether the head that is being read, or was refused, is one of HEAD: its answer has no content.
+    package private(set) var isHeadRequest = false
 
     /// A decoder that refuses what is over `limits`.
     package init(limits: HTTPLimits) {
@@ -29,9 +31,11 @@ package struct RequestDecoder: Sendable {
         if case .start(let sawEmptyLine) = state {
             if !sawEmptyLine, try skipEmptyLine(&input) { return nil }
             guard input.readableBytes > 0 else { return nil }
+            isHeadRequest = false
             guard let line = try RequestLine.parse(input.readableBytesUInt8Span, from: 0, limits: limits) else {
                 return nil
             }
+            isHeadRequest = line.method == .head
             lines.removeAll()
             state = .fields(line, position: line.end)
         }
@@ -76,7 +80,7 @@ package struct RequestDecoder: Sendable {
         for slot in lines.slots {
             switch slot.nameLength {
             case 4 where span.equalsIgnoringCase(slot.name, "host"):
-                guard host == nil, Authority.isValid(span, slot.value, allowsEmptyHost: false) else { throw .host }
+                guard host == nil, Authority.isValid(span, slot.value) else { throw .host }
                 host = slot.value
             case 6 where span.equalsIgnoringCase(slot.name, "expect"):
                 guard span.equalsIgnoringCase(slot.value, "100-continue") else { throw .expectation }

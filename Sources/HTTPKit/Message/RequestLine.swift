@@ -19,10 +19,12 @@ struct RequestLine {
             throw .targetTooLong(limit: limits.maxTargetLength)
         }
         guard targetEnd < span.count else { return nil }
-        guard targetEnd > targetStart else { throw span[targetEnd] == 0x0A ? .lineEnd : .requestLine }
+        guard targetEnd > targetStart else {
+            throw span[targetEnd] == 0x0A ? .lineEnd : span[targetEnd] == 0x23 ? .requestTarget : .requestLine
+        }
         switch span[targetEnd] {
         case 0x20: break
-        case 0x0D, 0x0A: throw .requestLine
+        case 0x0D, 0x0A: throw .notHTTP("an HTTP/0.9 request")
         default: throw .requestTarget
         }
         let target = targetStart..<targetEnd
@@ -82,31 +84,31 @@ struct RequestLine {
         _ span: borrowing Span<UInt8>, from start: Int
     ) throws(HTTPError) -> (minor: Int, end: Int)? {
         var end = start
-        while end < span.count, span[end] != 0x0D, span[end] != 0x0A { end &+= 1 }
+        while end < span.count, span[end].isVisible { end &+= 1 }
+        // A version has 8 octets; what is much longer is none, whatever may follow.
+        if end - start > 64 { throw .version }
+        guard end < span.count else { return nil }
+        switch span[end] {
+        case 0x0D: break
+        case 0x0A: throw .lineEnd
+        // A space here is one in the target, or one too many (RFC 9112 §3, §3.2).
+        default: throw .requestLine
+        }
+        guard end + 1 < span.count else { return nil }
+        guard span[end + 1] == 0x0A else { throw .lineEnd }
+        guard end > start else { throw .requestLine }
         let isVersion =
             end - start == 8 && span[start] == 0x48 && span[start + 1] == 0x54 && span[start + 2] == 0x54
             && span[start + 3] == 0x50 && span[start + 4] == 0x2F && span[start + 5].isDigit
             && span[start + 6] == 0x2E && span[start + 7].isDigit
-        guard end < span.count else {
-            // A version has 8 octets; without a line end behind some more there never will be one.
-            if end - start > 64 { throw .version }
-            return nil
-        }
-        guard span[end] == 0x0D else { throw .lineEnd }
-        guard end + 1 < span.count else { return nil }
-        guard span[end + 1] == 0x0A else { throw .lineEnd }
-        guard isVersion else {
-            // A space in what should be the version is a target with a space in it (RFC 9112 §3.2).
-            for index in start..<end where span[index] == 0x20 { throw .requestTarget }
-            throw .version
-        }
-        guard span[start + 5] == 0x31 else { throw .version }
+        guard isVersion, span[start + 5] == 0x31 else { throw .version }
         return (span[start + 7] == 0x30 ? 0 : 1, end + 2)
     }
 
     /// What the first octets are, when they are no method.
     private static func notHTTP(_ span: borrowing Span<UInt8>, from start: Int) -> HTTPError {
         if span[start] == 0x16 { return .notHTTP("a TLS ClientHello") }
-        return span[start].isVisible || span[start].isBlank ? .requestLine : .notHTTP("binary data")
+        let mayBeText = span[start].isVisible || span[start].isBlank || span[start] == 0x0D
+        return mayBeText ? .requestLine : .notHTTP("binary data")
     }
 }

@@ -14,7 +14,7 @@ package enum RequestTarget: Equatable, Sendable {
         guard let first = range.first else { throw .requestTarget }
         if isConnect {
             guard let colon = range.last(where: { head[$0] == 0x3A }),
-                Authority.isValid(head, range, allowsEmptyHost: false), colon + 1 < range.upperBound
+                Authority.isValid(head, range), colon + 1 < range.upperBound
             else { throw .requestTarget }
             self = .authority(range)
         } else if head[first] == 0x2F {
@@ -51,7 +51,7 @@ package enum RequestTarget: Equatable, Sendable {
         }
         var end = start
         while end < range.upperBound, head[end] != 0x2F, head[end] != 0x3F { end += 1 }
-        guard Authority.isValid(head, start..<end, allowsEmptyHost: false) else { throw .requestTarget }
+        guard Authority.isValid(head, start..<end) else { throw .requestTarget }
         let (path, query) = splitQuery(head, end..<range.upperBound)
         return .absolute(authority: start..<end, path: path, query: query)
     }
@@ -59,10 +59,11 @@ package enum RequestTarget: Equatable, Sendable {
 
 /// uri-host and port as they stand in Host and in an absolute target (RFC 9110 §7.2, RFC 3986 §3.2).
 enum Authority {
-    /// Whether `range` holds `uri-host [":" port]`, without userinfo.
-    static func isValid(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>, allowsEmptyHost: Bool) -> Bool {
+    /// Whether `range` holds `uri-host [":" port]`, without userinfo; an http URI's host is never empty
+    /// (RFC 9110 §4.2.1).
+    static func isValid(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
         var index = range.lowerBound
-        guard index < range.upperBound else { return allowsEmptyHost }
+        guard index < range.upperBound else { return false }
         if bytes[index] == 0x5B {
             guard let close = range.first(where: { bytes[$0] == 0x5D }), isIPLiteral(bytes, index + 1..<close) else {
                 return false

@@ -15,8 +15,8 @@ package enum ResponseFraming: Equatable, Sendable {
 
 /// Writes status line, fields and chunks (RFC 9112 §4, §5, §7.1) into a buffer, without I/O.
 ///
-/// The fields that frame the message are this type's alone: Content-Length, Transfer-Encoding and
-/// Connection of a handler are not copied, so what is sent always says what it is.
+/// The fields that frame the message are this type's alone: Content-Length, Transfer-Encoding,
+/// Connection and Date of a handler are not copied, so what is sent always says what it is.
 package enum ResponseEncoder {
     /// Writes a whole head.
     ///
@@ -31,10 +31,14 @@ package enum ResponseEncoder {
     ) {
         writeStatusLine(status, into: &out)
         out.writeBytes(date)
+        var upgrades = false
         if let preparedFields {
             out.writeImmutableBuffer(preparedFields)
         } else {
-            for field in fields where !isFramingField(field.name) { write(field, into: &out) }
+            for field in fields where !isFramingField(field.name) {
+                if field.name == .upgrade { upgrades = true }
+                write(field, into: &out)
+            }
         }
         switch framing {
         case .length(let length): writeLength(length, into: &out)
@@ -42,12 +46,20 @@ package enum ResponseEncoder {
         case .noContent, .untilClose:
             if let declaredLength { writeLength(declaredLength, into: &out) }
         }
-        if !keepAlive || framing == .untilClose {
-            out.writeStaticString("Connection: close\r\n\r\n")
-        } else if minorVersion == 0 {
-            out.writeStaticString("Connection: keep-alive\r\n\r\n")
-        } else {
-            out.writeStaticString("\r\n")
+        writeConnection(
+            closes: !keepAlive || framing == .untilClose, isOld: minorVersion == 0, upgrades: upgrades, into: &out)
+    }
+
+    /// The Connection field (RFC 9112 §9.3, §9.6) and the end of the head. Who sends Upgrade, as a 426 does, names
+    /// it there too (RFC 9110 §7.8).
+    private static func writeConnection(closes: Bool, isOld: Bool, upgrades: Bool, into out: inout ByteBuffer) {
+        switch (closes, isOld, upgrades) {
+        case (false, false, false): out.writeStaticString("\r\n")
+        case (true, _, false): out.writeStaticString("Connection: close\r\n\r\n")
+        case (false, true, false): out.writeStaticString("Connection: keep-alive\r\n\r\n")
+        case (true, _, true): out.writeStaticString("Connection: close, upgrade\r\n\r\n")
+        case (false, true, true): out.writeStaticString("Connection: keep-alive, upgrade\r\n\r\n")
+        case (false, false, true): out.writeStaticString("Connection: upgrade\r\n\r\n")
         }
     }
 
@@ -107,8 +119,8 @@ package enum ResponseEncoder {
 
     private static func isFramingField(_ name: HTTPField.Name) -> Bool {
         let length = name.canonicalName.utf8.count
-        guard length == 10 || length == 14 || length == 17 else { return false }
-        return name == .contentLength || name == .transferEncoding || name == .connection
+        guard length == 4 || length == 10 || length == 14 || length == 17 else { return false }
+        return name == .date || name == .contentLength || name == .transferEncoding || name == .connection
     }
 
     private static func writeDecimal(_ value: Int, into out: inout ByteBuffer) {

@@ -22,7 +22,7 @@ public struct Middleware: Sendable {
     }
 
     /// `handler` with `middleware` around it, the first outermost.
-    static func compose(_ middleware: [Middleware], around handler: @escaping Handler) -> Handler {
+    package static func compose(_ middleware: [Middleware], around handler: @escaping Handler) -> Handler {
         middleware.reversed().reduce(handler) { next, layer in
             { request in try await layer.handle(request, next) }
         }
@@ -72,6 +72,8 @@ extension Middleware {
                 var response = Response(error: error)
                 response.fields[.xRequestID] = id
                 return response
+            } catch {
+                throw ErrorWithFields(underlying: error, fields: [.xRequestID: id])
             }
         }
     }
@@ -83,7 +85,12 @@ extension Middleware {
             "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'"
     ) -> Middleware {
         Middleware { request, next in
-            var response = try await next(request)
+            var response: Response
+            do {
+                response = try await next(request)
+            } catch let error as any ResponseError {
+                response = Response(error: error)
+            }
             guard response.upgrade == nil else { return response }
             func set(_ name: HTTPField.Name, _ value: String) {
                 if response.fields[name] == nil { response.fields[name] = value }
@@ -94,6 +101,14 @@ extension Middleware {
             return response
         }
     }
+}
+
+/// A failure that is not meant for clients, and fields that its answer is to carry all the same.
+struct ErrorWithFields: Error, CustomStringConvertible {
+    let underlying: any Error
+    let fields: HTTPFields
+
+    var description: String { "\(underlying)" }
 }
 
 /// The id of a request, among its values.

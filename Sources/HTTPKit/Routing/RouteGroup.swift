@@ -84,7 +84,9 @@ package struct Router: Sendable {
 
     package func respond(to request: Request) async throws -> Response {
         let head = request.head
-        if case .asterisk = head.form { return allow(Array(methods), status: .noContent) }
+        if isForWholeServer(head) {
+            return allow(methods.filter { $0 != .connect && $0 != .trace }, status: .noContent)
+        }
         if head.method == .connect { throw HTTPFailure(.notImplemented, "this server is no proxy") }
         switch trie.lookup(head.method, in: head.buffer, path: head.path) {
         case .found(let handler, let parameters):
@@ -93,7 +95,7 @@ package struct Router: Sendable {
         case .methodNotAllowed(let allowed):
             if head.method == .options { return allow(allowed + [.options], status: .noContent) }
             try checkMethod(head.method)
-            return allow(allowed, status: .methodNotAllowed)
+            return allow(allowed + [.options], status: .methodNotAllowed)
         case .notFound:
             try checkMethod(head.method)
             guard let fallback else { throw HTTPFailure(.notFound, "nothing is here") }
@@ -105,15 +107,24 @@ package struct Router: Sendable {
         }
     }
 
+    /// OPTIONS of `*`, or of an absolute target without path and query (RFC 9112 §3.2.4).
+    private func isForWholeServer(_ head: RequestHead) -> Bool {
+        switch head.form {
+        case .asterisk: true
+        case .absolute(_, let path, let query): head.method == .options && path.isEmpty && query == nil
+        case .origin, .authority: false
+        }
+    }
+
     private func checkMethod(_ method: HTTPRequest.Method) throws {
         if !methods.contains(method) { throw HTTPError.methodNotImplemented }
     }
 
     /// An answer that tells what is allowed (RFC 9110 §10.2.1).
-    private func allow(_ methods: [HTTPRequest.Method], status: HTTPResponse.Status) -> Response {
-        var names: [String] = []
-        for method in methods where !names.contains(method.rawValue) { names.append(method.rawValue) }
-        let value = names.joined(separator: ", ")
+    private func allow(_ methods: some Sequence<HTTPRequest.Method>, status: HTTPResponse.Status) -> Response {
+        var allowed = Array(Set(methods))
+        MethodTable.sort(&allowed)
+        let value = allowed.map(\.rawValue).joined(separator: ", ")
         var response =
             status == .noContent
             ? Response(status: status) : Response.text("allowed here: \(value)\n", status: status)

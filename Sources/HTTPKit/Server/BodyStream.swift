@@ -22,12 +22,18 @@ final class BodyStream: @unchecked Sendable {
     private(set) var received = 0
     private(set) var bufferedBytes = 0
     /// The connection to ask for more; gone when the exchange is over.
-    weak var connection: HTTPConnection?
+    var connection: HTTPConnection?
 
     init(declaredLength: Int?, limit: Int, loop: LoopContext) {
         self.declaredLength = declaredLength
         self.limit = limit
         self.loop = loop
+    }
+
+    /// Whether less than `limit` waits, for a handler that may still take more.
+    func takesMore(_ limit: Int) -> Bool {
+        if case .open = state { return bufferedBytes < limit }
+        return false
     }
 
     /// Whether a handler is suspended on the next piece.
@@ -40,9 +46,16 @@ final class BodyStream: @unchecked Sendable {
         received += data.readableBytes
         guard received <= limit else { return fail(.contentTooLarge(limit: limit)) }
         bufferedBytes += data.readableBytes
-        chunks.append(data)
+        // Crumbs are swept together, so that what waits costs about what it counts.
+        if let last = chunks.last?.readableBytes, last + data.readableBytes <= Self.crumbSize {
+            chunks[chunks.count - 1].writeImmutableBuffer(data)
+        } else {
+            chunks.append(data)
+        }
         wake()
     }
+
+    private static let crumbSize = 1024
 
     func end(trailers: HTTPFields?) {
         guard case .open = state else { return }

@@ -31,6 +31,8 @@ extension HTTPConnection {
             let count = min(Self.sendfileStretch, slice.length - sent)
             try checkSize(slice, reaching: slice.offset + sent + count)
             let written = try writeRegion(slice, offset: slice.offset + sent, count: count, exchange: exchange)
+            sending = slice
+            defer { sending = nil }
             try await written.get()
             sent += count
         }
@@ -47,7 +49,7 @@ extension HTTPConnection {
         let region = FileRegion(fileHandle: handle, readerIndex: offset, endIndex: offset + count)
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.whenComplete { _ in _ = try? handle.takeDescriptorOwnership() }
-        loop.statistics.bytesOut &+= count
+        countOut(count)
         context.writeAndFlush(wrapOutboundOut(.fileRegion(region)), promise: promise)
         needsFlush = false
         return promise.futureResult
@@ -69,8 +71,15 @@ extension HTTPConnection {
 
     /// A file that has shrunk cannot be sent as it was announced: the connection is broken off instead of filled up.
     private func checkSize(_ slice: FileSlice, reaching end: Int) throws {
+        guard slice.reaches(end) else { throw FileChangedError() }
+    }
+}
+
+extension FileSlice {
+    /// Whether the file is still that long.
+    func reaches(_ end: Int) -> Bool {
         var status = stat()
-        guard fstat(slice.descriptor, &status) == 0, Int(status.st_size) >= end else { throw FileChangedError() }
+        return fstat(descriptor, &status) == 0 && Int(status.st_size) >= end
     }
 }
 

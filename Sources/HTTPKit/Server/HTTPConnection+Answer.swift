@@ -6,6 +6,11 @@ import NIOCore
 extension HTTPConnection {
     /// The answer to what a handler threw. Its own failures are logged once, with the route; clients' are not.
     func answer(to error: any Error, of request: Request) -> Response {
+        if let error = error as? ErrorWithFields {
+            var response = answer(to: error.underlying, of: request)
+            response.fields.append(contentsOf: error.fields)
+            return response
+        }
         if error is CancellationError { return Response(error: HTTPFailure(.serviceUnavailable)) }
         guard error is any ResponseError else {
             server.logger.error(
@@ -24,11 +29,15 @@ extension HTTPConnection {
     func send(_ response: Response, of request: Request, exchange: UInt64) -> Bool {
         loop.eventLoop.assertInEventLoop()
         guard exchange == self.exchange, case .exchange = phase else { return true }
-        if let upgrade = response.upgrade, body.isDone {
-            perform(upgrade, response, request)
-            return true
-        }
         var response = response
+        if let upgrade = response.upgrade, response.status == .switchingProtocols {
+            if body.isDone, minorVersion > 0 {
+                perform(upgrade, response, request)
+                return true
+            }
+            // Content would have to be read first, and HTTP/1.0 cannot upgrade (RFC 9110 §7.8).
+            response = Response(error: HTTPFailure(.badRequest, "an upgrade is asked for in HTTP/1.1, without content"))
+        }
         if response.status.code < 200 {
             server.logger.error("an interim status cannot be an answer", metadata: ["status": "\(response.status)"])
             response = Response(error: HTTPFailure(.internalServerError))
@@ -36,7 +45,7 @@ extension HTTPConnection {
         switch response.body.storage {
         case .empty, .string, .bytes: break
         case .stream, .parts:
-            guard isHeadRequest || !Self.allowsContent(response.status) else {
+            guard isHeadRequest || !Self.allowsContent(response.status) || response.status == .resetContent else {
                 answer = .prepared(response)
                 return false
             }
@@ -48,7 +57,7 @@ extension HTTPConnection {
 
     /// Writes head and content of an answer that needs no waiting.
     func writeWhole(_ response: Response) {
-        let hasContent = Self.allowsContent(response.status) && !isHeadRequest
+        let hasContent = Self.allowsContent(response.status) && !isHeadRequest && response.status != .resetContent
         writeHead(response)
         guard hasContent else { return }
         switch response.body.storage {
@@ -86,6 +95,8 @@ extension HTTPConnection {
 
     private func framing(of response: Response) -> ResponseFraming {
         guard Self.allowsContent(response.status), !isHeadRequest else { return .noContent }
+        // A 205 says that it has no content (RFC 9110 §15.3.6).
+        if response.status == .resetContent { return .length(0) }
         if let length = response.body.length { return .length(length) }
         return minorVersion == 0 ? .untilClose : .chunked
     }
@@ -124,11 +135,12 @@ extension HTTPConnection {
 
     private func endStream(exchange: UInt64) throws {
         guard exchange == self.exchange, case .exchange = phase else { return }
-        if case .prepared(let response) = answer { beginStream(response) }
-        guard case .streaming(let framing, let remaining) = answer else { return }
-        if let remaining, remaining > 0 {
-            throw HTTPFailure(.internalServerError, "\(remaining) octets less were written than announced")
+        if case .prepared(let response) = answer {
+            if let length = response.body.length, length > 0 { throw ContentLengthError(missing: length) }
+            beginStream(response)
         }
+        guard case .streaming(let framing, let remaining) = answer else { return }
+        if let remaining, remaining > 0 { throw ContentLengthError(missing: remaining) }
         if framing == .chunked {
             let trailers = trailers
             withOut { ResponseEncoder.writeLastChunk(trailers: trailers, into: &$0) }
@@ -179,7 +191,7 @@ extension HTTPConnection {
         }
         if let remaining {
             guard octets <= remaining else {
-                throw HTTPFailure(.internalServerError, "more octets were written than announced")
+                throw ContentLengthError(missing: remaining - octets)
             }
             answer = .streaming(framing, remaining: remaining - octets)
         }
@@ -203,17 +215,17 @@ extension HTTPConnection {
     private func waitUntilWritable(exchange: UInt64) async throws {
         guard let channel = context?.channel, !channel.isWritable else { return }
         flush()
-        while exchange == self.exchange, !channel.isWritable, writeWaiter == nil {
-            await withUnsafeContinuation { writeWaiter = $0 }
+        while exchange == self.exchange, !channel.isWritable {
+            await withUnsafeContinuation { writeWaiters.append($0) }
         }
         guard exchange == self.exchange else { throw CancellationError() }
     }
 
-    func resumeWriter() {
-        if let writeWaiter {
-            self.writeWaiter = nil
-            writeWaiter.resume()
-        }
+    func resumeWriters() {
+        guard !writeWaiters.isEmpty else { return }
+        let waiters = writeWaiters
+        writeWaiters = []
+        for waiter in waiters { waiter.resume() }
     }
 
     func setTrailers(_ trailers: HTTPFields, exchange: UInt64) {
@@ -225,8 +237,9 @@ extension HTTPConnection {
 
     /// Sends an interim answer such as 103 (RFC 8297) before the answer itself; HTTP/1.0 knows none.
     func sendInterim(_ status: HTTPResponse.Status, fields: HTTPFields, exchange: UInt64) {
-        guard exchange == self.exchange, minorVersion > 0, status.code > 101, status.code < 200 else { return }
-        if case .pending = answer { withOut { ResponseEncoder.writeInterim(status: status, fields: fields, into: &$0) } }
+        guard exchange == self.exchange, case .exchange = phase, isAnswerUnsent, minorVersion > 0 else { return }
+        guard status.code > 101, status.code < 200 else { return }
+        withOut { ResponseEncoder.writeInterim(status: status, fields: fields, into: &$0) }
     }
 
     // MARK: The buffer
@@ -252,7 +265,7 @@ extension HTTPConnection {
             withOut { $0.writeImmutableBuffer(buffer) }
         } else {
             handOver()
-            loop.statistics.bytesOut &+= buffer.readableBytes
+            countOut(buffer.readableBytes)
             context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: nil)
             needsFlush = true
             requestFlush()
@@ -263,10 +276,15 @@ extension HTTPConnection {
     func handOver() {
         guard let buffer = out else { return }
         out = nil
-        loop.statistics.bytesOut &+= buffer.readableBytes
+        countOut(buffer.readableBytes)
         context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: nil)
         needsFlush = true
         loop.recycle(buffer)
+    }
+
+    func countOut(_ octets: Int) {
+        loop.statistics.bytesOut &+= octets
+        writeProgress.handedOver &+= octets
     }
 
     func flush() {
@@ -280,7 +298,7 @@ extension HTTPConnection {
         }
         out = nil
         needsFlush = false
-        loop.statistics.bytesOut &+= buffer.readableBytes
+        countOut(buffer.readableBytes)
         context?.writeAndFlush(wrapOutboundOut(.byteBuffer(buffer)), promise: nil)
         loop.recycle(buffer)
     }
@@ -296,6 +314,7 @@ extension HTTPConnection {
         phase = .closed
         exchange &+= 1
         task = nil
+        releaseBody()
         let unread = inbound
         inbound = ByteBuffer()
         let channel = context.channel
@@ -307,5 +326,17 @@ extension HTTPConnection {
                 channel: channel, request: request, unread: unread, isInputClosed: wasInputClosed,
                 drainDeadline: drainDeadline))
         channel.read()
+    }
+}
+
+/// A handler wrote more or less than it had announced (RFC 9110 §8.6): a mistake of the program, not of a client.
+struct ContentLengthError: Error, CustomStringConvertible {
+    /// What was missing; negative when there was too much.
+    let missing: Int
+
+    var description: String {
+        missing > 0
+            ? "\(missing) octets less than the announced length were written"
+            : "\(missing.magnitude) octets more than the announced length were written"
     }
 }

@@ -17,6 +17,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         case head
         /// A request is being answered.
         case exchange
+        /// The last answer is on its way; the server's side closes behind it.
+        case closing
         /// The server's side is closed; what still arrives is dropped (RFC 9112 §9.6).
         case lingering(octets: Int)
         /// The channel is closed, or belongs to another protocol.
@@ -55,7 +57,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     var answer: Answer = .complete
     var body: BodyDecoder = .done
     var bodyStream: BodyStream?
-    var bodyStart = LoopInstant(milliseconds: 0)
+    var bodyPace = BodyPace()
     var discarded = 0
     var isContinueOwed = false
     var keepsAlive = true
@@ -68,9 +70,9 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     var out: ByteBuffer?
     var isFlushRequested = false
     var needsFlush = false
-    var writeWaiter: UnsafeContinuation<Void, Never>?
-    var stalledSince: LoopInstant?
-    var stalledBytes = 0
+    var writeWaiters: [UnsafeContinuation<Void, Never>] = []
+    var sending: FileSlice?
+    var writeProgress = WriteProgress()
 
     var limits: HTTPLimits { server.limits }
 
@@ -94,16 +96,20 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         context.fireChannelActive()
         if !isAdmitted {
             loop.turn {
-                answer = .pending
+                keepsAlive = false
                 writeWhole(Response(error: HTTPFailure(.serviceUnavailable, "too many connections")))
-                answer = .complete
                 closeGracefully()
             }
+        } else if let drainDeadline = loop.drainDeadline {
+            // It was accepted just before the server stopped listening.
+            loop.turn { drain(deadline: drainDeadline) }
         }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         loop.remove(self)
+        info?.connection = nil
+        info = nil
         self.context = nil
     }
 
@@ -116,6 +122,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
                 if octets > limits.maxLingerBytes { context.close(promise: nil) }
                 return
             }
+            if case .closing = phase { return }
             if inbound.readableBytes == 0 {
                 inbound = buffer
             } else {
@@ -132,7 +139,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     }
 
     private var mayRead: Bool {
-        inbound.readableBytes < limits.bodyBufferSize && (bodyStream?.bufferedBytes ?? 0) < limits.bodyBufferSize
+        inbound.readableBytes < server.readAhead && (bodyStream?.bufferedBytes ?? 0) < limits.bodyBufferSize
     }
 
     func resumeReading() {
@@ -147,15 +154,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         }
         loop.turn {
             isInputClosed = true
-            switch phase {
-            case .head, .lingering: closeNow()
-            case .exchange:
-                // The client may have closed its side only and still wait for the answer (RFC 9112 §9.6).
-                keepsAlive = false
-                if !body.isDone { failBody(.incompleteBody) }
-                process()
-            case .closed: break
-            }
+            // The client may have closed its side only, and wait for the answers to all it has sent (RFC 9112 §9.6).
+            if case .lingering = phase { context.close(promise: nil) } else { process() }
         }
     }
 
@@ -163,9 +163,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         loop.turn {
             phase = .closed
             exchange &+= 1
-            bodyStream?.fail(.incompleteBody)
-            bodyStream = nil
-            resumeWriter()
+            releaseBody()
+            resumeWriters()
             task?.cancel()
             task = nil
         }
@@ -180,8 +179,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         loop.turn {
             if context.channel.isWritable {
-                stalledSince = nil
-                resumeWriter()
+                resumeWriters()
                 process()
             }
         }
@@ -202,10 +200,15 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         while true {
             switch phase {
             case .head:
-                guard canBeginRequest, readHead() else { return }
+                guard canBeginRequest else { return }
+                guard readHead() else {
+                    // Nothing more will come, whole or not.
+                    if isInputClosed, case .head = phase { closeGracefully() }
+                    return
+                }
             case .exchange:
                 guard readBody(), endExchange() else { return }
-            case .lingering, .closed:
+            case .closing, .lingering, .closed:
                 inbound = ByteBuffer()
                 return
             }
@@ -247,8 +250,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         isHeadRequest = head.method == .head
         minorVersion = head.minorVersion
         keepsAlive =
-            Persistence.wants(head) && drainDeadline == nil && !isInputClosed
-            && requestCount < limits.maxRequestsPerConnection
+            Persistence.wants(head) && drainDeadline == nil && requestCount < limits.maxRequestsPerConnection
         isContinueOwed = head.expectsContinue && head.framing != .none
         body = BodyDecoder(head.framing, limits: limits)
         guard let info = connectionInfo else { return closeNow() }
@@ -261,11 +263,12 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
             let stream = BodyStream(declaredLength: length, limit: limits.maxBodySize, loop: loop)
             stream.connection = self
             bodyStream = stream
-            bodyStart = loop.now
+            bodyPace = BodyPace()
             discarded = 0
             content = RequestBody(storage: .stream(stream))
         }
-        run(Request(head: head, body: content, connection: info, bodyLimit: limits.maxBodySize))
+        run(
+            Request(head: head, body: content, connection: info, bodyLimit: limits.maxBodySize, exchange: exchange))
     }
 
     private var connectionInfo: ConnectionInfo? {
@@ -273,6 +276,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
             info = ConnectionInfo(
                 remoteAddress: channel.remoteAddress, localAddress: channel.localAddress,
                 isSecure: server.isSecure, loop: loop, owner: server.owner)
+            info?.connection = self
         }
         return info
     }
@@ -301,14 +305,22 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     private func readBody() -> Bool {
         while !body.isDone {
             let isDropped = isAnswerComplete
-            if !isDropped, let bodyStream, bodyStream.bufferedBytes >= limits.bodyBufferSize { return false }
+            if !isDropped, let bodyStream, !bodyStream.takesMore(limits.bodyBufferSize) { return false }
             do throws(HTTPError) {
                 switch try body.next(&inbound) {
                 case .needMore:
-                    return isDropped
+                    guard isInputClosed else { return isDropped }
+                    failBody(.incompleteBody)
                 case .data(let data):
-                    if isDropped { discard(data.readableBytes) } else { bodyStream?.push(data) }
-                    armBodyDeadline()
+                    // Who sends content does not wait for a 100 (RFC 9110 §10.1.1).
+                    isContinueOwed = false
+                    if isDropped {
+                        discard(data.readableBytes)
+                    } else {
+                        bodyStream?.push(data)
+                        bodyPace.arrived(at: loop.now)
+                        armBodyDeadline()
+                    }
                 case .end(let trailers):
                     body = .done
                     bodyStream?.end(trailers: trailers)
@@ -328,6 +340,14 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         return false
     }
 
+    /// Whether nothing has been sent of the final answer, so that interim ones may be (RFC 9110 §15.2).
+    var isAnswerUnsent: Bool {
+        switch answer {
+        case .pending, .prepared: true
+        case .streaming, .complete: false
+        }
+    }
+
     private func discard(_ octets: Int) {
         discarded += octets
         if discarded > limits.maxDiscardedBody { keepsAlive = false }
@@ -345,11 +365,9 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     func bodyIsWanted() {
         if isContinueOwed {
             isContinueOwed = false
-            if case .pending = answer {
-                withOut { ResponseEncoder.writeInterim(status: .continue, fields: [:], into: &$0) }
-            }
+            if isAnswerUnsent { withOut { ResponseEncoder.writeInterim(status: .continue, fields: [:], into: &$0) } }
         }
-        if bodyStart.milliseconds == 0 { bodyStart = loop.now }
+        bodyPace.wanted(at: loop.now)
         armBodyDeadline()
         process()
     }
@@ -380,13 +398,19 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
             return false
         }
         guard body.isDone else { return false }
-        bodyStream?.connection = nil
-        bodyStream = nil
+        releaseBody()
         task = nil
         trailers = nil
         phase = .head
         deadline = loop.now.advanced(by: limits.idleTimeout)
         return true
+    }
+
+    /// Nobody is left waiting for content, whatever becomes of the connection.
+    func releaseBody() {
+        bodyStream?.fail(.incompleteBody)
+        bodyStream?.connection = nil
+        bodyStream = nil
     }
 
     /// Whether a part of a head has been read.
@@ -398,28 +422,40 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         server.onRefused?(error)
         keepsAlive = false
         minorVersion = 1
-        isHeadRequest = false
+        isHeadRequest = decoder.isHeadRequest
         exchange &+= 1
-        answer = .pending
         writeWhole(Response(error: error))
-        answer = .complete
         closeGracefully()
     }
 
-    /// Flushes, closes the server's side, and drops what still arrives until the client closes its own or the
-    /// linger time is over: otherwise a reset could destroy the answer on its way (RFC 9112 §9.6).
+    /// Sends what is left, closes the server's side behind it, and drops what still arrives until the client closes
+    /// its own or the linger time is over: otherwise a reset could destroy the answer on its way (RFC 9112 §9.6).
     func closeGracefully() {
-        if case .closed = phase { return }
-        flush()
-        bodyStream?.connection = nil
-        bodyStream = nil
+        switch phase {
+        case .closing, .lingering, .closed: return
+        case .head, .exchange: break
+        }
+        guard let context else { return }
+        handOver()
+        releaseBody()
         inbound = ByteBuffer()
         body = .done
-        guard !isInputClosed else { return closeNow() }
+        phase = .closing
+        // The transport would drop what is not sent yet when both sides are closed, so all must be sent first.
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { _ in self.loop.turn { self.allIsSent() } }
+        isFlushRequested = false
+        needsFlush = false
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: sent)
+        resumeReading()
+    }
+
+    private func allIsSent() {
+        guard case .closing = phase, let context else { return }
+        guard !isInputClosed else { return context.close(promise: nil) }
         phase = .lingering(octets: 0)
         deadline = loop.now.advanced(by: limits.lingerTimeout)
-        context?.close(mode: .output, promise: nil)
-        resumeReading()
+        context.close(mode: .output, promise: nil)
     }
 
     func closeNow() {

@@ -190,6 +190,9 @@ public struct ServerStatistics: Sendable, Hashable {
     /// Messages that a slow client's policy dropped.
     public var messagesDropped = 0
 
+    /// Nothing yet.
+    public init() {}
+
     mutating func add(_ part: LoopStatistics) {
         connections += part.connections
         sockets += part.sockets

@@ -69,6 +69,8 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     package var extensions: [ObjectIdentifier: AnyObject] = [:]
     /// When this turn of the loop began: the time that timeouts are counted from.
     package private(set) var now = LoopInstant.now
+    /// When the server is to be gone, once it is told to go.
+    package private(set) var drainDeadline: LoopInstant?
 
     private var jobs = Deque<UnownedJob>()
     private var unflushed: [any LoopMember] = []
@@ -191,6 +193,7 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
 
     /// Tells every member that the server is going.
     package func drain(deadline: LoopInstant) {
+        drainDeadline = deadline
         turn { for member in members { member.drain(deadline: deadline) } }
     }
 

@@ -19,6 +19,8 @@ package final class ServerContext: Sendable {
     package let errorPage: (@Sendable (any Error, Request) -> Response?)?
     /// Told of each request that could not be read.
     package let onRefused: (@Sendable (HTTPError) -> Void)?
+    /// How many octets are read ahead of their use: a whole head, or as much content as may wait.
+    let readAhead: Int
     private let open = Atomic<Int>(0)
     private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
 
@@ -34,6 +36,9 @@ package final class ServerContext: Sendable {
         self.errorPage = errorPage
         self.onRefused = onRefused
         self.responder = responder
+        let line = Int(clamping: UInt64(max(0, limits.maxTargetLength)) + UInt64(max(0, limits.maxMethodLength)))
+        let head = line.addingReportingOverflow(max(0, limits.maxFieldSectionSize))
+        readAhead = max(limits.bodyBufferSize, head.overflow ? .max : head.partialValue) &+ 256
     }
 
     /// How many connections are open, upgraded ones too.

@@ -4,8 +4,12 @@ import NIOCore
 /// What happens to a connection as time passes (RFC 9110 §15.5.9, RFC 9112 §9.3, §9.5).
 extension HTTPConnection {
     func tick(now: LoopInstant) {
-        if isStalled(now) {
-            server.logger.debug("a client that does not read was disconnected")
+        let waiting = unsentOctets
+        let isStalled = writeProgress.isStalled(unsent: waiting, now: now, timeout: limits.writeTimeout)
+        if isStalled || isFileShort {
+            server.logger.debug(
+                isStalled
+                    ? "a client that does not read was disconnected" : "a file became shorter while it was sent")
             context?.close(promise: nil)
             return
         }
@@ -15,19 +19,23 @@ extension HTTPConnection {
         }
         switch phase {
         case .head:
-            guard now >= deadline else { return }
-            headTimedOut()
+            if waiting > 0 {
+                // The client is busy with the answers it asked for, which `writeTimeout` bounds.
+                deadline = max(deadline, now.advanced(by: limits.headTimeout))
+            } else if now >= deadline {
+                headTimedOut()
+            }
         case .exchange:
             checkBody(now)
         case .lingering:
             if now >= deadline { context?.close(promise: nil) }
-        case .closed: break
+        case .closing, .closed: break
         }
     }
 
     /// Before a request the connection is just closed; in its head the client is told.
     private func headTimedOut() {
-        guard inbound.readableBytes > 0 || isInsideHead else { return closeNow() }
+        guard inbound.readableBytes > 0 || isInsideHead else { return closeGracefully() }
         refuse(.timeout("the request head"))
     }
 
@@ -38,32 +46,79 @@ extension HTTPConnection {
             return
         }
         guard let bodyStream, bodyStream.isAwaited else { return }
-        let elapsed = now.milliseconds - bodyStart.milliseconds
-        let isSlow =
-            limits.minBodyRate > 0 && now >= bodyStart.advanced(by: limits.bodyRateGracePeriod)
-            && bodyStream.received < Int(clamping: elapsed) / 1000 * limits.minBodyRate
-        if now >= deadline || isSlow { failBody(.timeout("the request content")) }
+        if now >= deadline || bodyPace.isSlow(received: bodyStream.received, now: now, limits: limits) {
+            failBody(.timeout("the request content"))
+        }
     }
 
-    /// Whether octets wait for a client that has taken none for the write timeout.
-    private func isStalled(_ now: LoopInstant) -> Bool {
-        guard let channel = context?.channel,
-            let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes), waiting > 0
-        else {
-            stalledSince = nil
-            return false
-        }
-        guard let since = stalledSince, waiting >= stalledBytes else {
-            stalledSince = now
-            stalledBytes = waiting
-            return false
-        }
-        return now >= since.advanced(by: limits.writeTimeout)
+    /// How many octets the transport has not been able to pass on yet.
+    private var unsentOctets: Int {
+        guard writeProgress.mayBeUnsent else { return 0 }
+        return (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// What a file no longer has can never be sent; the transport would try for ever.
+    private var isFileShort: Bool {
+        guard let sending else { return false }
+        return !sending.reaches(sending.offset + sending.length)
     }
 
     func drain(deadline: LoopInstant) {
         drainDeadline = deadline
         keepsAlive = false
-        if case .head = phase, inbound.readableBytes == 0, !isInsideHead { closeGracefully() }
+        switch phase {
+        case .head: if inbound.readableBytes == 0, !isInsideHead { closeGracefully() }
+        case .exchange: process()
+        case .closing, .lingering, .closed: break
+        }
+    }
+}
+
+/// Whether a client takes what is sent to it.
+struct WriteProgress {
+    /// How many octets the transport has been given, all in all.
+    var handedOver = 0
+    private var sent = 0
+    private var since: LoopInstant?
+
+    /// Whether anything may be left since the last look.
+    var mayBeUnsent: Bool { sent != handedOver }
+
+    /// Whether octets wait for a client that has taken none for `timeout`.
+    mutating func isStalled(unsent: Int, now: LoopInstant, timeout: Duration) -> Bool {
+        let sentNow = handedOver &- unsent
+        guard unsent > 0, sentNow == sent, let since else {
+            sent = sentNow
+            since = unsent > 0 ? now : nil
+            return false
+        }
+        return now >= since.advanced(by: timeout)
+    }
+}
+
+/// How fast a client sends content, counting only the time that a handler waits for it.
+struct BodyPace {
+    private var waited: Int64 = 0
+    private var since: LoopInstant?
+
+    /// The handler begins to wait.
+    mutating func wanted(at now: LoopInstant) {
+        if since == nil { since = now }
+    }
+
+    /// Content has come.
+    mutating func arrived(at now: LoopInstant) {
+        if let since { waited += max(0, now.milliseconds - since.milliseconds) }
+        since = nil
+    }
+
+    /// Whether the client has been waited for longer than the grace period and is slower than the least rate.
+    func isSlow(received: Int, now: LoopInstant, limits: HTTPLimits) -> Bool {
+        let total = waited + (since.map { max(0, now.milliseconds - $0.milliseconds) } ?? 0)
+        let elapsed = LoopInstant(milliseconds: total)
+        guard limits.minBodyRate > 0, elapsed >= LoopInstant(milliseconds: 0).advanced(by: limits.bodyRateGracePeriod)
+        else { return false }
+        let (wanted, overflow) = Int(clamping: total / 1000).multipliedReportingOverflow(by: limits.minBodyRate)
+        return overflow || received < wanted
     }
 }

@@ -1,5 +1,5 @@
 import DequeModule
-import NIOCore
+public import NIOCore
 
 /// A piece of a message as it arrives; a whole message is one piece that is the last.
 public struct MessagePart: Sendable {

@@ -1,4 +1,5 @@
 import HTTPKit
+import Logging
 import NIOCore
 
 /// The end: the close handshake (RFC 6455 §7), failures, and a peer that vanishes.

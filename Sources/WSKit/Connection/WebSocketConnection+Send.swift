@@ -1,5 +1,5 @@
 import HTTPKit
-import NIOCore
+public import NIOCore
 
 /// The way out: messages, prepared messages, streams, pings.
 extension WebSocketConnection {
@@ -225,7 +225,7 @@ extension WebSocketConnection {
         loop.recycle(buffer)
     }
 
-    func flush() {
+    package func flush() {
         isFlushRequested = false
         handOver()
         if needsFlush {

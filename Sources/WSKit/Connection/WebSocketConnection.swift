@@ -1,15 +1,15 @@
-import HTTPKit
+package import HTTPKit
 import Logging
-import NIOCore
+package import NIOCore
 
 /// One WebSocket connection between its channel and its socket: the thin I/O around `WebSocketMachine`.
 ///
 /// Invariant: the state is touched on the channel's event loop only, which debug builds assert where a call may
 /// come from elsewhere; `onLoop` and its kin are the entrances for other threads.
-final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Sendable {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = IOData
-    typealias OutboundOut = IOData
+package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Sendable {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = IOData
+    package typealias OutboundOut = IOData
 
     /// How far the end is.
     enum Phase {
@@ -36,7 +36,7 @@ final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Se
     /// The connection lives through its socket, and the socket through this reference until the end.
     var socket: WebSocket?
     var context: ChannelHandlerContext?
-    var memberIndex = -1
+    package var memberIndex = -1
 
     var machine: WebSocketMachine
     var phase: Phase = .open
@@ -113,17 +113,17 @@ final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Se
 
     // MARK: Channel events
 
-    func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         loop.statistics.sockets += 1
         loop.add(self)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         loop.turn { receive(unwrapInboundIn(data)) }
     }
 
@@ -142,7 +142,7 @@ final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Se
     }
 
     /// Reads are held back while the application does not take what has come.
-    func read(context: ChannelHandlerContext) {
+    package func read(context: ChannelHandlerContext) {
         if mayReceive { context.read() } else { isReadHeld = true }
     }
 
@@ -161,24 +161,24 @@ final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Se
         context?.read()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard let event = event as? ChannelEvent, event == .inputClosed else {
             return context.fireUserInboundEventTriggered(event)
         }
         loop.turn { peerIsGone(.lost(.transportClosed)) }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         loop.turn { peerIsGone(.lost(.transportClosed)) }
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         logger.debug("WebSocket transport failed", metadata: ["error": "\(error)"])
         context.close(promise: nil)
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
         loop.turn { writabilityChanged(context.channel.isWritable) }
         context.fireChannelWritabilityChanged()
     }
@@ -263,7 +263,7 @@ final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Se
 
     // MARK: Time
 
-    func tick(now: LoopInstant) {
+    package func tick(now: LoopInstant) {
         switch phase {
         case .lingering(let deadline):
             if now >= deadline { context?.close(promise: nil) }
@@ -313,7 +313,7 @@ final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Se
 
     /// Says goodbye with 1001, at a moment of its own within the first part of the drain time, so that thousands of
     /// clients do not come back at once.
-    func drain(deadline: LoopInstant) {
+    package func drain(deadline: LoopInstant) {
         let time = deadline.milliseconds - loop.now.milliseconds
         let spread = loop.memberCount < 100 ? 0 : min(3000, time / 4)
         drainAt = LoopInstant(milliseconds: loop.now.milliseconds + (spread > 0 ? .random(in: 0...spread) : 0))

@@ -1,4 +1,4 @@
-import HTTPKit
+public import HTTPKit
 
 /// The messages of a socket, as they come.
 public struct WebSocketMessages: AsyncSequence, Sendable {

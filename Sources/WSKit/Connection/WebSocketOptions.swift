@@ -9,11 +9,15 @@ public struct WebSocketOptions: Sendable {
     public var deflate: DeflateMode = .shared
     /// What peers are held to.
     public var limits = WSLimits()
-    /// How many sockets one address may have open at this endpoint; `nil` is no bound.
+    /// How many sockets one address may have open at the endpoints that share these options, or copies of them;
+    /// over it the handshake is answered 429. `nil` is no bound.
     public var maxSocketsPerAddress: Int?
     /// Gives messages in the parts they arrive in, through `WebSocket.parts`: for messages of any size through
     /// constant memory.
     public var deliversParts = false
+
+    /// Counts the sockets of each address; copies share it.
+    let addresses = AddressCounter()
 
     /// The defaults.
     public init() {}

@@ -20,7 +20,7 @@ public final class Room: Sendable {
 
     /// The members that are there now.
     public var members: [WebSocket] {
-        get async { await current.sockets() }
+        get async { await current.all() }
     }
 
     /// The members of the room of this name: a room that was empty when it was asked for may have them by now.

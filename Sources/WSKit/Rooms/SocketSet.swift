@@ -106,7 +106,7 @@ final class SocketSet: Sendable {
     }
 
     /// The sockets as they are now, gathered loop by loop.
-    func sockets() async -> [WebSocket] {
+    func all() async -> [WebSocket] {
         var all: [WebSocket] = []
         for shard in shards.withLock({ Array($0.values) }) {
             let part = try? await shard.loop.eventLoop.submit { shard.members.map(\.socket) }.get()

@@ -2,7 +2,7 @@
 ///
 /// It may be used from any task. A socket that closes leaves by itself.
 public final class WebSocketCollection: Sendable {
-    private let set = SocketSet()
+    private let sockets = SocketSet()
     private let policy: SlowClientPolicy
 
     /// An empty collection.
@@ -11,22 +11,22 @@ public final class WebSocketCollection: Sendable {
     public init(slowClients: SlowClientPolicy = .default) { policy = slowClients }
 
     /// Adds a socket; one that is there or is closed is not added again.
-    public func add(_ socket: WebSocket) { set.add(socket, policy: policy) }
+    public func add(_ socket: WebSocket) { sockets.add(socket, policy: policy) }
 
     /// Takes a socket out.
-    public func remove(_ socket: WebSocket) { set.remove(socket) }
+    public func remove(_ socket: WebSocket) { sockets.remove(socket) }
 
     /// How many sockets there are.
-    public var count: Int { set.count }
+    public var count: Int { sockets.count }
 
     /// The sockets that are there now.
     public var connections: [WebSocket] {
-        get async { await set.sockets() }
+        get async { await sockets.all() }
     }
 
     /// Sends a message to all, or to all but one. It is encoded and compressed once for all of them.
     public func broadcast(_ message: Message, except excluded: WebSocket? = nil) {
-        set.broadcast(PreparedMessage(message), except: excluded)
+        sockets.broadcast(PreparedMessage(message), except: excluded)
     }
 
     /// Sends text to all, or to all but one.

@@ -1,0 +1,112 @@
+import HTTPKit
+import Logging
+import NIOCore
+import NIOPosix
+public import ServiceLifecycle
+import Synchronization
+import UnixSignals
+import WSKit
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Starting and ending: by itself, or as one service of several.
+extension App: Service {
+    /// Serves until SIGTERM or SIGINT, then drains: no new connections, requests in flight finish, sockets are
+    /// closed with 1001, and what is left after `--drain` seconds is cut off.
+    ///
+    /// Alone it prints `listening on http://HOST:PORT` once it accepts connections, and a program that cannot start
+    /// ends with 1 and the reason on standard error. Inside a `ServiceGroup` it throws instead and obeys the group.
+    public func run() async throws {
+        if ServiceGroupMembership.isInside {
+            return try await serve()
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: AlonePart(app: self), successTerminationBehavior: .gracefullyShutdownGroup)],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLogger))
+        do {
+            try await group.run()
+        } catch {
+            FileHandles.printError("\(error)")
+            exit(1)
+        }
+    }
+
+    /// The group's own remarks on starting and stopping are of no use to an application's log.
+    private var quietLogger: Logger {
+        var logger = logger
+        logger.logLevel = max(logger.logLevel, .warning)
+        return logger
+    }
+
+    /// Serves until the surrounding group shuts down.
+    func serve() async throws {
+        let threads = configuration.threads
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        let server = try makeServer(group: group)
+        let address: SocketAddress
+        do {
+            address = try await server.start()
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        self.server.withLock { $0 = server }
+        FileHandles.printLine("listening on http://\(configuration.host):\(address.port ?? configuration.port)")
+        logger.info(
+            "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
+        try? await gracefulShutdown()
+        logger.info("draining", metadata: ["connections": "\(server.context.openConnections)"])
+        await server.shutdown(within: configuration.drain)
+        self.server.withLock { $0 = nil }
+        try await group.shutdownGracefully()
+        logger.info("stopped")
+    }
+
+    /// The server of this application; it does not listen yet.
+    package func makeServer(group: any EventLoopGroup) throws -> HTTPServer {
+        var configuration = HTTPServer.Configuration()
+        configuration.host = self.configuration.host
+        configuration.port = self.configuration.port
+        configuration.limits = limits
+        let isDevelopment = self.configuration.developmentPage
+        var errorPage: (@Sendable (any Error, Request) -> Response?)?
+        if isDevelopment { errorPage = { DevelopmentPage.response(error: $0, request: $1) } }
+        let context = ServerContext(
+            limits: limits, logger: logger, owner: self, errorPage: errorPage, responder: try responder())
+        return HTTPServer(configuration: configuration, group: group, context: context)
+    }
+
+    /// What the running server has counted; `nil` when it does not run.
+    public func statistics() async -> ServerStatistics? {
+        await server.withLock { $0 }?.statistics()
+    }
+}
+
+/// The application as the one service of its own group.
+private struct AlonePart: Service {
+    let app: App
+    func run() async throws { try await ServiceGroupMembership.$isInside.withValue(true) { try await app.serve() } }
+}
+
+/// Whether this task runs inside a service group already.
+enum ServiceGroupMembership {
+    @TaskLocal static var isInside = false
+}
+
+/// Standard output and standard error, written whole and at once even into pipes.
+enum FileHandles {
+    static func printLine(_ text: String) { write(text + "\n", to: 1) }
+    static func printError(_ text: String) { write(text + "\n", to: 2) }
+
+    private static func write(_ text: String, to descriptor: CInt) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import HTTPTypes
+import NIOCore
+import OnePort
+
+/// The HTTP routes of the fixed contract.
+func addHTTPRoutes(to app: App) {
+    addPlainRoutes(to: app)
+    addBodyRoutes(to: app)
+    addTimedRoutes(to: app)
+    addReflectingRoutes(to: app)
+}
+
+private let plainText: HTTPFields = [.contentType: "text/plain"]
+
+private func plain(_ text: String) -> Response { Response(fields: plainText, body: .string(text)) }
+
+private func addPlainRoutes(to app: App) {
+    app.get("/plaintext") { _ in plain("Hello, World!") }
+    app.get("/json") { _ in try .json(["message": "Hello, World!"]) }
+    app.get("/params/{id}/{name}") { request in
+        try .json(
+            Parameters(
+                id: try request.parameters.require("id"), name: try request.parameters.require("name")))
+    }
+    app.get("/query") { request in try .json(try request.query.items.map { [$0.name, $0.value] }) }
+    app.get("/headers") { request in try .json(request.fields.map { [$0.name, $0.value] }) }
+    app.get("/status/{code}") { request in
+        let code = try request.parameters.require("code", as: Int.self)
+        guard (200...599).contains(code) else { throw HTTPFailure(.badRequest, "code is \(code), not within 200-599") }
+        return .status(HTTPResponse.Status(code: code))
+    }
+    app.get("/throw") { _ in throw HandlerError() }
+}
+
+private struct Parameters: Encodable {
+    let id: String
+    let name: String
+}
+
+/// What `/throw` throws: nothing that is meant for clients.
+private struct HandlerError: Error {}
+
+private func addBodyRoutes(to app: App) {
+    app.post("/echo") { request in
+        .stream(contentType: request.fields[.contentType]) { writer in
+            for try await chunk in request.body { try await writer.write(chunk) }
+        }
+    }
+    app.post("/collect") { request in
+        var length = 0
+        for try await chunk in request.body { length += chunk.readableBytes }
+        return plain(String(length))
+    }
+    app.post("/form") { request in try await FormAnswer.read(request) }
+}
+
+private func addTimedRoutes(to app: App) {
+    app.get("/stream") { _ in
+        .stream(contentType: "text/plain") { writer in
+            for number in 0..<10 { try await writer.write("chunk \(number)\n") }
+        }
+    }
+    app.get("/sse") { _ in
+        .events { events in
+            for number in 0..<5 {
+                if number > 0 { try await Task.sleep(for: .milliseconds(20)) }
+                try await events.send(try ServerSentEvent(id: String(number), data: "event \(number)"))
+            }
+        }
+    }
+    app.get("/slow") { _ in
+        try await Task.sleep(for: .seconds(2))
+        return plain("done")
+    }
+    app.get("/slow/{milliseconds}") { request in
+        let milliseconds = try request.parameters.require("milliseconds", as: Int.self)
+        guard (0...30_000).contains(milliseconds) else {
+            throw HTTPFailure(.badRequest, "milliseconds is \(milliseconds), not within 0-30000")
+        }
+        try await Task.sleep(for: .milliseconds(milliseconds))
+        return plain("done")
+    }
+    app.get("/block") { _ in
+        try await offload { holdThread(milliseconds: 50) }
+        return plain("done")
+    }
+}
+
+private func addReflectingRoutes(to app: App) {
+    app.get("/cookies") { request in
+        var cookies: [String: String] = [:]
+        for cookie in request.cookies { cookies[cookie.name] = cookie.value }
+        var response = try Response.json(cookies)
+        response.setCookie(try SetCookie("a", "1", path: "/", httpOnly: true, sameSite: .lax))
+        return response
+    }
+    app.get("/reflect-header") { request in
+        let value = try request.query.require("v")
+        guard let name = HTTPField.Name("X-Reflect"), HTTPField.isValidValue(value) else {
+            throw HTTPFailure(.badRequest, "v cannot be a field value (RFC 9110 §5.5)")
+        }
+        var response = plain("")
+        response.fields[name] = value
+        return response
+    }
+}

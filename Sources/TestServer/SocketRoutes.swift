@@ -1,0 +1,59 @@
+import NIOCore
+import OnePort
+
+/// The WebSocket routes of the fixed contract.
+func addSocketRoutes(to app: App) {
+    var plain = app.webSocketOptions
+    plain.deflate = .off
+    plain.limits.maxMessageSize = 16 << 20
+    plain.subprotocols = ["echo.v1", "echo.v2"]
+    var deflated = plain
+    deflated.deflate = .shared
+    var withTakeover = plain
+    withTakeover.deflate = .contextTakeover(windowBits: 15)
+
+    app.webSocket("/ws", plain, handler: echo)
+    app.webSocket("/wsd", deflated, handler: echo)
+    app.webSocket("/wsdd", withTakeover, handler: echo)
+    app.webSocket("/wsh", plain, Echo())
+
+    var unnamed = plain
+    unnamed.subprotocols = []
+    app.webSocket(
+        "/wsauth", unnamed,
+        admit: { request in
+            guard try request.query["token"] == "letmein" else { throw HTTPFailure(.unauthorized, "token is missing or wrong") }
+        }, handler: echo)
+    app.webSocket("/sub", unnamed, Subscriber())
+    app.get("/bcast") { _ in
+        Task { await publishLoad(to: app) }
+        return .text("ok")
+    }
+}
+
+@Sendable private func echo(_ socket: WebSocket) async throws {
+    for try await message in socket.messages { try await socket.send(message) }
+}
+
+/// The same echo by callbacks, without a task per connection.
+private struct Echo: WebSocketHandler {
+    func onMessage(_ message: Message, _ socket: WebSocket) { socket.trySend(message) }
+}
+
+/// Listens to the topic `load`; what a client sends is ignored.
+private struct Subscriber: WebSocketHandler {
+    func onOpen(_ socket: WebSocket) { socket.subscribe("load") }
+    func onMessage(_ message: Message, _ socket: WebSocket) {}
+}
+
+/// 500 messages of 100 octets, 100 a second, each at its own time whatever the last one took.
+private func publishLoad(to app: App) async {
+    let message = Message(text: String(repeating: "x", count: 100))
+    let clock = ContinuousClock()
+    let start = clock.now
+    for number in 0..<500 {
+        try? await clock.sleep(until: start.advanced(by: .milliseconds(10 * number)))
+        guard !Task.isCancelled else { return }
+        app.rooms.publish(message, to: "load")
+    }
+}

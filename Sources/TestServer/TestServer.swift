@@ -1,0 +1,45 @@
+import OnePort
+
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The fixed routes that conformance, load, fault and fuzz tests rely on; their bytes and names do not change.
+@main struct TestServer {
+    static func main() async throws {
+        let app = App(
+            settings: [Setting("static", .text("a folder"), help: "serve the files of this folder at /static/")],
+            defaults: ["max-body": "16MiB"])
+        if let folder = app.configuration["static"] { app.files(folder, at: "/static") }
+        addHTTPRoutes(to: app)
+        addSocketRoutes(to: app)
+        app.get("/stats") { _ in try .json(Statistics(await app.statistics() ?? ServerStatistics())) }
+        try await app.run()
+    }
+}
+
+/// What `/stats` answers.
+private struct Statistics: Encodable {
+    let connections: Int
+    let sockets: Int
+    let messagesIn: Int
+    let messagesOut: Int
+    let bytesIn: Int
+    let bytesOut: Int
+    let messagesDropped: Int
+
+    init(_ counted: ServerStatistics) {
+        connections = counted.connections
+        sockets = counted.sockets
+        messagesIn = counted.messagesIn
+        messagesOut = counted.messagesOut
+        bytesIn = counted.bytesIn
+        bytesOut = counted.bytesOut
+        messagesDropped = counted.messagesDropped
+    }
+}
+
+/// Holds the calling thread, as a blocking library would.
+func holdThread(milliseconds: UInt32) {
+    usleep(milliseconds * 1000)
+}

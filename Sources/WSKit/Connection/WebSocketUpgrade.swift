@@ -1,0 +1,188 @@
+public import HTTPKit
+import HTTPTypes
+package import Logging
+import NIOCore
+import Synchronization
+
+extension HandshakeRejection: ResponseError {}
+
+/// What serves a socket: a closure that runs as long as the socket lives, or callbacks.
+package enum WebSocketService: Sendable {
+    case closure(@Sendable (WebSocketConnection.Parts) async throws -> Void)
+    case callbacks(any WebSocketHandler)
+}
+
+extension Request {
+    /// Whether the request asks to become a WebSocket (RFC 6455 §4.1).
+    public var isWebSocketRequest: Bool {
+        // Mostly there is no Upgrade at all, and then nothing is read.
+        fields.contains(.upgrade) && ServerHandshake.isUpgradeRequest(fields.all)
+    }
+
+    /// The answer that turns this request into a WebSocket.
+    ///
+    /// - Throws: `HandshakeRejection`, an answer of its own: 426 for another version, 403 for a foreign page.
+    package func webSocketResponse(
+        options: WebSocketOptions, rooms: Rooms?, logger: Logger, service: WebSocketService
+    ) throws -> Response {
+        let acceptance = try checkWebSocketRequest(options: options)
+        try options.addresses.admit(remoteAddress, limit: options.maxSocketsPerAddress)
+        let request = compacted()
+        let upgrade = Upgrade { upgraded in
+            let opening = WebSocketOpening(
+                request: request, acceptance: acceptance, options: options, rooms: rooms, logger: logger,
+                service: service)
+            opening.open(upgraded)
+        }
+        return Response(upgrade: upgrade, fields: acceptance.fields)
+    }
+
+    /// Checks the handshake (RFC 6455 §4.2.1) and makes the answer to it.
+    ///
+    /// - Throws: `HandshakeRejection`; `HTTPFailure` (400) for a request with content.
+    @discardableResult
+    package func checkWebSocketRequest(options: WebSocketOptions) throws -> ServerHandshake.Acceptance {
+        let handshake = ServerHandshake(
+            subprotocols: options.subprotocols, deflate: options.deflate, origin: options.origin)
+        let acceptance = try handshake.accept(
+            method: method, isHTTP11: version == "HTTP/1.1", host: authority, fields: fields.all)
+        guard body.isEmpty else { throw HTTPFailure(.badRequest, "a WebSocket request has no content") }
+        return acceptance
+    }
+}
+
+/// Puts a `WebSocketConnection` in the place of the HTTP handler.
+private struct WebSocketOpening {
+    let request: Request
+    let acceptance: ServerHandshake.Acceptance
+    let options: WebSocketOptions
+    let rooms: Rooms?
+    let logger: Logger
+    let service: WebSocketService
+
+    func open(_ upgraded: consuming UpgradedConnection) {
+        let loop = request.connection.loop
+        let machine = WebSocketMachine(
+            role: .server, limits: options.limits, deflate: acceptance.deflate, mode: options.deflate,
+            shared: SharedDeflate.shared(on: loop), delivery: options.deliversParts ? .parts : .whole,
+            now: NIODeadline(loop.now))
+        let consumer: WebSocketConnection.Consumer
+        switch service {
+        case .closure: consumer = .task
+        case .callbacks(let handler): consumer = .callbacks(handler)
+        }
+        let connection = WebSocketConnection(
+            loop: loop, machine: machine, limits: options.limits, consumer: consumer, rooms: rooms, logger: logger,
+            route: request.pattern)
+        let (addresses, address) = (options.addresses, request.remoteAddress)
+        if options.maxSocketsPerAddress != nil { connection.onEnd = { addresses.release(address) } }
+        do {
+            try upgraded.channel.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            connection.onEnd?()
+            return upgraded.channel.close(promise: nil)
+        }
+        start(connection)
+        if upgraded.unread.readableBytes > 0 { connection.receive(upgraded.unread) }
+        if upgraded.isInputClosed { connection.peerIsGone(.lost(.transportClosed)) }
+        if let deadline = upgraded.drainDeadline { connection.drain(deadline: deadline) }
+    }
+
+    private func start(_ connection: WebSocketConnection) {
+        let parts = WebSocketConnection.Parts(
+            connection: connection, request: request, subprotocol: acceptance.subprotocol,
+            isCompressed: acceptance.deflate != nil, remoteAddress: request.remoteAddress)
+        switch service {
+        case .callbacks(let handler):
+            handler.onOpen(parts.openSocket())
+        case .closure(let body):
+            connection.run { try await body(parts) }
+        }
+    }
+}
+
+extension WebSocketConnection {
+    /// What a socket is made of.
+    package struct Parts: Sendable {
+        let connection: WebSocketConnection
+        let request: Request?
+        let subprotocol: String?
+        let isCompressed: Bool
+        let remoteAddress: SocketAddress?
+
+        /// A socket without a state of its own.
+        package func openSocket() -> WebSocket {
+            let socket = WebSocket(
+                request: request, subprotocol: subprotocol, isCompressed: isCompressed, remoteAddress: remoteAddress,
+                connection: connection)
+            connection.socket = socket
+            return socket
+        }
+
+        /// A socket with what `admit` has returned.
+        package func openSocket<State: Sendable>(state: State) -> StatefulWebSocket<State> {
+            let socket = StatefulWebSocket(
+                state: state, request: request, subprotocol: subprotocol, isCompressed: isCompressed,
+                remoteAddress: remoteAddress, connection: connection)
+            connection.socket = socket
+            return socket
+        }
+    }
+
+    /// Runs the closure of a socket on this loop and closes behind it: 1000 when it returns, 1011 when it throws.
+    func run(_ body: @escaping @Sendable () async throws -> Void) {
+        let task = Task.immediate(executorPreference: loop) { [self] in
+            do {
+                try await body()
+                await close(.normal, reason: "")
+            } catch {
+                if !(error is CancellationError), !(error is WebSocketClosed) {
+                    logger.error(
+                        "WebSocket handler failed", metadata: ["route": "\(route)", "error": "\(error)"])
+                }
+                await close(.internalError, reason: "")
+            }
+            self.task = nil
+        }
+        if !inbox.isEnded { self.task = task }
+    }
+}
+
+extension SharedDeflate {
+    /// The codecs of a loop.
+    static func shared(on loop: LoopContext) -> SharedDeflate {
+        let key = ObjectIdentifier(SharedDeflate.self)
+        if let known = loop.extensions[key] as? SharedDeflate { return known }
+        let made = SharedDeflate()
+        loop.extensions[key] = made
+        return made
+    }
+}
+
+/// How many sockets each address has open at the endpoints that share these options.
+final class AddressCounter: Sendable {
+    private let counts = Mutex<[String: Int]>([:])
+
+    /// Counts a socket in.
+    ///
+    /// - Throws: `HTTPFailure` (429) when the address has `limit` sockets already.
+    func admit(_ address: SocketAddress?, limit: Int?) throws {
+        guard let limit, let name = address?.ipAddress else { return }
+        let isAdmitted = counts.withLock { counts in
+            guard counts[name, default: 0] < limit else { return false }
+            counts[name, default: 0] += 1
+            return true
+        }
+        guard isAdmitted else {
+            throw HTTPFailure(.tooManyRequests, "this address has \(limit) sockets open already")
+        }
+    }
+
+    func release(_ address: SocketAddress?) {
+        guard let name = address?.ipAddress else { return }
+        counts.withLock { counts in
+            let left = counts[name, default: 0] - 1
+            counts[name] = left > 0 ? left : nil
+        }
+    }
+}
