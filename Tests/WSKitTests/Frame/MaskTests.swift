@@ -1,0 +1,43 @@
+import NIOCore
+import Testing
+
+@testable import WSKit
+
+@Suite struct MaskTests {
+    @Test("RFC 6455 §5.3 at every length, alignment and phase, copied and in place")
+    func transforms() {
+        var random = SplitMix(state: 3)
+        let octets = (0..<300).map { _ in UInt8.random(in: 0...255, using: &random) }
+        let number = UInt32(key[0]) | UInt32(key[1]) << 8 | UInt32(key[2]) << 16 | UInt32(key[3]) << 24
+        for length in Array(0...70) + [127, 128, 129, 200, 256] {
+            for offset in 0..<9 {
+                for phase in 0..<5 {
+                    let source = octets[offset..<(offset + length)]
+                    let expected = source.enumerated().map { $1 ^ key[($0 + phase) % 4] }
+                    var out = ByteBuffer(repeating: 7, count: offset)
+                    let whole = ByteBuffer(bytes: octets)
+                    Mask.append(
+                        whole.readableBytesSpan.extracting(offset..<(offset + length)), key: number,
+                        phase: phase,
+                        to: &out)
+                    #expect(out.readableBytesView.dropFirst(offset).elementsEqual(expected))
+                    #expect(out.readableBytesView.prefix(offset).allSatisfy { $0 == 7 })
+
+                    var place = ByteBuffer(bytes: octets[..<(offset + length)])
+                    Mask.apply(key: number, phase: phase, to: &place, from: offset)
+                    #expect(place.readableBytesView.dropFirst(offset).elementsEqual(expected))
+                    #expect(place.readableBytesView.prefix(offset).elementsEqual(octets[..<offset]))
+                }
+            }
+        }
+    }
+
+    @Test("in place, storage that others see is left alone")
+    func sharedStorage() {
+        var one = ByteBuffer(bytes: [1, 2, 3])
+        let other = one
+        Mask.apply(key: 0xFFFF_FFFF, phase: 0, to: &one)
+        #expect(other == ByteBuffer(bytes: [1, 2, 3]))
+        #expect(one == ByteBuffer(bytes: [254, 253, 252]))
+    }
+}

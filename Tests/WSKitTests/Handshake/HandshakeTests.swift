@@ -1,0 +1,252 @@
+import HTTPTypes
+import Testing
+
+@testable import WSKit
+
+private let good: HTTPFields = [
+    .upgrade: "websocket", .connection: "Upgrade", .secWebSocketKey: "dGhlIHNhbXBsZSBub25jZQ==",
+    .secWebSocketVersion: "13",
+]
+
+private func changed(_ change: (inout HTTPFields) -> Void) -> HTTPFields {
+    var fields = good
+    change(&fields)
+    return fields
+}
+
+private func name(_ text: String) -> HTTPField.Name {
+    HTTPField.Name(text) ?? .server
+}
+
+struct RejectionCase: CustomTestStringConvertible {
+    let name: String
+    var method = HTTPRequest.Method.get
+    var isHTTP11 = true
+    var host: String? = "example.org"
+    var fields = good
+    let rejection: HandshakeRejection
+    let status: Int
+    var testDescription: String { name }
+}
+
+private let rejections: [RejectionCase] = [
+    RejectionCase(name: "POST", method: .post, rejection: .method, status: 405),
+    RejectionCase(name: "HTTP/1.0", isHTTP11: false, rejection: .httpVersion, status: 400),
+    RejectionCase(name: "no Host", host: nil, rejection: .missingHost, status: 400),
+    RejectionCase(
+        name: "no Upgrade", fields: changed { $0[.upgrade] = nil }, rejection: .notAnUpgrade, status: 426),
+    RejectionCase(
+        name: "Upgrade: h2c", fields: changed { $0[.upgrade] = "h2c" }, rejection: .notAnUpgrade, status: 426),
+    RejectionCase(
+        name: "Connection: close", fields: changed { $0[.connection] = "close" }, rejection: .notAnUpgrade,
+        status: 426),
+    RejectionCase(
+        name: "version 8", fields: changed { $0[.secWebSocketVersion] = "8" }, rejection: .version("8"),
+        status: 426),
+    RejectionCase(
+        name: "no version", fields: changed { $0[.secWebSocketVersion] = nil }, rejection: .version(nil),
+        status: 426),
+    RejectionCase(
+        name: "no key", fields: changed { $0[.secWebSocketKey] = nil }, rejection: .key, status: 400),
+    RejectionCase(
+        name: "a short key", fields: changed { $0[.secWebSocketKey] = "dGhlIHNhbXBsZSBub25j" },
+        rejection: .key,
+        status: 400),
+    RejectionCase(
+        name: "a key that is no base64",
+        fields: changed { $0[.secWebSocketKey] = "dGhlIHNhbXBsZSBub25jZ!==" },
+        rejection: .key, status: 400),
+    RejectionCase(
+        name: "two keys",
+        fields: changed { $0.append(HTTPField(name: .secWebSocketKey, value: "dGhlIHNhbXBsZSBub25jZQ==")) },
+        rejection: .key, status: 400),
+    RejectionCase(
+        name: "hixie-76",
+        fields: [
+            .upgrade: "WebSocket", .connection: "Upgrade", name("Sec-WebSocket-Key1"): "4 @1  46546xW%0l 1 5",
+            name("Sec-WebSocket-Key2"): "12998 5 Y3 1  .P00",
+        ], rejection: .draft76, status: 400),
+    RejectionCase(
+        name: "another origin", fields: changed { $0[.origin] = "https://evil.example" },
+        rejection: .origin("https://evil.example"), status: 403),
+    RejectionCase(
+        name: "origin null", fields: changed { $0[.origin] = "null" }, rejection: .origin("null"), status: 403
+    ),
+    RejectionCase(
+        name: "a subprotocol twice", fields: changed { $0[.secWebSocketProtocol] = "a, b, a" },
+        rejection: .subprotocols, status: 400),
+    RejectionCase(
+        name: "a subprotocol that is no token", fields: changed { $0[.secWebSocketProtocol] = "a b" },
+        rejection: .subprotocols, status: 400),
+    RejectionCase(
+        name: "malformed extensions",
+        fields: changed { $0[.secWebSocketExtensions] = "permessage-deflate; =1" },
+        rejection: .extensions, status: 400),
+]
+
+@Suite struct HandshakeTests {
+    private func accept(_ fields: HTTPFields, _ handshake: ServerHandshake = ServerHandshake()) throws
+        -> ServerHandshake.Acceptance
+    {
+        try handshake.accept(method: .get, isHTTP11: true, host: "example.org", fields: fields)
+    }
+
+    @Test("RFC 6455 §1.3 the example")
+    func example() throws {
+        let acceptance = try accept(good)
+        #expect(acceptance.fields[.secWebSocketAccept] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+        #expect(acceptance.fields[.upgrade] == "websocket")
+        #expect(acceptance.fields[.connection] == "Upgrade")
+        #expect(acceptance.fields[.secWebSocketExtensions] == nil)
+        #expect(acceptance.fields[.secWebSocketProtocol] == nil)
+        #expect(acceptance.deflate == nil)
+    }
+
+    @Test("RFC 6455 §4.2.1 what is refused, and how it is answered", arguments: rejections)
+    func rejected(_ test: RejectionCase) {
+        #expect(throws: test.rejection) {
+            try ServerHandshake().accept(
+                method: test.method, isHTTP11: test.isHTTP11, host: test.host, fields: test.fields)
+        }
+        #expect(test.rejection.status.code == test.status)
+        #expect(!test.rejection.message.isEmpty)
+        if case .version = test.rejection { #expect(test.rejection.fields[.secWebSocketVersion] == "13") }
+        if test.rejection == .method { #expect(test.rejection.fields[.allow] == "GET") }
+    }
+
+    @Test("§4.2.1 lists and letters are read as HTTP has them")
+    func lenientWhereHTTPIs() throws {
+        _ = try accept(changed { $0[.connection] = "keep-alive, UPGRADE" })
+        _ = try accept(changed { $0[.upgrade] = "foo, WebSocket" })
+        var split = changed { $0[.connection] = "keep-alive" }
+        split.append(HTTPField(name: .connection, value: "upgrade"))
+        _ = try accept(split)
+    }
+
+    @Test("§4.2.2 subprotocols: the server's first that was asked for")
+    func subprotocols() throws {
+        let handshake = ServerHandshake(subprotocols: ["chat.v2", "chat.v1"])
+        let acceptance = try accept(changed { $0[.secWebSocketProtocol] = "x, chat.v1,chat.v2" }, handshake)
+        #expect(acceptance.subprotocol == "chat.v2")
+        #expect(acceptance.fields[.secWebSocketProtocol] == "chat.v2")
+        #expect(try accept(changed { $0[.secWebSocketProtocol] = "x" }, handshake).subprotocol == nil)
+    }
+
+    @Test("§10.2 origins")
+    func origins() {
+        let same = OriginPolicy.sameHost
+        let table: [(String, String, Bool)] = [
+            ("http://example.org", "example.org", true), ("http://EXAMPLE.org", "example.ORG:80", true),
+            ("https://example.org", "example.org:443", true),
+            ("https://example.org", "example.org:80", false),
+            ("http://example.org:8080", "example.org:8080", true),
+            ("http://example.org:8080", "example.org", false),
+            ("http://[::1]:8080", "[::1]:8080", true), ("http://[::1]", "[::1]:80", true),
+            ("http://example.org.evil", "example.org", false),
+            ("http://example.org@evil", "example.org", false),
+            ("http://example.org/", "example.org", false), ("null", "example.org", false), ("", "", false),
+            ("http://", "", false), ("http://a:99999", "a:99999", false),
+        ]
+        for (origin, host, passes) in table {
+            #expect(same.allows(origins: [origin], host: host) == passes, "\(origin) \(host)")
+        }
+        #expect(same.allows(origins: [], host: "example.org"))
+        #expect(!same.allows(origins: ["http://example.org", "http://example.org"], host: "example.org"))
+        #expect(OriginPolicy.any.allows(origins: ["null"], host: "x"))
+        let list = OriginPolicy.list(["https://a.example", "http://b.example:81"])
+        #expect(list.allows(origins: ["https://A.example:443"], host: "x"))
+        #expect(list.allows(origins: ["http://b.example:81"], host: "x"))
+        #expect(!list.allows(origins: ["http://a.example"], host: "a.example"))
+        #expect(!list.allows(origins: ["null"], host: "x"))
+    }
+
+    @Test("FIPS 180-4 and RFC 4648 examples")
+    func digests() {
+        func hex(_ text: String) -> String {
+            SHA1.digest(Array(text.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
+        #expect(hex("") == "da39a3ee5e6b4b0d3255bfef95601890afd80709")
+        #expect(hex("abc") == "a9993e364706816aba3e25717850c26c9cd0d89d")
+        #expect(
+            hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")
+                == "84983e441c3bd26ebaae4aa1f95129e5e54670f1")
+        #expect(hex(String(repeating: "a", count: 1_000)) == "291e9a6c66994949b57ba5e650361e98fc36b1ba")
+        let base64 = [
+            "": "", "f": "Zg==", "fo": "Zm8=", "foo": "Zm9v", "foob": "Zm9vYg==", "foobar": "Zm9vYmFy",
+        ]
+        for (text, encoded) in base64 { #expect(Base64.encode(Array(text.utf8)) == encoded) }
+    }
+
+    @Test("§9.1 the grammar of extensions")
+    func grammar() {
+        func parse(_ values: String...) -> [String]? {
+            ExtensionOffer.parse(values)?.map { offer in
+                ([offer.name] + offer.parameters.map { "\($0.name)\($0.value.map { "=" + $0 } ?? "")" })
+                    .joined(separator: ";")
+            }
+        }
+        #expect(parse() == [])
+        #expect(parse("", " , ,") == [])
+        #expect(parse("a") == ["a"])
+        #expect(parse(" a ; b = 1;c=\"x\\y\" ,, d", "e") == ["a;b=1;c=xy", "d", "e"])
+        for malformed in [
+            "a;", "a b", "a;b=", "a;=1", ";a", "a;b=\"", "a;b=\"\"", "a;b=\"x y\"", "a;b=\"\\\"", "a=1",
+            "\"a\"", "a;b=1 2",
+        ] {
+            #expect(parse(malformed) == nil, "\(malformed)")
+        }
+    }
+
+    @Test(
+        "both ends come to terms",
+        arguments: [DeflateMode.off, .shared, .contextTakeover(), .contextTakeover(windowBits: 10)])
+    func together(mode: DeflateMode) throws {
+        let client = ClientHandshake(nonce: (1, 2), subprotocols: ["x", "y"], deflate: mode)
+        for serverMode in [DeflateMode.off, .shared, .contextTakeover(), .contextTakeover(windowBits: 9)] {
+            let acceptance = try accept(
+                client.requestFields, ServerHandshake(subprotocols: ["y"], deflate: serverMode))
+            let agreement = try client.check(status: 101, fields: acceptance.fields)
+            #expect(agreement.subprotocol == "y")
+            #expect(agreement.deflate == acceptance.deflate)
+            #expect((agreement.deflate != nil) == (mode != .off && serverMode != .off))
+        }
+    }
+
+    @Test("RFC 6455 §4.1 what a client refuses")
+    func clientRefuses() throws {
+        let client = ClientHandshake(nonce: (1, 2), subprotocols: ["x"])
+        let answer = try accept(client.requestFields, ServerHandshake(subprotocols: ["x"])).fields
+        func check(_ status: Int = 101, _ change: (inout HTTPFields) -> Void) throws {
+            var fields = answer
+            change(&fields)
+            _ = try client.check(status: status, fields: fields)
+        }
+        try check { _ in }
+        try check { $0[.upgrade] = "WEBSOCKET" }
+        #expect(throws: ClientHandshakeError.status(200, location: nil)) { try check(200) { _ in } }
+        #expect(throws: ClientHandshakeError.status(302, location: "/x")) {
+            try check(302) { $0[.location] = "/x" }
+        }
+        #expect(throws: ClientHandshakeError.upgrade) { try check { $0[.upgrade] = nil } }
+        #expect(throws: ClientHandshakeError.upgrade) { try check { $0[.upgrade] = "h2c" } }
+        #expect(throws: ClientHandshakeError.connection) { try check { $0[.connection] = "close" } }
+        #expect(throws: ClientHandshakeError.accept) { try check { $0[.secWebSocketAccept] = nil } }
+        #expect(throws: ClientHandshakeError.accept) {
+            try check { $0[.secWebSocketAccept] = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" }
+        }
+        #expect(throws: ClientHandshakeError.subprotocol("z")) {
+            try check { $0[.secWebSocketProtocol] = "z" }
+        }
+        for value in ["x-other", "permessage-deflate; foo", "permessage-deflate, permessage-deflate", "a;;"] {
+            #expect(throws: ClientHandshakeError.extensions(value)) {
+                try check { $0[.secWebSocketExtensions] = value }
+            }
+        }
+        #expect(throws: ClientHandshakeError.extensions("permessage-deflate")) {
+            let off = ClientHandshake(nonce: (1, 2), subprotocols: ["x"], deflate: .off)
+            var fields = answer
+            fields[.secWebSocketExtensions] = "permessage-deflate"
+            _ = try off.check(status: 101, fields: fields)
+        }
+    }
+}

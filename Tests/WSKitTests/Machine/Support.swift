@@ -1,0 +1,106 @@
+import HTTPTypes
+import NIOCore
+import Testing
+
+@testable import WSKit
+
+/// A repeatable source of randomness.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+/// What a machine made of its input.
+struct Outcome: Equatable {
+    var events: [WebSocketMachine.Event] = []
+    var error: WSError?
+}
+
+let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+let key: [UInt8] = [0x37, 0xFA, 0x21, 0x3D]
+
+/// A frame written by hand, so that the encoder is not its own witness.
+func frame(
+    _ first: UInt8, _ payload: [UInt8] = [], key: [UInt8]? = key, length: [UInt8]? = nil
+) -> [UInt8] {
+    var octets = [first]
+    let masked: UInt8 = key == nil ? 0 : 0x80
+    if let length {
+        octets += [length[0] | masked] + length.dropFirst()
+    } else if payload.count < 126 {
+        octets.append(masked | UInt8(payload.count))
+    } else if payload.count < 65_536 {
+        octets += [masked | 126, UInt8(payload.count >> 8), UInt8(payload.count & 255)]
+    } else {
+        octets.append(masked | 127)
+        octets += stride(from: 56, through: 0, by: -8).map { UInt8(payload.count >> $0 & 255) }
+    }
+    if let key {
+        octets += key
+        octets += payload.enumerated().map { $1 ^ key[$0 % 4] }
+    } else {
+        octets += payload
+    }
+    return octets
+}
+
+func frame(_ first: UInt8, _ text: String, key: [UInt8]? = key) -> [UInt8] {
+    frame(first, Array(text.utf8), key: key)
+}
+
+func run(_ machine: WebSocketMachine, _ chunks: [ArraySlice<UInt8>]) -> Outcome {
+    var machine = machine
+    var outcome = Outcome()
+    for chunk in chunks {
+        var input = ByteBuffer(bytes: chunk)
+        do throws(WSError) {
+            while let event = try machine.next(&input, now: start) { outcome.events.append(event) }
+        } catch {
+            outcome.error = error
+            break
+        }
+        #expect(input.readableBytes == 0, "what is not used up would be looked at twice")
+    }
+    return outcome
+}
+
+/// Runs a machine over `octets` whole, cut at every place (at most 600 of them), and octet by octet; all must
+/// come to the same.
+func replay(
+    _ octets: [UInt8], to expected: Outcome, _ comment: Comment? = nil, make: () -> WebSocketMachine
+) {
+    #expect(run(make(), [octets[...]]) == expected, comment)
+    for cut in octets.indices.prefix(600) {
+        let outcome = run(make(), [octets[..<cut], octets[cut...]])
+        if outcome != expected {
+            Issue.record("cut at \(cut): \(outcome) instead of \(expected) \(comment?.rawValue ?? "")")
+            return
+        }
+    }
+    #expect(run(make(), octets.indices.map { octets[$0...$0] }) == expected, comment)
+}
+
+func machine(
+    _ role: Role = .server, deflate: DeflateParameters? = nil, mode: DeflateMode = .shared,
+    shared: SharedDeflate? = nil, delivery: MessageAssembler.Delivery = .whole,
+    limits: (inout WSLimits) -> Void = { _ in }
+) -> WebSocketMachine {
+    WebSocketMachine(
+        role: role, limits: WSLimits(limits), deflate: deflate, mode: mode, shared: shared,
+        maskKeys: .repeatable(seed: 1), delivery: delivery, now: start)
+}
+
+extension WebSocketMachine.Event {
+    static func text(_ text: String) -> Self { .message(Message(text: text)) }
+    static func binary(_ octets: [UInt8]) -> Self { .message(Message(binary: octets)) }
+    static func ping(_ text: String) -> Self { .ping(ByteBuffer(string: text)) }
+}
+
+let noTakeover = DeflateParameters(serverNoContextTakeover: true, clientNoContextTakeover: true)
