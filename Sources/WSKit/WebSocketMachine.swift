@@ -43,7 +43,7 @@ package struct WebSocketMachine {
     /// This end's role.
     package let role: Role
     /// The bounds for the peer.
-    package let limits: WSLimits
+    package var limits: WSLimits { assembler.limits }
 
     private var decoder: FrameDecoder
     private var reading = Reading.header
@@ -76,7 +76,6 @@ package struct WebSocketMachine {
         let peer: Role = role == .server ? .client : .server
         let codecs = deflate == nil ? shared : shared ?? SharedDeflate()
         self.role = role
-        self.limits = limits
         self.maskKeys = maskKeys
         self.shared = codecs
         decoder = FrameDecoder(sender: peer, allowsCompression: deflate != nil)

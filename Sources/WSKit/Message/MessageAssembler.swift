@@ -36,7 +36,7 @@ package struct MessageAssembler {
         didSet { if delivery == .parts { assembly?.delivery = .parts } }
     }
 
-    private let limits: WSLimits
+    let limits: WSLimits
     /// The message under way.
     private var assembly: Assembly?
     /// Its octets so far, or those of the part under way.

@@ -66,7 +66,7 @@ func run(_ machine: WebSocketMachine, _ chunks: [ArraySlice<UInt8>]) -> Outcome 
             outcome.error = error
             break
         }
-        #expect(input.readableBytes == 0, "what is not used up would be looked at twice")
+        if input.readableBytes != 0 { Issue.record("what is not used up would be looked at twice") }
     }
     return outcome
 }
