@@ -90,7 +90,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ChatTests",
-            dependencies: ["Chat", "OnePort", "OnePortTesting", "WSKit", nioCore],
+            dependencies: ["Chat", "OnePort", "OnePortTesting", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes],
             swiftSettings: settings),
     ]
 )

@@ -111,7 +111,8 @@ enum SocketWorkloads {
         return { operations in
             for _ in 0..<operations {
                 out.clear()
-                guard try deflater.compress(CompressionWorkloads.json.readableBytesSpan, into: &out) else {
+                let json = CompressionWorkloads.json
+                guard try deflater.compress(json.readableBytesSpan, into: &out) else {
                     throw WrongResult(description: "deflate-message-1k")
                 }
             }

@@ -66,10 +66,12 @@ extension App: Service {
     }
 
     /// The server of this application; it does not listen yet.
-    package func makeServer(group: any EventLoopGroup) throws -> HTTPServer {
+    package func makeServer(
+        group: any EventLoopGroup, host: String? = nil, port: Int? = nil
+    ) throws -> HTTPServer {
         var configuration = HTTPServer.Configuration()
-        configuration.host = self.configuration.host
-        configuration.port = self.configuration.port
+        configuration.host = host ?? self.configuration.host
+        configuration.port = port ?? self.configuration.port
         configuration.limits = limits
         let isDevelopment = self.configuration.developmentPage
         var errorPage: (@Sendable (any Error, Request) -> Response?)?

@@ -61,11 +61,14 @@ package struct FieldLines: Sendable {
     }
 
     /// One line from `start`; its end, or `nil` when it is not whole.
-    private mutating func parseLine(_ span: borrowing Span<UInt8>, from start: Int) throws(HTTPError) -> Int? {
+    private mutating func parseLine(_ span: borrowing Span<UInt8>, from start: Int) throws(HTTPError) -> Int?
+    {
         var colon = start
         while colon < span.count, span[colon].isTokenCharacter { colon &+= 1 }
         guard colon < span.count else { return nil }
-        guard span[colon] == 0x3A, colon > start else { throw Self.nameError(span[colon], isFirst: colon == start) }
+        guard span[colon] == 0x3A, colon > start else {
+            throw Self.nameError(span[colon], isFirst: colon == start)
+        }
         var valueStart = colon &+ 1
         while valueStart < span.count, span[valueStart].isBlank { valueStart &+= 1 }
         let end = span.firstForbiddenControl(from: valueStart)
@@ -78,7 +81,8 @@ package struct FieldLines: Sendable {
         guard slots.count < maxCount else { throw .tooManyFields(limit: maxCount) }
         slots.append(
             FieldSlot(
-                nameStart: UInt32(truncatingIfNeeded: start), nameLength: UInt32(truncatingIfNeeded: colon &- start),
+                nameStart: UInt32(truncatingIfNeeded: start),
+                nameLength: UInt32(truncatingIfNeeded: colon &- start),
                 valueStart: UInt32(truncatingIfNeeded: valueStart),
                 valueLength: UInt32(truncatingIfNeeded: valueEnd &- valueStart)))
         return end &+ 2
@@ -105,10 +109,22 @@ package struct FieldLines: Sendable {
         return fields.isEmpty ? nil : fields
     }
 
+    /// All the fields, as text.
+    func fields(in section: ByteBuffer) -> HTTPFields {
+        var fields = HTTPFields()
+        for slot in slots {
+            guard let name = HTTPField.Name(section.string(slot.name)) else { continue }
+            fields.append(HTTPField(name: name, value: section.string(slot.value)))
+        }
+        return fields
+    }
+
     private static let forbiddenTrailers: Set<HTTPField.Name> = [
         .transferEncoding, .contentLength, .cacheControl, .expect, .maxForwards, .te, .trailer, .connection,
-        .authorization, .proxyAuthenticate, .proxyAuthorization, .wwwAuthenticate, .contentEncoding, .contentType,
-        .contentRange, .range, .ifMatch, .ifNoneMatch, .ifModifiedSince, .ifUnmodifiedSince, .ifRange, .cookie,
+        .authorization, .proxyAuthenticate, .proxyAuthorization, .wwwAuthenticate, .contentEncoding,
+        .contentType,
+        .contentRange, .range, .ifMatch, .ifNoneMatch, .ifModifiedSince, .ifUnmodifiedSince, .ifRange,
+        .cookie,
         .setCookie, .age, .expires, .date, .location, .retryAfter, .vary, .upgrade,
     ]
 }
@@ -117,7 +133,8 @@ extension ByteBuffer {
     /// The octets of `range`, counted from the reader index, as text: UTF-8 where they are, otherwise ISO 8859-1,
     /// as field values once were (RFC 9110 §5.5); nothing is lost either way.
     package func string(_ range: Range<Int>) -> String {
-        guard let text = try? getUTF8ValidatedString(at: readerIndex + range.lowerBound, length: range.count) else {
+        guard let text = try? getUTF8ValidatedString(at: readerIndex + range.lowerBound, length: range.count)
+        else {
             let bytes = getBytes(at: readerIndex + range.lowerBound, length: range.count) ?? []
             return String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
         }

@@ -1,0 +1,140 @@
+import HTTPKit
+public import HTTPTypes
+public import NIOCore
+import NIOPosix
+public import WSKit
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Asks an application in a test. Each request and each socket has a connection of its own.
+public struct TestClient: Sendable {
+    let server: HTTPServer
+    let group: any EventLoopGroup
+    /// Where the server listens; `nil` in memory.
+    public let address: SocketAddress?
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// - Throws: `TestClientError` when no whole answer comes within ten seconds.
+    public func request(
+        _ method: HTTPRequest.Method, _ target: String, fields: HTTPFields = [:], body: ByteBuffer? = nil
+    ) async throws -> TestResponse {
+        var head = ByteBuffer(string: "\(method.rawValue) \(target) HTTP/1.1\r\nConnection: close\r\n")
+        var fields = fields
+        if let body { fields[.contentLength] = String(body.readableBytes) }
+        if !fields.contains(where: { $0.name.canonicalName == "host" }) { head.writeString("Host: localhost\r\n") }
+        for field in fields { head.writeString("\(field.name.rawName): \(field.value)\r\n") }
+        head.writeStaticString("\r\n")
+        if let body { head.writeImmutableBuffer(body) }
+        return try TestResponse(raw: try await exchange(head), isHead: method == .head)
+    }
+
+    /// Sends octets as they are and returns everything that comes back until the server closes.
+    public func exchange(_ octets: ByteBuffer) async throws -> ByteBuffer {
+        let channel = try await connect()
+        let collector = Collector(channel.eventLoop.makePromise(of: ByteBuffer.self))
+        try await channel.eventLoop.submit { try channel.pipeline.syncOperations.addHandler(collector) }.get()
+        let timeout = channel.eventLoop.scheduleTask(in: .seconds(10)) { collector.fail(TestClientError.timeout) }
+        try await channel.setOption(.autoRead, value: true).get()
+        channel.writeAndFlush(octets, promise: nil)
+        channel.read()
+        defer {
+            timeout.cancel()
+            channel.close(promise: nil)
+        }
+        return try await collector.whole.get()
+    }
+
+    /// GET.
+    public func get(_ target: String, fields: HTTPFields = [:]) async throws -> TestResponse {
+        try await request(.get, target, fields: fields)
+    }
+
+    /// POST of octets.
+    public func post(_ target: String, fields: HTTPFields = [:], body: ByteBuffer) async throws -> TestResponse {
+        try await request(.post, target, fields: fields, body: body)
+    }
+
+    /// POST of a value as JSON.
+    public func post(_ target: String, fields: HTTPFields = [:], json: some Encodable) async throws -> TestResponse {
+        var fields = fields
+        fields[.contentType] = "application/json"
+        return try await request(.post, target, fields: fields, body: try JSON.encode(json))
+    }
+
+    /// Opens a WebSocket; the test closes it, or the end of the test does.
+    ///
+    /// - Throws: `ClientHandshakeError` when it is refused.
+    public func webSocket(
+        _ target: String, _ options: WebSocketClientOptions = WebSocketClientOptions()
+    ) async throws -> WebSocket {
+        let address = try WebSocketAddress("ws://localhost\(target)")
+        return try await WebSocketClient(group: group).open(address, options, on: try await connect())
+    }
+
+    /// A connection to the application that does not read yet.
+    private func connect() async throws -> any Channel {
+        let bootstrap = ClientBootstrap(group: group).channelOption(.autoRead, value: false)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+        if let address { return try await bootstrap.connect(to: address).get() }
+        var ends: (CInt, CInt) = (-1, -1)
+        let result = withUnsafeMutableBytes(of: &ends) { bytes in
+            socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, bytes.bindMemory(to: CInt.self).baseAddress)
+        }
+        guard result == 0 else { throw TestClientError.noSocket(errno: errno) }
+        try await server.adopt(socket: ends.0)
+        return try await bootstrap.withConnectedSocket(ends.1).get()
+    }
+}
+
+/// Why a test's request has no answer.
+public enum TestClientError: Error, Hashable {
+    /// Nothing whole came within ten seconds.
+    case timeout
+    /// The server closed before its answer was whole; the octets that came.
+    case incomplete(String)
+    /// The system gave no pair of sockets.
+    case noSocket(errno: Int32)
+}
+
+/// Gathers what comes until the peer closes.
+private final class Collector: ChannelInboundHandler, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+
+    private let promise: EventLoopPromise<ByteBuffer>
+    private var gathered = ByteBuffer()
+    private var isDone = false
+
+    var whole: EventLoopFuture<ByteBuffer> { promise.futureResult }
+
+    init(_ promise: EventLoopPromise<ByteBuffer>) { self.promise = promise }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        gathered.writeBuffer(&buffer)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed { finish() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { finish() }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail(error) }
+
+    private func finish() {
+        guard !isDone else { return }
+        isDone = true
+        promise.succeed(gathered)
+    }
+
+    func fail(_ error: any Error) {
+        guard !isDone else { return }
+        isDone = true
+        promise.fail(error)
+    }
+}

@@ -1,0 +1,170 @@
+import HTTPKit
+import HTTPTypes
+import Logging
+import NIOCore
+
+/// The client's opening handshake on its channel: the tunnel of a proxy, the request, the check of the answer, and
+/// the place of a `WebSocketConnection`.
+///
+/// Invariant: touched on the channel's event loop only.
+final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum State {
+        case idle
+        case awaitingTunnel
+        case awaitingAnswer
+        case done
+    }
+
+    private let address: WebSocketAddress
+    private let options: WebSocketClientOptions
+    private let loop: LoopContext
+    private let logger: Logger
+    private let handshake: ClientHandshake
+    private let decoder: ResponseDecoder
+    private var state: State = .idle
+    private var inbound = ByteBuffer()
+    private var context: ChannelHandlerContext?
+    private var promise: EventLoopPromise<WebSocket>?
+    private var timeout: Scheduled<Void>?
+
+    init(address: WebSocketAddress, options: WebSocketClientOptions, loop: LoopContext, logger: Logger) {
+        self.address = address
+        self.options = options
+        self.loop = loop
+        self.logger = logger
+        handshake = ClientHandshake(
+            nonce: (.random(in: .min ... .max), .random(in: .min ... .max)), subprotocols: options.subprotocols,
+            deflate: options.deflate)
+        decoder = ResponseDecoder(limits: HTTPLimits())
+    }
+
+    /// Sends the request, on the event loop. The future holds the socket.
+    func begin(_ channel: any Channel) -> EventLoopFuture<WebSocket> {
+        let promise = channel.eventLoop.makePromise(of: WebSocket.self)
+        self.promise = promise
+        timeout = channel.eventLoop.scheduleTask(in: TimeAmount(options.connectTimeout)) {
+            self.fail(
+                WebSocketConnectError(address: self.address, reason: "no answer within \(self.options.connectTimeout)"))
+        }
+        if let proxy = options.proxy {
+            state = .awaitingTunnel
+            sendConnect(proxy)
+        } else {
+            state = .awaitingAnswer
+            sendRequest()
+        }
+        channel.setOption(.autoRead, value: true).whenComplete { _ in channel.read() }
+        return promise.futureResult
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        inbound.writeBuffer(&buffer)
+        do {
+            try advance()
+        } catch {
+            fail(error)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        fail(WebSocketConnectError(address: address, reason: "the connection closed before the handshake was done"))
+        context.fireChannelInactive()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? ChannelEvent, event == .inputClosed {
+            fail(WebSocketConnectError(address: address, reason: "the server closed before the handshake was done"))
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        fail(WebSocketConnectError(address: address, reason: "\(error)"))
+    }
+
+    private func advance() throws {
+        if case .awaitingTunnel = state {
+            guard let head = try decoder.next(&inbound) else { return }
+            guard (200...299).contains(head.status) else {
+                throw WebSocketConnectError(address: address, reason: "the proxy answered \(head.status)")
+            }
+            state = .awaitingAnswer
+            sendRequest()
+        }
+        guard case .awaitingAnswer = state, let head = try decoder.next(&inbound) else { return }
+        let agreement = try handshake.check(status: head.status, fields: head.fields)
+        try open(agreement)
+    }
+
+    /// Asks a proxy for a tunnel (RFC 9110 §9.3.6).
+    private func sendConnect(_ proxy: WebSocketClientOptions.Proxy) {
+        let name = address.host.contains(":") ? "[\(address.host)]" : address.host
+        let target = "\(name):\(address.port)"
+        var fields: HTTPFields = [:]
+        if let authorization = proxy.authorization { fields[.proxyAuthorization] = authorization }
+        write("CONNECT \(target) HTTP/1.1\r\nHost: \(target)\r\n", fields)
+    }
+
+    private func sendRequest() {
+        write(
+            "GET \(address.target) HTTP/1.1\r\nHost: \(address.authority)\r\n",
+            HTTPFields(handshake.requestFields + options.fields))
+    }
+
+    private func write(_ start: String, _ fields: HTTPFields) {
+        guard let context else { return }
+        var buffer = context.channel.allocator.buffer(capacity: 512)
+        buffer.writeString(start)
+        // Values are free of CR, LF and NUL by construction: `HTTPField` holds no others.
+        for field in fields {
+            buffer.writeString(field.name.rawName)
+            buffer.writeStaticString(": ")
+            _ = field.withUnsafeBytesOfValue { buffer.writeBytes($0) }
+            buffer.writeStaticString("\r\n")
+        }
+        buffer.writeStaticString("\r\n")
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+    }
+
+    /// Puts the connection in this handler's place, with what has come behind the answer.
+    private func open(_ agreement: ClientHandshake.Agreement) throws {
+        guard let context, let promise else { return }
+        state = .done
+        self.promise = nil
+        timeout?.cancel()
+        let machine = WebSocketMachine(
+            role: .client, limits: options.limits, deflate: agreement.deflate, mode: options.deflate,
+            shared: SharedDeflate.shared(on: loop), delivery: options.deliversParts ? .parts : .whole,
+            now: NIODeadline(LoopInstant.now))
+        let connection = WebSocketConnection(
+            loop: loop, machine: machine, limits: options.limits, consumer: .task, rooms: nil, logger: logger,
+            route: "\(address)")
+        let channel = context.channel
+        let parts = WebSocketConnection.Parts(
+            connection: connection, request: nil, subprotocol: agreement.subprotocol,
+            isCompressed: agreement.deflate != nil, remoteAddress: channel.remoteAddress)
+        try context.pipeline.syncOperations.addHandler(connection)
+        let unread = inbound
+        inbound = ByteBuffer()
+        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+        let socket = parts.openSocket()
+        loop.turn { if unread.readableBytes > 0 { connection.receive(unread) } }
+        promise.succeed(socket)
+    }
+
+    private func fail(_ error: any Error) {
+        guard let promise else { return }
+        state = .done
+        self.promise = nil
+        timeout?.cancel()
+        promise.fail(error)
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,186 @@
+import HTTPKit
+import HTTPTypes
+public import Logging
+public import NIOCore
+public import NIOPosix
+import Synchronization
+
+/// Opens WebSockets to servers (RFC 6455 §4.1).
+///
+/// ```swift
+/// try await WebSocketClient.withConnection(to: "ws://localhost:8080/echo") { socket in
+///     try await socket.send("hello")
+///     for try await text in socket.texts { print(text) }
+/// }
+/// ```
+public final class WebSocketClient: Sendable {
+    /// The client on NIO's own event loops.
+    public static let shared = WebSocketClient()
+
+    private let group: any EventLoopGroup
+    private let logger: Logger
+    private let contexts = Mutex<[ObjectIdentifier: LoopContext]>([:])
+
+    /// A client on the event loops of `group`.
+    public init(
+        group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
+        logger: Logger = Logger(label: "WebSocketClient")
+    ) {
+        self.group = group
+        self.logger = logger
+    }
+
+    // MARK: Connecting
+
+    /// Opens a WebSocket with the shared client; the caller closes it.
+    ///
+    /// - Throws: as `open(_:_:)` does.
+    public static func connect(
+        to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions()
+    ) async throws -> WebSocket {
+        try await shared.open(try WebSocketAddress(address), options)
+    }
+
+    /// Opens a WebSocket with the shared client and closes it behind `body`, also when the task is cancelled.
+    public static func withConnection<Result>(
+        to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions(),
+        _ body: (WebSocket) async throws -> Result
+    ) async throws -> Result {
+        let socket = try await connect(to: address, options)
+        return try await shared.closing(socket, body)
+    }
+
+    /// Keeps a WebSocket open: connects, runs `body`, and when the connection was lost, or could not be made,
+    /// connects again after the policy's pause.
+    ///
+    /// It returns when `body` returns while the connection is open, and when the server closed with 1000.
+    ///
+    /// - Throws: what `body` throws by itself; the last error when the policy gives up; `CancellationError`.
+    public static func keepConnected(
+        to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions(),
+        reconnect policy: ReconnectPolicy = ReconnectPolicy(), clock: any Clock<Duration> = ContinuousClock(),
+        _ body: (WebSocket) async throws -> Void
+    ) async throws {
+        let address = try WebSocketAddress(address)
+        var failures = 0
+        while true {
+            do {
+                let socket = try await shared.open(address, options)
+                failures = 0
+                try await shared.closing(socket, body)
+                if await socket.closeReason?.code == .normal { return }
+            } catch let error where Self.isWorthAnotherTry(error) {
+                if let most = policy.maxAttempts, failures + 1 >= most { throw error }
+            }
+            try await clock.sleep(for: policy.delay(before: failures, random: .random(in: 0..<1)))
+            failures += 1
+        }
+    }
+
+    /// Whether time may mend it: the transport's troubles and a server that is busy, not one that refuses.
+    private static func isWorthAnotherTry(_ error: any Error) -> Bool {
+        switch error {
+        case is WebSocketClosed, is WebSocketConnectError: true
+        case ClientHandshakeError.status(let status, _): status >= 500 || status == 429 || status == 408
+        default: false
+        }
+    }
+
+    private func closing<Result>(
+        _ socket: WebSocket, _ body: (WebSocket) async throws -> Result
+    ) async throws -> Result {
+        try await withTaskCancellationHandler {
+            do {
+                let result = try await body(socket)
+                await socket.close()
+                return result
+            } catch {
+                await socket.close(.goingAway)
+                throw error
+            }
+        } onCancel: {
+            socket.beginClose(.goingAway)
+        }
+    }
+
+    /// Opens a WebSocket; the caller closes it.
+    ///
+    /// - Throws: `WebSocketConnectError` when the server or the proxy cannot be reached in time,
+    ///   `ClientHandshakeError` when it answers otherwise (redirects are not followed), `HTTPError` when its answer
+    ///   cannot be read, `CancellationError`.
+    public func open(
+        _ address: WebSocketAddress, _ options: WebSocketClientOptions = WebSocketClientOptions()
+    ) async throws -> WebSocket {
+        guard !address.isSecure else {
+            throw WebSocketConnectError(address: address, reason: "wss needs TLS, which this product does not serve")
+        }
+        let eventLoop = group.next()
+        let timeout = TimeAmount(options.connectTimeout)
+        let channel: any Channel
+        do {
+            channel = try await ClientBootstrap(group: eventLoop)
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelOption(.allowRemoteHalfClosure, value: true)
+                .channelOption(.autoRead, value: false)
+                .channelOption(.writeBufferWaterMark, value: Self.waterMark(options.limits))
+                .connectTimeout(timeout)
+                .connect(host: options.proxy?.host ?? address.host, port: options.proxy?.port ?? address.port).get()
+        } catch {
+            throw WebSocketConnectError(address: address, reason: "\(error)")
+        }
+        return try await open(address, options, on: channel)
+    }
+
+    /// Opens a WebSocket over a channel that is connected already and does not read by itself yet.
+    package func open(
+        _ address: WebSocketAddress, _ options: WebSocketClientOptions, on channel: any Channel
+    ) async throws -> WebSocket {
+        let handshake = HandshakeHandler(
+            address: address, options: options, loop: context(of: channel.eventLoop), logger: logger)
+        return try await withTaskCancellationHandler {
+            let opened = channel.eventLoop.flatSubmit { () -> EventLoopFuture<WebSocket> in
+                do {
+                    try channel.pipeline.syncOperations.addHandler(handshake)
+                } catch {
+                    return channel.eventLoop.makeFailedFuture(error)
+                }
+                return handshake.begin(channel)
+            }
+            do {
+                return try await opened.get()
+            } catch {
+                channel.close(promise: nil)
+                if Task.isCancelled { throw CancellationError() }
+                throw error
+            }
+        } onCancel: {
+            channel.close(promise: nil)
+        }
+    }
+
+    private static func waterMark(_ limits: WSLimits) -> ChannelOptions.Types.WriteBufferWaterMark {
+        let high = max(2, limits.sendBufferSize)
+        return .init(low: high / 2, high: high)
+    }
+
+    private func context(of eventLoop: any EventLoop) -> LoopContext {
+        contexts.withLock { contexts in
+            let key = ObjectIdentifier(eventLoop)
+            if let known = contexts[key] { return known }
+            let made = LoopContext(eventLoop: eventLoop)
+            contexts[key] = made
+            return made
+        }
+    }
+}
+
+/// A server could not be reached.
+public struct WebSocketConnectError: Error, CustomStringConvertible {
+    /// The address that was asked for.
+    public let address: WebSocketAddress
+    /// What happened.
+    public let reason: String
+
+    /// Address and reason.
+    public var description: String { "cannot connect to \(address): \(reason)" }
+}
