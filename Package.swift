@@ -71,6 +71,8 @@ let package = Package(
             name: "TestServer", dependencies: ["OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging],
             swiftSettings: settings),
         .executableTarget(
+            name: "FirstProgram", dependencies: ["OnePort"], path: "Examples/FirstProgram", swiftSettings: settings),
+        .executableTarget(
             name: "MicroBench", dependencies: ["HTTPKit", "WSKit", "Compression", nioCore, httpTypes],
             path: "Benchmarks/Micro", swiftSettings: settings),
         .testTarget(
