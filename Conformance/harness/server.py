@@ -31,8 +31,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class StartError(Exception):
-    pass
+class StartError(SystemExit):
+    """Without a server there is nothing to run: it ends the suite, unless a check expects it."""
+
+    def __init__(self, reason):
+        super().__init__(f"error: {reason}")
 
 
 class Server:

@@ -57,6 +57,13 @@ def fragments(random_, message):
 
 async def run_python(uri, deflate, count, seed):
     """None, or what was wrong first."""
+    try:
+        return await converse(uri, deflate, count, seed)
+    except (websockets.WebSocketException, OSError, asyncio.TimeoutError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+async def converse(uri, deflate, count, seed):
     random_ = random.Random(seed)
     # A window of random size, with and without takeover, as far as zlib can: 9 to 15 bits.
     extensions = []
@@ -79,17 +86,20 @@ async def run_python(uri, deflate, count, seed):
                     return f"message {index}: {describe(got)} for {describe(expected)}"
             return None
 
-        reader = asyncio.create_task(read())
-        for _ in range(count):
-            await gate.acquire()
-            if reader.done():
-                break
-            message = random_message(random_)
-            waiting.append(message)
-            await socket.send(fragments(random_, message))
-            if random_.random() < 0.01:
-                await asyncio.wait_for(await socket.ping(random_.randbytes(random_.randrange(125))), 30)
-        return await reader
+        async def write():
+            for _ in range(count):
+                await gate.acquire()
+                message = random_message(random_)
+                waiting.append(message)
+                await socket.send(fragments(random_, message))
+                if random_.random() < 0.01:
+                    await asyncio.wait_for(await socket.ping(random_.randbytes(random_.randrange(125))), 30)
+
+        reader, writer = asyncio.create_task(read()), asyncio.create_task(write())
+        # A wrong echo ends the reader, and with it the writer, which would wait for room for ever.
+        problem = await reader
+        writer.cancel()
+        return problem
 
 
 def describe(message):
