@@ -198,7 +198,7 @@ OFFERS = [
     ("permessage-deflate; server_max_window_bits=10; client_max_window_bits=12; server_no_context_takeover; client_no_context_takeover", True),
     ('permessage-deflate; server_max_window_bits="10"', True),
     ("permessage-deflate; server_max_window_bits", False),
-    *((f"permessage-deflate; server_max_window_bits={value}", False) for value in ("7", "16", "0", "-9", "010", "9.5", "x", '""', "99999999999999999999")),
+    *((f"permessage-deflate; server_max_window_bits={value}", False) for value in ("7", "16", "0", "-9", "010", "9.5", "x", "99999999999999999999")),
     *((f"permessage-deflate; client_max_window_bits={value}", False) for value in ("7", "16", "0", "-9", "010", "x")),
     ("permessage-deflate; server_no_context_takeover=1", False),
     ("permessage-deflate; client_no_context_takeover=true", False),
@@ -278,7 +278,8 @@ def compressed_echo(peer, answer):
             inflater = zlib.decompressobj(-server_bits)
         if compressed:
             got = inflater.decompress(got + b"\0\0\xff\xff")
-        elif round_ == 0:
+        elif round_ == 0 and server_bits > 8:
+            # zlib cannot make a window of 8 bits, so a server on zlib sends long messages plain.
             return "70 KB of repetition came back uncompressed"
         if got != text:
             return f"round {round_}: {len(got)} octets, expected {len(text)}"

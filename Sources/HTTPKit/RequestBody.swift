@@ -32,11 +32,19 @@ public struct RequestBody: Sendable, AsyncSequence {
         if case .stream(let stream) = storage { stream.setLimit(limit) }
     }
 
+    /// The whole content in one buffer, up to the limit of the route or of the server.
+    ///
+    /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`.
+    public func collect() async throws -> ByteBuffer { try await collect(limit: nil) }
+
     /// The whole content in one buffer.
     ///
-    /// - Parameter limit: the most that is taken, in octets; by default the route's or the server's.
+    /// - Parameter limit: the most that is taken, in octets, whatever the limit of the route or of the server.
     /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`.
-    public func collect(upTo limit: Int? = nil) async throws -> ByteBuffer {
+    public func collect(upTo limit: Int) async throws -> ByteBuffer { try await collect(limit: limit) }
+
+    // `limit` is no optional above: NIO's method of that name for all sequences of buffers would be preferred.
+    func collect(limit: Int?) async throws -> ByteBuffer {
         guard case .stream(let stream) = storage else { return ByteBuffer() }
         if let limit {
             stream.setLimit(limit)

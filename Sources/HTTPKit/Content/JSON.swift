@@ -115,6 +115,6 @@ extension Request {
                     path: "", reason: "the content type is \(text), not application/json", status: .unsupportedMediaType)
             }
         }
-        return try JSON.decode(type, from: try await body.collect(upTo: limit))
+        return try JSON.decode(type, from: try await body.collect(limit: limit))
     }
 }

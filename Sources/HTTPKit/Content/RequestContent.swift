@@ -54,7 +54,7 @@ extension Request {
             throw HTTPFailure(
                 .unsupportedMediaType, "the content type is \"\(text)\", not application/x-www-form-urlencoded")
         }
-        return try FormURLEncoded.decode(try await body.collect(upTo: limit))
+        return try FormURLEncoded.decode(try await body.collect(limit: limit))
     }
 
     /// Reads a multipart form (RFC 7578) as it arrives: `body` is called for each part's beginning, data and end.

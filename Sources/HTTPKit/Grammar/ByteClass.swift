@@ -67,11 +67,10 @@ extension UInt8 {
     @inline(__always)
     package var isForbiddenControl: Bool { (self < 0x20 && self != 0x09) || self == 0x7F }
 
-    /// unreserved or sub-delims (RFC 3986 §2.2, §2.3), what a reg-name may hold beside escapes.
+    /// unreserved (RFC 3986 §2.3). The grammar would let a reg-name hold sub-delims too; no name that is registered
+    /// anywhere does, and peers differ in where they see its end then.
     @inline(__always)
-    package var isRegisteredNameCharacter: Bool {
-        ByteSet(low: 0x2BFF_7FD2_0000_0000, high: 0x47FF_FFFE_87FF_FFFE).contains(self)
-    }
+    package var isHostCharacter: Bool { isAlpha || isDigit || self == 0x2D || self == 0x2E || self == 0x5F || self == 0x7E }
 
     /// The ASCII lower case of a letter; any other octet unchanged.
     @inline(__always)

@@ -76,7 +76,7 @@ enum Authority {
                         bytes[index + 2].hexDigitValue != nil
                     else { return false }
                     index += 2
-                } else if !bytes[index].isRegisteredNameCharacter {
+                } else if !bytes[index].isHostCharacter {
                     return false
                 }
                 index += 1
@@ -101,7 +101,7 @@ enum Authority {
     private static func isIPLiteral(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
         guard let first = range.first else { return false }
         if bytes[first] | 0x20 == 0x76 {
-            return range.dropFirst().allSatisfy { bytes[$0].isRegisteredNameCharacter || bytes[$0] == 0x3A }
+            return range.dropFirst().allSatisfy { bytes[$0].isHostCharacter || bytes[$0] == 0x3A }
         }
         var colons = 0
         for index in range {

@@ -101,7 +101,7 @@ package struct Router: Sendable {
             guard let fallback else { throw HTTPFailure(.notFound, "nothing is here") }
             return try await fallback(request)
         case .badEncoding:
-            throw HTTPFailure(.badRequest, "the path has a % without two hexadecimal digits behind it")
+            throw HTTPFailure(.badRequest, "the path has a % without two hexadecimal digits behind it, or an escaped NUL")
         case .dotSegment:
             throw HTTPFailure(.badRequest, "the path has a segment . or ..")
         }

@@ -132,7 +132,7 @@ enum PathForm {
         case dotSegment
     }
 
-    /// Looks for escapes without two hexadecimal digits and for dot segments; `path` begins with a slash.
+    /// Looks for escapes without two hexadecimal digits, for NUL and for dot segments; `path` begins with a slash.
     static func check(_ bytes: borrowing Span<UInt8>, _ path: Range<Int>) -> Result<PathForm, Failure> {
         var form = PathForm.plain
         var start = path.lowerBound
@@ -147,8 +147,8 @@ enum PathForm {
                 mayBeDot = true
                 index &+= 1
             case UInt8(ascii: "%"):
-                guard index &+ 2 < path.upperBound, bytes[index &+ 1].hexDigitValue != nil,
-                    bytes[index &+ 2].hexDigitValue != nil
+                guard index &+ 2 < path.upperBound, let high = bytes[index &+ 1].hexDigitValue,
+                    let low = bytes[index &+ 2].hexDigitValue, high | low != 0
                 else { return .failure(.badEncoding) }
                 form = .escaped
                 index &+= 3

@@ -30,7 +30,8 @@ package enum RouteLookup<Value> {
     case methodNotAllowed([HTTPRequest.Method])
     /// No route has this path: 404.
     case notFound
-    /// A `%` without two hexadecimal digits behind it: 400 (RFC 3986 §2.1).
+    /// A `%` without two hexadecimal digits behind it (RFC 3986 §2.1), or an escaped NUL, which has no place in any
+    /// path and ends texts for some: 400.
     case badEncoding
     /// A segment that decodes to `.` or `..`: 400, or whatever removes it (RFC 3986 §5.2.4).
     case dotSegment
