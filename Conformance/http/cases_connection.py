@@ -59,6 +59,9 @@ def bodiless():
     for status in (200, 201, 202, 301, 400, 401, 404, 418, 500, 503, 599):
         yield good("9112 §4", f"status {status}", get(f"/status/{status}"), status, body="")
     yield pipeline("9112 §6.3", "HEAD of a stream, then GET", request("HEAD", "/stream") + get(), [200, 200], ["HEAD", "GET"], [b"", HELLO])
+    for name, broken in [("a control character", b"\x01"), ("a bare CR", b"\rGET /plaintext HTTP/1.1"), ("a line that is none", b"nothing")]:
+        yield pipeline("9112 §6.3", f"HEAD, then {name}: the refusal has the content it announces",
+                       request("HEAD") + broken + b"\r\n\r\n", [200, (400, 505)], ["HEAD", "GET"], closes=True)
     yield pipeline("9112 §6.3", "204, then GET", get("/status/204") + get(), [204, 200], ["GET"] * 2, ["", HELLO])
     yield pipeline("9112 §6.3", "304, then GET", get("/status/304") + get(), [304, 200], ["GET"] * 2, ["", HELLO])
     yield good("9112 §6.1", "a stream to 1.0 is not chunked", get("/stream", version="HTTP/1.0"), closes=True,
