@@ -1,0 +1,294 @@
+import HTTPTypes
+import NIOCore
+import Testing
+
+@testable import HTTPKit
+
+@Suite("RFC 9110 §15.5.9, RFC 9112 §9.5: time")
+struct TimeoutTests {
+    private static let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+    @Test("A connection that sends nothing is closed")
+    func silent() throws {
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
+            wire.pass(.seconds(9))
+            #expect(!wire.isEnded)
+            wire.pass(.seconds(2))
+            #expect(wire.isEnded)
+            #expect(wire.received().isEmpty)
+        }
+    }
+
+    @Test("A head that is not whole in time is 408, however it drips", arguments: [false, true])
+    func slowHead(isSecond: Bool) throws {
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
+            if isSecond { _ = wire.exchange(Self.get) }
+            wire.send("GET / HTTP/1.1\r\n")
+            for _ in 0..<4 {
+                wire.pass(.seconds(2))
+                wire.send("a")
+            }
+            #expect(!wire.isEnded)
+            wire.pass(.seconds(3))
+            #expect(statuses(wire.received()) == [408])
+            #expect(wire.isEnded)
+        }
+    }
+
+    @Test("RFC 9112 §9.5: an idle connection is closed, without an answer that nobody asked for")
+    func idle() throws {
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
+            _ = wire.exchange(Self.get)
+            wire.pass(.seconds(55))
+            #expect(!wire.isEnded)
+            wire.pass(.seconds(10))
+            #expect(wire.isEnded)
+            #expect(wire.received().isEmpty)
+        }
+    }
+
+    @Test("Content that stops is 408, after its handler has waited for it")
+    func slowContent() throws {
+        try withWire {
+            .text(String(buffer: try await $0.body.collect()))
+        } test: { wire in
+            wire.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000\r\n\r\n")
+            wire.send(String(repeating: "x", count: 8_000))
+            wire.pass(.seconds(19))
+            #expect(wire.received().isEmpty)
+            wire.pass(.seconds(2))
+            let answer = wire.received()
+            #expect(statuses(answer) == [408])
+            #expect(answer.has("\r\nConnection: close\r\n"))
+            #expect(wire.isEnded)
+        }
+    }
+
+    @Test("Content that only drips is 408 by its rate")
+    func drippingContent() throws {
+        try withWire {
+            .text(String(buffer: try await $0.body.collect()))
+        } test: { wire in
+            wire.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000\r\n\r\n")
+            wire.pass(.seconds(5))
+            #expect(!wire.isEnded)
+            wire.pass(.seconds(6))
+            #expect(statuses(wire.received()) == [408])
+        }
+    }
+
+    @Test("A handler that takes its time is not the client's fault")
+    func slowHandler() throws {
+        let gate = Gate()
+        try withWire { request in
+            await gate.pass()
+            return .text(String(buffer: try await request.body.collect()))
+        } test: { wire in
+            wire.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na")
+            wire.pass(.seconds(3_600))
+            #expect(!wire.isEnded)
+            gate.open()
+            wire.settle()
+            #expect(content(wire.exchange("b")) == "ab")
+        }
+    }
+
+    @Test("Unread content that does not come after the answer ends the connection, dripping or not")
+    func slowDiscard() throws {
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
+            #expect(
+                statuses(wire.exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 90\r\n\r\n")) == [200])
+            for _ in 0..<3 {
+                wire.pass(.seconds(6))
+                wire.send("x")
+            }
+            #expect(!wire.isEnded)
+            wire.pass(.seconds(3))
+            #expect(wire.isEnded)
+        }
+    }
+
+    @Test("A client that takes nothing is disconnected; one that takes a little is not")
+    func stalledClient() throws {
+        try withWire { _ in
+            .text(String(repeating: "x", count: 300_000))
+        } test: { wire in
+            wire.stopTaking()
+            wire.send(Self.get)
+            wire.pass(.seconds(1))
+            wire.pass(.seconds(28))
+            #expect(!wire.isClosed)
+            wire.pass(.seconds(3))
+            #expect(wire.isClosed)
+        }
+    }
+
+    @Test("Progress is what the client has taken, not what is left")
+    func writeProgress() {
+        var progress = WriteProgress()
+        var now = LoopInstant(milliseconds: 0)
+        progress.handedOver = 1_000
+        // As much is written as is taken: what waits never becomes less.
+        for _ in 0..<100 {
+            let isStalled = progress.isStalled(unsent: 500, now: now, timeout: .seconds(30))
+            #expect(!isStalled)
+            progress.handedOver += 10
+            now = now.advanced(by: .seconds(29))
+        }
+        progress.handedOver -= 10
+        let isStalled = progress.isStalled(
+            unsent: 500, now: now.advanced(by: .seconds(2)), timeout: .seconds(30))
+        #expect(isStalled)
+    }
+
+    @Test("A large answer that is still on its way is not cut off by the timeout of idle connections")
+    func slowDownload() throws {
+        var limits = HTTPLimits()
+        limits.idleTimeout = .seconds(10)
+        try withWire(limits: limits) { _ in
+            .text(String(repeating: "x", count: 300_000))
+        } test: { wire in
+            wire.stopTaking()
+            wire.send(Self.get)
+            for _ in 0..<4 { wire.pass(.seconds(7)) }
+            wire.resumeTaking()
+            #expect(wire.receivedCount() > 300_000)
+            #expect(!wire.isEnded)
+        }
+    }
+
+    @Test("A pipelined head that waits for the client to read is not late")
+    func headBehindUnreadAnswers() throws {
+        var limits = HTTPLimits()
+        limits.idleTimeout = .seconds(5)
+        limits.headTimeout = .seconds(5)
+        try withWire(limits: limits) { _ in
+            .text(String(repeating: "x", count: 300_000))
+        } test: { wire in
+            wire.stopTaking()
+            wire.send(Self.get + Self.get)
+            wire.pass(.seconds(20))
+            wire.resumeTaking()
+            #expect(statuses(wire.received()) == [200, 200])
+        }
+    }
+
+    @Test("RFC 9112 §9.6: the server waits for the client's end, but not for long and not for much")
+    func linger() throws {
+        let close = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
+            wire.send(close)
+            wire.pass(.seconds(1))
+            #expect(wire.isEnded && !wire.isClosed)
+            wire.pass(.seconds(2))
+            #expect(wire.isClosed)
+        }
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
+            wire.send(close)
+            for _ in 0..<40 { wire.send([UInt8](repeating: 0x78, count: 64 << 10)) }
+            #expect(wire.isClosed)
+        }
+    }
+
+    @Test("RFC 9112 §9.6: the wait for the client's end begins when all is sent")
+    func lingerBehindSlowClient() throws {
+        try withWire { _ in
+            .text(String(repeating: "x", count: 300_000))
+        } test: { wire in
+            wire.stopTaking()
+            wire.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+            wire.pass(.seconds(10))
+            #expect(!wire.isEnded)
+            wire.resumeTaking()
+            #expect(wire.receivedCount() > 300_000)
+            #expect(wire.isEnded)
+        }
+    }
+}
+
+@Suite("Shutting down")
+struct DrainTests {
+    private static let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+    @Test("An idle connection is closed at once")
+    func idle() throws {
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
+            _ = wire.exchange(Self.get)
+            wire.drain(within: .seconds(10))
+            #expect(wire.isEnded)
+        }
+    }
+
+    @Test("RFC 9112 §9.6: a request in flight is finished, says close, and is the last")
+    func inFlight() throws {
+        let gate = Gate()
+        try withWire { _ in
+            await gate.pass()
+            return .text("x")
+        } test: { wire in
+            wire.send(Self.get + Self.get)
+            wire.drain(within: .seconds(10))
+            #expect(!wire.isEnded)
+            gate.open()
+            wire.settle()
+            let answer = wire.received()
+            #expect(statuses(answer) == [200])
+            #expect(answer.has("\r\nConnection: close\r\n"))
+            #expect(wire.isEnded)
+        }
+    }
+
+    @Test("A head that has begun may be finished")
+    func insideHead() throws {
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
+            wire.send("GET / HT")
+            wire.drain(within: .seconds(10))
+            #expect(!wire.isEnded)
+            wire.send("TP/1.1\r\nHost: h\r\n\r\n")
+            #expect(wire.received().has("\r\nConnection: close\r\n"))
+            #expect(wire.isEnded)
+        }
+    }
+
+    @Test("What is left at the deadline is closed")
+    func deadline() throws {
+        let gate = Gate()
+        try withWire { _ in
+            await gate.pass()
+            return .text("x")
+        } test: { wire in
+            wire.send(Self.get)
+            wire.drain(within: .seconds(10))
+            wire.pass(.seconds(9))
+            #expect(!wire.isClosed)
+            wire.pass(.seconds(2))
+            #expect(wire.isClosed)
+            gate.open()
+        }
+    }
+
+    @Test("A connection that was accepted too late is closed")
+    func late() throws {
+        try withWire(draining: LoopInstant.now.advanced(by: .seconds(10))) { _ in
+            .text("x")
+        } test: { wire in
+            #expect(wire.isEnded)
+        }
+    }
+}
