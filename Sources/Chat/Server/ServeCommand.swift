@@ -2,7 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import OnePort
 
-/// `Chat serve --port 8080`: the settings of every OnePort application, and the chat's own.
+/// `Chat --port 8080`: the settings of every OnePort application, and the chat's own.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Serve the page and its socket; serve --help lists the settings.")
@@ -18,27 +18,70 @@ struct ServeCommand: AsyncParsableCommand {
             help: "the SQLite file of all messages; made when missing")
     ]
 
+    /// All settings, as text.
+    static var help: String {
+        do throws(ConfigurationError) {
+            _ = try AppConfiguration.parse(arguments: ["Chat", "--help"], environment: [:], extra: own)
+            return ""
+        } catch .helpRequested(let text) {
+            return text
+        } catch {
+            return error.description
+        }
+    }
+
     func run() async throws {
         let configuration: AppConfiguration
         do throws(ConfigurationError) {
             configuration = try AppConfiguration.parse(
-                arguments: ["Chat serve"] + settings, environment: ProcessInfo.processInfo.environment,
+                arguments: ["Chat"] + settings, environment: ProcessInfo.processInfo.environment,
                 extra: Self.own)
         } catch .helpRequested(let text) {
             return print(text)
         } catch {
             throw ValidationError("\(error)")
         }
+        for folder in ["Public", "Templates"] {
+            try StartError.check(folder: configuration.path(of: folder))
+        }
         let app = App(configuration: configuration)
         ChatServer.declare(on: app, history: try Self.history(at: configuration["database"] ?? "chat.sqlite"))
         try await app.run()
     }
 
-    private static func history(at path: String) throws -> History {
+    private static func history(at path: String) throws(StartError) -> History {
         do {
             return try History(path: path)
         } catch {
-            throw ValidationError("The database \(path) cannot be opened: \(error)")
+            throw .database(path: StartError.absolute(path), reason: "\(error)")
         }
+    }
+}
+
+/// Why the chat does not start: something that it needs is not where it was looked for.
+enum StartError: Error, CustomStringConvertible {
+    /// There is no folder at this absolute path.
+    case folder(path: String)
+    /// The file at this absolute path cannot be opened or is no database.
+    case database(path: String, reason: String)
+
+    /// What is missing, where it was looked for, and how to say where it is.
+    var description: String {
+        switch self {
+        case .folder(let path):
+            "There is no folder \(path); --root names the folder that holds Public and Templates."
+        case .database(let path, let reason): "The database \(path) cannot be opened: \(reason)"
+        }
+    }
+
+    static func check(folder: String) throws(StartError) {
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder else {
+            throw .folder(path: absolute(folder))
+        }
+    }
+
+    static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
     }
 }

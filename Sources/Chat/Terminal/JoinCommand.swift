@@ -28,11 +28,16 @@ struct JoinCommand: AsyncParsableCommand {
         } catch {
             throw ValidationError(error.text)
         }
+        do throws(WebSocketAddressError) {
+            _ = try WebSocketAddress(address)
+        } catch {
+            throw ValidationError("\(error).")
+        }
     }
 
     func run() async throws {
         let isTerminal = isatty(STDIN_FILENO) != 0 && isatty(STDOUT_FILENO) != 0
-        let chat = TerminalChat(name: name, echoes: isTerminal) { Self.show($0) }
+        let chat = TerminalChat(name: name, echoes: isTerminal) { StandardOutput.show($0) }
         let reader = Task { await read(into: chat) }
         let talker = Task { await talk(in: chat) }
         let end = await chat.ended()
@@ -40,7 +45,7 @@ struct JoinCommand: AsyncParsableCommand {
         talker.cancel()
         await talker.value
         if case .refused(let reason) = end {
-            Self.show(TerminalText.notice(reason))
+            StandardOutput.show(TerminalText.notice(reason))
             throw ExitCode.failure
         }
     }
@@ -57,6 +62,7 @@ struct JoinCommand: AsyncParsableCommand {
     private func talk(in chat: TerminalChat) async {
         var backoff = Backoff()
         while !Task.isCancelled {
+            let loss: ConnectionLoss
             do {
                 let socket = try await WebSocketClient.connect(to: address)
                 backoff.worked()
@@ -67,19 +73,16 @@ struct JoinCommand: AsyncParsableCommand {
                     socket.beginClose()
                 }
                 await socket.close()
+                loss = .ended
             } catch {
-                if !Task.isCancelled { Self.show(TerminalText.notice("no connection: \(error)")) }
+                loss = ConnectionLoss(error, address: address)
             }
+            if case .refused(let reason) = loss { return await chat.refused(reason) }
             guard await chat.lost(), !Task.isCancelled else { return }
             let delay = backoff.failed(chance: .random(in: 0...1))
-            Self.show(TerminalText.notice("connecting again in \(max(1, delay.components.seconds)) s"))
+            let seconds = max(1, delay.components.seconds)
+            StandardOutput.show(TerminalText.notice("\(loss); connecting again in \(seconds) s"))
             try? await Task.sleep(for: delay)
         }
-    }
-
-    /// Whole lines at once, even into a pipe.
-    private static func show(_ line: String) {
-        print(line)
-        fflush(nil)
     }
 }

@@ -72,11 +72,15 @@ actor TerminalChat {
         return end == nil
     }
 
+    /// There never will be a connection.
+    func refused(_ reason: String) { finish(.refused(reason)) }
+
     /// Takes one line of input.
     func typed(_ line: String) async {
         switch line.split(separator: " ").first {
         case "/quit": finish(.finished)
-        case "/who": print(TerminalText.people(people))
+        case "/who" where isInside: print(TerminalText.people(people))
+        case "/who": print(TerminalText.notice("not in the room at the moment"))
         case "/help": print(TerminalText.notice("/who lists the people here, /quit leaves"))
         case .some(let word) where word.hasPrefix("/") && !word.hasPrefix("//"):
             print(TerminalText.notice("There is no command \(word); /help lists them."))
