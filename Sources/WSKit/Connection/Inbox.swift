@@ -25,11 +25,12 @@ struct Inbox {
         parts.count >= limits.maxQueuedMessages || octets >= limits.sendBufferSize
     }
 
-    mutating func push(_ part: MessagePart) {
-        guard !isEnded else { return }
+    /// Adds a part. Answers whether a reader was waiting for it.
+    mutating func push(_ part: MessagePart) -> Bool {
+        guard !isEnded else { return false }
         octets += part.data.readableBytes
         parts.append(part)
-        wake()
+        return wake()
     }
 
     mutating func pop() -> MessagePart? {
@@ -46,10 +47,11 @@ struct Inbox {
 
     mutating func wait(_ continuation: UnsafeContinuation<Void, Never>) { waiter = continuation }
 
-    private mutating func wake() {
-        if let waiter {
-            self.waiter = nil
-            waiter.resume()
-        }
+    @discardableResult
+    private mutating func wake() -> Bool {
+        guard let waiter else { return false }
+        self.waiter = nil
+        waiter.resume()
+        return true
     }
 }

@@ -210,7 +210,7 @@ extension WebSocketConnection {
         requestFlush()
     }
 
-    private func requestFlush() {
+    func requestFlush() {
         guard !isFlushRequested else { return }
         isFlushRequested = true
         loop.flushLater(self)
@@ -227,6 +227,7 @@ extension WebSocketConnection {
 
     package func flush() {
         isFlushRequested = false
+        endDeferral()
         handOver()
         if needsFlush {
             needsFlush = false

@@ -50,6 +50,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var topics: [String: Room] = [:]
     private var isProcessing = false
     private var isReadHeld = false
+    /// What has arrived behind a message waits until the reader of that message has run.
+    private var isDeferred = false
     private var drainAt: LoopInstant?
     /// When a message went either way last: compression with context takeover sleeps some time after.
     var lastMessage = LoopInstant.now
@@ -194,7 +196,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
             if inbound.readableBytes == 0 { inbound = ByteBuffer() }
             resumeReading()
         }
-        while case .open = phase, mayReceive {
+        while case .open = phase, mayReceive, !isDeferred {
             do throws(WSError) {
                 guard let event = try machine.next(&inbound, now: now) else { return }
                 handle(event)
@@ -203,6 +205,13 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
             }
             if let out, out.readableBytes > Self.handOverSize { flush() }
         }
+    }
+
+    /// Goes on with what the reader did not ask for within this turn.
+    func endDeferral() {
+        guard isDeferred else { return }
+        isDeferred = false
+        process()
     }
 
     private static let handOverSize = 64 << 10
@@ -227,7 +236,13 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     private func deliver(_ part: MessagePart) {
         switch consumer {
-        case .task: inbox.push(part)
+        case .task:
+            // The reader that this wakes comes first: it asks for what follows by itself, so that its answer to one
+            // message goes out before an error or a close frame behind that message ends the connection.
+            if inbox.push(part), inbound.readableBytes > 0 {
+                isDeferred = true
+                requestFlush()
+            }
         case .callbacks(let handler):
             guard let socket else { return }
             handler.onMessage(Message(kind: part.kind, payload: part.data), socket)
@@ -251,6 +266,11 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
                 return part
             }
             if inbox.isEnded { return nil }
+            if inbound.readableBytes > 0, !isProcessing, mayReceive {
+                isDeferred = false
+                loop.turn { process() }
+                continue
+            }
             guard !inbox.isAwaited else { throw ConcurrentReadError() }
             await withUnsafeContinuation { inbox.wait($0) }
         }
