@@ -26,7 +26,8 @@ package enum ResponseEncoder {
     ///   - date: the Date line, ready made (RFC 9110 §6.6.1).
     package static func writeHead(
         status: HTTPResponse.Status, fields: HTTPFields, preparedFields: ByteBuffer? = nil,
-        framing: ResponseFraming, declaredLength: Int? = nil, minorVersion: Int, keepAlive: Bool, date: Substring.UTF8View,
+        framing: ResponseFraming, declaredLength: Int? = nil, minorVersion: Int, keepAlive: Bool,
+        date: Substring.UTF8View,
         into out: inout ByteBuffer
     ) {
         writeStatusLine(status, into: &out)
@@ -36,7 +37,7 @@ package enum ResponseEncoder {
             out.writeImmutableBuffer(preparedFields)
         } else {
             for field in fields where !isFramingField(field.name) {
-                if field.name == .upgrade { upgrades = true }
+                if field.name.canonicalName.utf8.count == 7, field.name == .upgrade { upgrades = true }
                 write(field, into: &out)
             }
         }
@@ -47,12 +48,14 @@ package enum ResponseEncoder {
             if let declaredLength { writeLength(declaredLength, into: &out) }
         }
         writeConnection(
-            closes: !keepAlive || framing == .untilClose, isOld: minorVersion == 0, upgrades: upgrades, into: &out)
+            closes: !keepAlive || framing == .untilClose, isOld: minorVersion == 0, upgrades: upgrades,
+            into: &out)
     }
 
     /// The Connection field (RFC 9112 §9.3, §9.6) and the end of the head. Who sends Upgrade, as a 426 does, names
     /// it there too (RFC 9110 §7.8).
-    private static func writeConnection(closes: Bool, isOld: Bool, upgrades: Bool, into out: inout ByteBuffer) {
+    private static func writeConnection(closes: Bool, isOld: Bool, upgrades: Bool, into out: inout ByteBuffer)
+    {
         switch (closes, isOld, upgrades) {
         case (false, false, false): out.writeStaticString("\r\n")
         case (true, _, false): out.writeStaticString("Connection: close\r\n\r\n")
@@ -64,7 +67,9 @@ package enum ResponseEncoder {
     }
 
     /// Writes an interim answer (RFC 9110 §15.2): 100, 101, 103. Here Connection and Upgrade are the caller's.
-    package static func writeInterim(status: HTTPResponse.Status, fields: HTTPFields, into out: inout ByteBuffer) {
+    package static func writeInterim(
+        status: HTTPResponse.Status, fields: HTTPFields, into out: inout ByteBuffer
+    ) {
         writeStatusLine(status, into: &out)
         for field in fields { write(field, into: &out) }
         out.writeStaticString("\r\n")
@@ -87,7 +92,9 @@ package enum ResponseEncoder {
     /// Writes the last chunk and the trailer section (RFC 9112 §7.1.2).
     package static func writeLastChunk(trailers: HTTPFields?, into out: inout ByteBuffer) {
         out.writeStaticString("0\r\n")
-        if let trailers { for field in trailers where !isFramingField(field.name) { write(field, into: &out) } }
+        if let trailers {
+            for field in trailers where !isFramingField(field.name) { write(field, into: &out) }
+        }
         out.writeStaticString("\r\n")
     }
 

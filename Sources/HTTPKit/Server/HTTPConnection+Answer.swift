@@ -36,16 +36,19 @@ extension HTTPConnection {
                 return true
             }
             // Content would have to be read first, and HTTP/1.0 cannot upgrade (RFC 9110 §7.8).
-            response = Response(error: HTTPFailure(.badRequest, "an upgrade is asked for in HTTP/1.1, without content"))
+            response = Response(
+                error: HTTPFailure(.badRequest, "an upgrade is asked for in HTTP/1.1, without content"))
         }
         if response.status.code < 200 {
-            server.logger.error("an interim status cannot be an answer", metadata: ["status": "\(response.status)"])
+            server.logger.error(
+                "an interim status cannot be an answer", metadata: ["status": "\(response.status)"])
             response = Response(error: HTTPFailure(.internalServerError))
         }
         switch response.body.storage {
         case .empty, .string, .bytes: break
         case .stream, .parts:
-            guard isHeadRequest || !Self.allowsContent(response.status) || response.status == .resetContent else {
+            guard isHeadRequest || !Self.allowsContent(response.status) || response.status == .resetContent
+            else {
                 answer = .prepared(response)
                 return false
             }
@@ -57,7 +60,8 @@ extension HTTPConnection {
 
     /// Writes head and content of an answer that needs no waiting.
     func writeWhole(_ response: Response) {
-        let hasContent = Self.allowsContent(response.status) && !isHeadRequest && response.status != .resetContent
+        let hasContent =
+            Self.allowsContent(response.status) && !isHeadRequest && response.status != .resetContent
         writeHead(response)
         guard hasContent else { return }
         switch response.body.storage {
@@ -75,11 +79,15 @@ extension HTTPConnection {
     private func writeHead(_ response: Response) {
         isContinueOwed = isContinueOwed && !body.isDone
         if !Persistence.canDiscard(remainder, limits: limits) { keepsAlive = false }
-        if let options = response.fields[.connection], options.lowercased().contains("close") { keepsAlive = false }
+        if let options = response.fields[.connection], options.lowercased().contains("close") {
+            keepsAlive = false
+        }
         let framing = framing(of: response)
         if framing == .untilClose { keepsAlive = false }
         var declaredLength: Int?
-        if framing == .noContent, isHeadRequest || response.status == .notModified, response.status != .noContent {
+        if framing == .noContent, isHeadRequest || response.status == .notModified,
+            response.status != .noContent
+        {
             declaredLength = response.declaredLength ?? response.body.length
             if response.status == .notModified, declaredLength == 0 { declaredLength = nil }
         }
@@ -88,7 +96,8 @@ extension HTTPConnection {
         withOut {
             ResponseEncoder.writeHead(
                 status: response.status, fields: response.fields, preparedFields: response.preparedFields,
-                framing: framing, declaredLength: declaredLength, minorVersion: minorVersion, keepAlive: keepsAlive,
+                framing: framing, declaredLength: declaredLength, minorVersion: minorVersion,
+                keepAlive: keepsAlive,
                 date: dateLine, into: &$0)
         }
     }
@@ -105,7 +114,7 @@ extension HTTPConnection {
         answer = .complete
         task = nil
         if !body.isDone {
-            deadline = loop.now.advanced(by: limits.bodyTimeout)
+            deadline = loop.now.advanced(byMilliseconds: server.bodyMilliseconds)
             bodyStream?.fail(.incompleteBody)
         }
         process()
@@ -171,7 +180,9 @@ extension HTTPConnection {
 
     func writeBody(_ data: ByteBuffer, exchange: UInt64) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await Task(executorPreference: loop) { try await self.writeBody(data, exchange: exchange) }.value
+            return try await Task(executorPreference: loop) {
+                try await self.writeBody(data, exchange: exchange)
+            }.value
         }
         try writePiece(data, exchange: exchange)
         try await waitUntilWritable(exchange: exchange)
@@ -237,7 +248,9 @@ extension HTTPConnection {
 
     /// Sends an interim answer such as 103 (RFC 8297) before the answer itself; HTTP/1.0 knows none.
     func sendInterim(_ status: HTTPResponse.Status, fields: HTTPFields, exchange: UInt64) {
-        guard exchange == self.exchange, case .exchange = phase, isAnswerUnsent, minorVersion > 0 else { return }
+        guard exchange == self.exchange, case .exchange = phase, isAnswerUnsent, minorVersion > 0 else {
+            return
+        }
         guard status.code > 101, status.code < 200 else { return }
         withOut { ResponseEncoder.writeInterim(status: status, fields: fields, into: &$0) }
     }

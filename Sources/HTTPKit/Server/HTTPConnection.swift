@@ -268,7 +268,9 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
             content = RequestBody(storage: .stream(stream))
         }
         run(
-            Request(head: head, body: content, connection: info, bodyLimit: limits.maxBodySize, exchange: exchange))
+            Request(
+                head: head, body: content, connection: info, bodyLimit: limits.maxBodySize, exchange: exchange
+            ))
     }
 
     private var connectionInfo: ConnectionInfo? {
@@ -296,7 +298,10 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
                 await stream(response, of: request, exchange: exchange)
             }
         }
-        if exchange == self.exchange, case .complete = answer {} else if case .exchange = phase { self.task = task }
+        if exchange == self.exchange, case .complete = answer {
+        } else if case .exchange = phase {
+            self.task = task
+        }
     }
 
     // MARK: Content
@@ -365,7 +370,9 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     func bodyIsWanted() {
         if isContinueOwed {
             isContinueOwed = false
-            if isAnswerUnsent { withOut { ResponseEncoder.writeInterim(status: .continue, fields: [:], into: &$0) } }
+            if isAnswerUnsent {
+                withOut { ResponseEncoder.writeInterim(status: .continue, fields: [:], into: &$0) }
+            }
         }
         bodyPace.wanted(at: loop.now)
         armBodyDeadline()
@@ -376,7 +383,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         if !isProcessing { loop.turn { process() } }
     }
 
-    private func armBodyDeadline() { deadline = loop.now.advanced(by: limits.bodyTimeout) }
+    private func armBodyDeadline() { deadline = loop.now.advanced(byMilliseconds: server.bodyMilliseconds) }
 
     /// What is still to come of the content.
     var remainder: BodyRemainder {
@@ -402,7 +409,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         task = nil
         trailers = nil
         phase = .head
-        deadline = loop.now.advanced(by: limits.idleTimeout)
+        deadline = loop.now.advanced(byMilliseconds: server.idleMilliseconds)
         return true
     }
 
@@ -418,7 +425,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     /// Answers what cannot be read as a request and closes; nothing behind it is read (RFC 9112 §11.2).
     func refuse(_ error: HTTPError) {
-        server.logger.info("request refused", metadata: ["reason": "\(error.message)", "status": "\(error.status.code)"])
+        server.logger.info(
+            "request refused", metadata: ["reason": "\(error.message)", "status": "\(error.status.code)"])
         server.onRefused?(error)
         keepsAlive = false
         minorVersion = 1

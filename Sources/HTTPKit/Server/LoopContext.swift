@@ -3,9 +3,9 @@ import HTTPTypes
 package import NIOCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Something that lives on one event loop and is told of time and of the end.
@@ -30,9 +30,9 @@ package struct LoopInstant: Comparable, Sendable {
     package static var now: LoopInstant {
         var time = timespec()
         #if canImport(Glibc)
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+            clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
         #else
-        clock_gettime(CLOCK_MONOTONIC, &time)
+            clock_gettime(CLOCK_MONOTONIC, &time)
         #endif
         return LoopInstant(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
@@ -40,7 +40,15 @@ package struct LoopInstant: Comparable, Sendable {
     /// Later than every point that a timeout can reach.
     package static let never = LoopInstant(milliseconds: .max)
 
-    package static func < (left: LoopInstant, right: LoopInstant) -> Bool { left.milliseconds < right.milliseconds }
+    package static func < (left: LoopInstant, right: LoopInstant) -> Bool {
+        left.milliseconds < right.milliseconds
+    }
+
+    /// The point that many milliseconds later; never past `never`.
+    func advanced(byMilliseconds duration: Int64) -> LoopInstant {
+        let (sum, overflow) = milliseconds.addingReportingOverflow(max(0, duration))
+        return overflow ? .never : LoopInstant(milliseconds: sum)
+    }
 
     /// The point that much later; never before this one, never past `never`.
     package func advanced(by duration: Duration) -> LoopInstant {
@@ -165,7 +173,8 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
         member.memberIndex = members.count
         members.append(member)
         guard ticker == nil else { return }
-        ticker = eventLoop.scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) { _ in
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: Self.tickInterval, delay: Self.tickInterval) {
+            _ in
             self.turn { self.tickMembers() }
         }
     }
@@ -203,9 +212,9 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     package var dateLine: Substring.UTF8View {
         var time = timespec()
         #if canImport(Glibc)
-        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+            clock_gettime(CLOCK_REALTIME_COARSE, &time)
         #else
-        clock_gettime(CLOCK_REALTIME, &time)
+            clock_gettime(CLOCK_REALTIME, &time)
         #endif
         if time.tv_sec != dateSecond {
             dateSecond = time.tv_sec

@@ -21,6 +21,9 @@ package final class ServerContext: Sendable {
     package let onRefused: (@Sendable (HTTPError) -> Void)?
     /// How many octets are read ahead of their use: a whole head, or as much content as may wait.
     let readAhead: Int
+    /// `idleTimeout` and `bodyTimeout` in milliseconds: a `Duration` is slow to take apart.
+    let idleMilliseconds: Int64
+    let bodyMilliseconds: Int64
     private let open = Atomic<Int>(0)
     private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
 
@@ -36,8 +39,12 @@ package final class ServerContext: Sendable {
         self.errorPage = errorPage
         self.onRefused = onRefused
         self.responder = responder
-        let line = Int(clamping: UInt64(max(0, limits.maxTargetLength)) + UInt64(max(0, limits.maxMethodLength)))
+        let line = Int(
+            clamping: UInt64(max(0, limits.maxTargetLength)) + UInt64(max(0, limits.maxMethodLength)))
         let head = line.addingReportingOverflow(max(0, limits.maxFieldSectionSize))
+        let start = LoopInstant(milliseconds: 0)
+        idleMilliseconds = start.advanced(by: limits.idleTimeout).milliseconds
+        bodyMilliseconds = start.advanced(by: limits.bodyTimeout).milliseconds
         readAhead = max(limits.bodyBufferSize, head.overflow ? .max : head.partialValue) &+ 256
     }
 
