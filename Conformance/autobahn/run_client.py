@@ -5,6 +5,7 @@ takeover. It asks URL/getCaseCount, echoes the messages of URL/runCase?case=N&ag
 1 on, ends with URL/updateReports?agent=AGENT and exits 0.
 """
 
+import concurrent.futures
 import json
 import os
 import shlex
@@ -20,6 +21,8 @@ from tally import Tally
 
 MODES = ["plain", "deflate", "takeover"]
 TIMEOUT = {"light": 600, "full": 3000}
+#: The fuzzing server is one busy process: two at a time suit a machine of two cores.
+AT_ONCE = 2
 
 
 def start_fuzzing_server(folder, mode):
@@ -64,6 +67,23 @@ def run_client(command, url, mode, limit, log_path):
     return None if code == 0 else f"the client ended with {code}, see {log_path}"
 
 
+def run_mode(command, client_mode, mode, folder):
+    """One client against a fuzzing server of its own."""
+    folder = os.path.join(folder, client_mode)
+    os.makedirs(folder, exist_ok=True)
+    process, url, outdir, announced, at_least = start_fuzzing_server(folder, mode)
+    try:
+        started = time.monotonic()
+        problem = run_client(command, url, client_mode, TIMEOUT[mode], os.path.join(folder, "client.log"))
+        print(f"client-{client_mode}: {len(announced)} cases in {time.monotonic() - started:.0f} s", flush=True)
+    finally:
+        process.kill()
+        process.wait()
+    if not problem and len(announced) < at_least:
+        problem = f"{len(announced)} cases announced, expected {at_least}"
+    return outdir, announced, problem
+
+
 def main():
     tally = Tally("autobahn-client")
     mode = os.environ.get("CONFORMANCE_MODE", "full")
@@ -71,20 +91,12 @@ def main():
     if not command:
         sys.exit("error: AUTOBAHN_CLIENT does not name the client to test")
     folder = os.path.join(ROOT, ".cache", "conformance", "autobahn-client")
-    os.makedirs(folder, exist_ok=True)
-    process, url, outdir, announced, at_least = start_fuzzing_server(folder, mode)
-    try:
-        tally.check("the fuzzing server announces its cases", None if len(announced) >= at_least else f"{len(announced)} of {at_least}")
-        # One after the other: the fuzzing server is one process, and its report holds all agents.
-        for client_mode in sys.argv[1:] or MODES:
-            started = time.monotonic()
-            problem = run_client(command, url, client_mode, TIMEOUT[mode], os.path.join(folder, f"{client_mode}.log"))
-            tally.check(f"client-{client_mode}: the client ran", problem)
-            print(f"client-{client_mode}: {time.monotonic() - started:.0f} s", flush=True)
-            report.compare(tally, f"client-{client_mode}", outdir, announced)
-    finally:
-        process.kill()
-        process.wait()
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = [(name, pool.submit(run_mode, command, name, mode, folder)) for name in sys.argv[1:] or MODES]
+        for name, run in runs:
+            outdir, announced, problem = run.result()
+            tally.check(f"client-{name}: the client ran", problem)
+            report.compare(tally, f"client-{name}", outdir, announced)
     tally.finish()
 
 
