@@ -9,7 +9,8 @@ extension HTTPConnection {
         if isStalled || isFileShort {
             server.logger.debug(
                 isStalled
-                    ? "a client that does not read was disconnected" : "a file became shorter while it was sent")
+                    ? "a client that does not read was disconnected"
+                    : "a file became shorter while it was sent")
             context?.close(promise: nil)
             return
         }
@@ -35,7 +36,7 @@ extension HTTPConnection {
 
     /// Before a request the connection is just closed; in its head the client is told.
     private func headTimedOut() {
-        guard inbound.readableBytes > 0 || isInsideHead else { return closeGracefully() }
+        guard inbound.readableBytes > 0 || isReadingHead else { return closeGracefully() }
         refuse(.timeout("the request head"))
     }
 
@@ -67,7 +68,7 @@ extension HTTPConnection {
         drainDeadline = deadline
         keepsAlive = false
         switch phase {
-        case .head: if inbound.readableBytes == 0, !isInsideHead { closeGracefully() }
+        case .head: if inbound.readableBytes == 0, !isReadingHead { closeGracefully() }
         case .exchange: process()
         case .closing, .lingering, .closed: break
         }
@@ -116,9 +117,11 @@ struct BodyPace {
     func isSlow(received: Int, now: LoopInstant, limits: HTTPLimits) -> Bool {
         let total = waited + (since.map { max(0, now.milliseconds - $0.milliseconds) } ?? 0)
         let elapsed = LoopInstant(milliseconds: total)
-        guard limits.minBodyRate > 0, elapsed >= LoopInstant(milliseconds: 0).advanced(by: limits.bodyRateGracePeriod)
+        guard limits.minBodyRate > 0,
+            elapsed >= LoopInstant(milliseconds: 0).advanced(by: limits.bodyRateGracePeriod)
         else { return false }
-        let (wanted, overflow) = Int(clamping: total / 1000).multipliedReportingOverflow(by: limits.minBodyRate)
+        let (wanted, overflow) = Int(clamping: total / 1000).multipliedReportingOverflow(
+            by: limits.minBodyRate)
         return overflow || received < wanted
     }
 }

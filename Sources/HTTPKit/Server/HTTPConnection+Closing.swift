@@ -1,0 +1,77 @@
+import HTTPTypes
+import Logging
+import NIOCore
+
+/// The end of an exchange, and of the connection (RFC 9112 §9.3, §9.6).
+extension HTTPConnection {
+    /// Goes on to the next request, or closes. Answers whether there is more to do.
+    func endExchange() -> Bool {
+        guard isAnswerComplete else { return false }
+        guard keepsAlive else {
+            closeGracefully()
+            return false
+        }
+        guard body.isDone else { return false }
+        releaseBody()
+        task = nil
+        trailers = nil
+        phase = .head
+        deadline = loop.now.advanced(byMilliseconds: server.idleMilliseconds)
+        return true
+    }
+
+    /// Nobody is left waiting for content, whatever becomes of the connection.
+    func releaseBody() {
+        bodyStream?.fail(.incompleteBody)
+        bodyStream?.connection = nil
+        bodyStream = nil
+    }
+
+    /// Answers what cannot be read as a request and closes; nothing behind it is read (RFC 9112 §11.2).
+    func refuse(_ error: HTTPError) {
+        server.logger.info(
+            "request refused", metadata: ["reason": "\(error.message)", "status": "\(error.status.code)"])
+        server.onRefused?(error)
+        keepsAlive = false
+        minorVersion = 1
+        isHeadRequest = decoder.isHeadRequest
+        exchange &+= 1
+        writeWhole(Response(error: error))
+        closeGracefully()
+    }
+
+    /// Sends what is left, closes the server's side behind it, and drops what still arrives until the client closes
+    /// its own or the linger time is over: otherwise a reset could destroy the answer on its way (RFC 9112 §9.6).
+    func closeGracefully() {
+        switch phase {
+        case .closing, .lingering, .closed: return
+        case .head, .exchange: break
+        }
+        guard let context else { return }
+        handOver()
+        releaseBody()
+        inbound = ByteBuffer()
+        body = .done
+        phase = .closing
+        // The transport would drop what is not sent yet when both sides are closed, so all must be sent first.
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        sent.futureResult.assumeIsolated().whenComplete { _ in self.loop.turn { self.allIsSent() } }
+        isFlushRequested = false
+        needsFlush = false
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: sent)
+        resumeReading()
+    }
+
+    private func allIsSent() {
+        guard case .closing = phase, let context else { return }
+        guard !isInputClosed else { return context.close(promise: nil) }
+        phase = .lingering(octets: 0)
+        deadline = loop.now.advanced(by: limits.lingerTimeout)
+        context.close(mode: .output, promise: nil)
+    }
+
+    func closeNow() {
+        if out != nil || needsFlush { flush() }
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,151 @@
+import HTTPTypes
+import Logging
+import NIOCore
+
+/// Answers whose content is written piece by piece.
+extension HTTPConnection {
+    /// Runs the writer of a streamed answer to its end.
+    func stream(_ response: Response, of request: Request, exchange: UInt64) async {
+        do {
+            switch response.body.storage {
+            case .stream(_, let write): try await write(ResponseWriter(connection: self, exchange: exchange))
+            case .parts(let parts): for part in parts { try await write(part, exchange: exchange) }
+            case .empty, .string, .bytes: break
+            }
+            try loopBound { try endStream(exchange: exchange) }
+        } catch {
+            loopBound { failStream(error, of: request, exchange: exchange) }
+        }
+    }
+
+    /// The task's executor is this loop, so user code cannot have moved it elsewhere.
+    private func loopBound<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+        loop.eventLoop.assertInEventLoop()
+        try body()
+    }
+
+    private func endStream(exchange: UInt64) throws {
+        guard exchange == self.exchange, case .exchange = phase else { return }
+        if case .prepared(let response) = answer {
+            if let length = response.body.length, length > 0 { throw ContentLengthError(missing: length) }
+            beginStream(response)
+        }
+        guard case .streaming(let framing, let remaining) = answer else { return }
+        if let remaining, remaining > 0 { throw ContentLengthError(missing: remaining) }
+        if framing == .chunked {
+            let trailers = trailers
+            withOut { ResponseEncoder.writeLastChunk(trailers: trailers, into: &$0) }
+        }
+        finishAnswer()
+    }
+
+    /// Before the first octet a failure is an ordinary answer; behind it, only the end of the connection can tell.
+    private func failStream(_ error: any Error, of request: Request, exchange: UInt64) {
+        guard exchange == self.exchange, case .exchange = phase else { return }
+        if case .prepared = answer {
+            writeWhole(answer(to: error, of: request))
+            finishAnswer()
+        } else {
+            if !(error is CancellationError) {
+                server.logger.warning(
+                    "answer broken off", metadata: ["route": "\(request.pattern)", "error": "\(error)"])
+            }
+            closeNow()
+        }
+    }
+
+    private func beginStream(_ response: Response) {
+        let framing = framing(of: response)
+        writeHead(response)
+        answer = .streaming(framing, remaining: response.body.length)
+    }
+
+    func writeBody(_ data: ByteBuffer, exchange: UInt64) async throws {
+        guard loop.eventLoop.inEventLoop else {
+            return try await Task(executorPreference: loop) {
+                try await self.writeBody(data, exchange: exchange)
+            }.value
+        }
+        try writePiece(data, exchange: exchange)
+        try await waitUntilWritable(exchange: exchange)
+    }
+
+    /// Writes the head, if that has not been done.
+    func openAnswer(exchange: UInt64) throws {
+        guard exchange == self.exchange, case .exchange = phase else { throw CancellationError() }
+        if case .prepared(let response) = answer { beginStream(response) }
+    }
+
+    /// Counts `octets` against what Content-Length has announced.
+    @discardableResult
+    func takeFromAnnounced(_ octets: Int, exchange: UInt64) throws -> ResponseFraming {
+        guard exchange == self.exchange, case .streaming(let framing, let remaining) = answer else {
+            throw CancellationError()
+        }
+        if let remaining {
+            guard octets <= remaining else {
+                throw ContentLengthError(missing: remaining - octets)
+            }
+            answer = .streaming(framing, remaining: remaining - octets)
+        }
+        return framing
+    }
+
+    private func writePiece(_ data: ByteBuffer, exchange: UInt64) throws {
+        try openAnswer(exchange: exchange)
+        let framing = try takeFromAnnounced(data.readableBytes, exchange: exchange)
+        guard data.readableBytes > 0 else { return }
+        if framing == .chunked {
+            withOut { ResponseEncoder.writeChunkHead(data.readableBytes, into: &$0) }
+            write(data)
+            withOut { $0.writeStaticString("\r\n") }
+        } else {
+            write(data)
+        }
+        if let out, out.readableBytes > limits.writeBufferSize / 4 { flush() }
+    }
+
+    private func waitUntilWritable(exchange: UInt64) async throws {
+        guard let channel = context?.channel, !channel.isWritable else { return }
+        flush()
+        while exchange == self.exchange, !channel.isWritable {
+            await withUnsafeContinuation { writeWaiters.append($0) }
+        }
+        guard exchange == self.exchange else { throw CancellationError() }
+    }
+
+    func resumeWriters() {
+        guard !writeWaiters.isEmpty else { return }
+        let waiters = writeWaiters
+        writeWaiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+
+    func setTrailers(_ trailers: HTTPFields, exchange: UInt64) {
+        guard loop.eventLoop.inEventLoop else {
+            return loop.eventLoop.execute { self.setTrailers(trailers, exchange: exchange) }
+        }
+        if exchange == self.exchange { self.trailers = trailers }
+    }
+
+    /// Sends an interim answer such as 103 (RFC 8297) before the answer itself; HTTP/1.0 knows none.
+    func sendInterim(_ status: HTTPResponse.Status, fields: HTTPFields, exchange: UInt64) {
+        guard exchange == self.exchange, case .exchange = phase, isAnswerUnsent, minorVersion > 0 else {
+            return
+        }
+        guard status.code > 101, status.code < 200 else { return }
+        withOut { ResponseEncoder.writeInterim(status: status, fields: fields, into: &$0) }
+    }
+}
+
+/// A handler wrote more or less than it had announced (RFC 9110 §8.6): a mistake of the program, not of a client.
+struct ContentLengthError: Error, CustomStringConvertible {
+    /// What was missing; negative when there was too much.
+    let missing: Int
+
+    var description: String {
+        missing > 0
+            ? "\(missing) octets less than the announced length were written"
+            : "\(missing.magnitude) octets more than the announced length were written"
+    }
+}
