@@ -29,9 +29,9 @@ package struct RequestDecoder: Sendable {
     /// After an error the stream cannot be trusted any more: nothing behind it may be read as a request.
     package mutating func next(_ input: inout ByteBuffer) throws(HTTPError) -> RequestHead? {
         if case .start(let sawEmptyLine) = state {
+            isHeadRequest = false
             if !sawEmptyLine, try skipEmptyLine(&input) { return nil }
             guard input.readableBytes > 0 else { return nil }
-            isHeadRequest = false
             guard let line = try RequestLine.parse(input.readableBytesUInt8Span, from: 0, limits: limits) else {
                 return nil
             }
