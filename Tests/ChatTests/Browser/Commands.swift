@@ -1,0 +1,176 @@
+// The commands of the DevTools protocol that the tests need, grouped as the protocol groups them.
+
+/// An answer, or parameters, that say nothing.
+struct Nothing: Codable, Sendable {}
+
+enum Target {
+    struct CreateBrowserContext: DevToolsCommand {
+        static let method = "Target.createBrowserContext"
+        struct Answer: Decodable { let browserContextId: String }
+    }
+
+    struct CreateTarget: DevToolsCommand {
+        static let method = "Target.createTarget"
+        var url = "about:blank"
+        let browserContextId: String
+        struct Answer: Decodable { let targetId: String }
+    }
+
+    struct AttachToTarget: DevToolsCommand {
+        static let method = "Target.attachToTarget"
+        let targetId: String
+        /// One socket for all tabs; each command names its session.
+        var flatten = true
+        struct Answer: Decodable { let sessionId: String }
+    }
+
+    struct CloseTarget: DevToolsCommand {
+        static let method = "Target.closeTarget"
+        let targetId: String
+        typealias Answer = Nothing
+    }
+}
+
+/// A command without parameters whose answer says nothing, such as `Network.enable`.
+enum Enable {
+    struct Page: DevToolsCommand {
+        static let method = "Page.enable"
+        typealias Answer = Nothing
+    }
+    struct Network: DevToolsCommand {
+        static let method = "Network.enable"
+        typealias Answer = Nothing
+    }
+    struct Runtime: DevToolsCommand {
+        static let method = "Runtime.enable"
+        typealias Answer = Nothing
+    }
+    struct Log: DevToolsCommand {
+        static let method = "Log.enable"
+        typealias Answer = Nothing
+    }
+}
+
+enum Page {
+    struct Navigate: DevToolsCommand {
+        static let method = "Page.navigate"
+        let url: String
+        struct Answer: Decodable { let errorText: String? }
+    }
+
+    struct Reload: DevToolsCommand {
+        static let method = "Page.reload"
+        typealias Answer = Nothing
+    }
+
+    struct CaptureScreenshot: DevToolsCommand {
+        static let method = "Page.captureScreenshot"
+        var format = "png"
+        struct Answer: Decodable { let data: String }
+    }
+}
+
+enum Runtime {
+    struct Evaluate: DevToolsCommand {
+        static let method = "Runtime.evaluate"
+        let expression: String
+        var awaitPromise = true
+        var returnByValue = true
+
+        struct Answer: Decodable {
+            struct Result: Decodable { let value: String? }
+            let result: Result
+            let exceptionDetails: Exception?
+        }
+    }
+
+    /// What a script has thrown.
+    struct Exception: Decodable, CustomStringConvertible {
+        struct Thrown: Decodable { let description: String? }
+        let text: String
+        let exception: Thrown?
+        var description: String { exception?.description ?? text }
+    }
+
+    /// The parameters of `Runtime.exceptionThrown`.
+    struct ExceptionThrown: Decodable { let exceptionDetails: Exception }
+}
+
+enum Log {
+    /// The parameters of `Log.entryAdded`: what the browser itself has to say about a page.
+    struct EntryAdded: Decodable {
+        struct Entry: Decodable {
+            let level: String
+            let text: String
+            let url: String?
+        }
+        let entry: Entry
+    }
+}
+
+enum Network {
+    /// The parameters of `Network.webSocketHandshakeResponseReceived`.
+    struct WebSocketHandshakeResponseReceived: Decodable {
+        struct Response: Decodable {
+            let status: Int
+            let headers: [String: String]
+        }
+        let response: Response
+    }
+
+    /// The parameters of `Network.responseReceived`.
+    struct ResponseReceived: Decodable {
+        struct Response: Decodable {
+            let url: String
+            let status: Int
+        }
+        let response: Response
+    }
+}
+
+enum Emulation {
+    struct SetDeviceMetricsOverride: DevToolsCommand {
+        static let method = "Emulation.setDeviceMetricsOverride"
+        let width: Int
+        let height: Int
+        var deviceScaleFactor = 1
+        var mobile = false
+        typealias Answer = Nothing
+    }
+
+    struct SetEmulatedMedia: DevToolsCommand {
+        static let method = "Emulation.setEmulatedMedia"
+        struct Feature: Encodable, Sendable {
+            let name: String
+            let value: String
+        }
+        let features: [Feature]
+        typealias Answer = Nothing
+    }
+}
+
+enum Input {
+    struct InsertText: DevToolsCommand {
+        static let method = "Input.insertText"
+        let text: String
+        typealias Answer = Nothing
+    }
+
+    struct DispatchKeyEvent: DevToolsCommand {
+        static let method = "Input.dispatchKeyEvent"
+        /// `keyDown` or `keyUp`.
+        let type: String
+        let key: String
+        let code: String
+        let windowsVirtualKeyCode: Int
+        let text: String?
+        typealias Answer = Nothing
+    }
+}
+
+enum Browser {
+    struct Close: DevToolsCommand {
+        static let method = "Browser.close"
+        typealias Answer = Nothing
+    }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+import WSKit
+
+@testable import Chat
+
+/// How the page looks, as far as a program can tell, and its pictures for people.
+///
+/// `UPDATE_SCREENSHOT=1 swift test --filter LookTests` makes docs/chat.png anew; with `SCREENSHOTS=folder` the dark
+/// page and the phone's are kept there too. Without them a test run leaves no file behind.
+@Suite("The look of the page")
+struct LookTests {
+    private static let talk: [(name: String, text: String)] = [
+        ("mia", "Morning! Who is on the early ferry tomorrow?"),
+        ("finn", "I am. Leaving the north pier at 6:40, back before noon."),
+        ("finn", "There is room for two more and any number of boxes."),
+        ("ann", "Then count me in. I will bring the charts and coffee."),
+        ("mia", "Thank you! The forecast: https://weather.example/harbour\nLight wind, fog until eight."),
+        ("finn", "Fog is fine, we have the bell."),
+        ("ann", "Agreed. See you both at the pier."),
+    ]
+
+    @Test("A conversation of three, in the light, in the dark and on a phone")
+    func pictures() async throws {
+        try await Scene.run { scene in
+            let server = try await scene.server()
+            let browser = try await Chromium.start(in: scene)
+            let tab = try await browser.tab()
+            try await furnish(tab, at: server)
+
+            let light = try await picture(of: tab, width: 1180, height: 780)
+            try keep(light, as: "light.png")
+            if ProcessInfo.processInfo.environment["UPDATE_SCREENSHOT"] == "1" {
+                try light.write(to: Place.root.appendingPathComponent("docs/chat.png"))
+            }
+
+            let paper: String = try await tab.value("getComputedStyle(document.body).backgroundColor")
+            try await tab.prefers(dark: true)
+            let dark = try await picture(of: tab, width: 1180, height: 780)
+            try keep(dark, as: "dark.png")
+            #expect(try await tab.value("getComputedStyle(document.body).backgroundColor") != paper)
+            #expect(dark != light)
+
+            try await tab.prefers(dark: false)
+            try await tab.resize(width: 390, height: 780, isPhone: true)
+            #expect(try await tab.text(of: "#people") == nil, "the list of people is behind a button")
+            try keep(try await picture(of: tab, width: 390, height: 780, isPhone: true), as: "phone.png")
+            try await tab.click("#side-open")
+            try await tab.wait(
+                for: "document.querySelector('#people').checkVisibility({visibilityProperty: true})")
+            try keep(
+                try await picture(of: tab, width: 390, height: 780, isPhone: true), as: "phone-people.png")
+            try await tab.press("Escape", code: 27, text: nil)
+            try await tab.wait(for: "!document.documentElement.dataset.side")
+            #expect(try await tab.value("document.activeElement.id") == "side-open")
+            await browser.stop()
+        }
+    }
+
+    /// Three people, a talk, and one who is typing.
+    private func furnish(_ tab: Tab, at server: ServerProgram) async throws {
+        var guests: [String: Guest] = [:]
+        for name in ["mia", "finn"] { guests[name] = try await Guest.join(name, at: server, room: "harbour") }
+        for line in Self.talk.prefix(3) { try await guests[line.name]?.say(line.text) }
+        for room in ["lobby", "workshop", "harbour"] { try await tab.visit(room, as: "ann", at: server) }
+        for line in Self.talk.dropFirst(3) {
+            if let guest = guests[line.name] {
+                try await guest.say(line.text)
+            } else {
+                try await tab.say(line.text)
+            }
+            try await tab.waitForMessage(line.text)
+        }
+        try await guests["finn"]?.send(.typing)
+        try await tab.wait(for: "document.querySelector('#typing').textContent")
+    }
+
+    /// A screenshot of that size; nothing in it is cut off at the side.
+    private func picture(
+        of tab: Tab, width: Int, height: Int, isPhone: Bool = false
+    ) async throws -> Data {
+        try await tab.resize(width: width, height: height, isPhone: isPhone)
+        try await tab.wait(for: "innerWidth === \(width) && innerHeight === \(height)")
+        #expect(try await tab.value("document.documentElement.scrollWidth") == width)
+        let cut: [String] = try await tab.value(
+            """
+            [...document.querySelectorAll('main *')]
+              .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1)
+              .map((one) => one.id || one.className)
+            """)
+        #expect(cut == [])
+        let data = try await tab.screenshot()
+        let size = try #require(PNG.size(of: data))
+        #expect(size.width == width && size.height == height)
+        return data
+    }
+
+    private func keep(_ picture: Data, as name: String) throws {
+        guard let folder = ProcessInfo.processInfo.environment["SCREENSHOTS"] else { return }
+        try picture.write(to: URL(fileURLWithPath: folder).appendingPathComponent(name))
+    }
+}
+
+extension Tab {
+    /// Goes to a room: through the form at first, then by its address.
+    fileprivate func visit(_ room: String, as name: String, at server: ServerProgram) async throws {
+        if try await value("document.documentElement.dataset.view === 'chat'", as: Bool.self) {
+            try await run("location.hash = '\(room)'")
+            try await wait(for: "document.querySelector('#room-title').textContent === '\(room)'")
+        } else {
+            try await join(name, at: server, room: room)
+        }
+    }
+}
+
+/// The head of a PNG file (ISO 15948 §5).
+private enum PNG {
+    static func size(of data: Data) -> (width: Int, height: Int)? {
+        let bytes = [UInt8](data.prefix(24))
+        guard bytes.count == 24, bytes.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) else {
+            return nil
+        }
+        func number(at offset: Int) -> Int { bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) } }
+        return (number(at: 16), number(at: 20))
+    }
+}

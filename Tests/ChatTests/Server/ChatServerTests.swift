@@ -1,0 +1,217 @@
+import FoundationEssentials
+import NIOCore
+import OnePort
+import OnePortTesting
+import Testing
+import WSKit
+
+@testable import Chat
+
+@Suite("The chat from end to end, without a port", .timeLimit(.minutes(5)))
+struct ChatServerTests {
+    /// The chat with an empty history and whoever is to be in its rooms.
+    static func chat(
+        limits: ChatLimits = ChatLimits(), _ body: (TestClient) async throws -> Void
+    ) async throws {
+        var configuration = AppConfiguration()
+        configuration.root = Place.root.path
+        let app = App(configuration: configuration)
+        ChatServer.declare(on: app, history: try .inMemory(), limits: limits)
+        try await app.test(.inMemory, body)
+    }
+
+    private func enter(
+        _ client: TestClient, _ name: String, room: String = "lobby", after: Int64? = nil,
+        token: String? = nil
+    ) async throws -> Guest {
+        try await Guest.enter(
+            try await client.webSocket("/rooms/\(room)"), as: .init(name: name, after: after, token: token))
+    }
+
+    @Test("Who enters is welcomed and told to the others; who goes is told too")
+    func presence() async throws {
+        try await Self.chat { client in
+            let ann = try await enter(client, "ann")
+            #expect(ann.socket.isCompressed)
+            #expect(ann.welcome.here == ["ann"])
+            #expect(ann.welcome.limits == .init(text: 4096, name: 32, room: 32))
+            let ben = try await enter(client, "ben")
+            #expect(ben.welcome.here == ["ann", "ben"])
+            #expect(try await ann.next() == .joined(name: "ben"))
+            try await ben.send(.typing)
+            #expect(try await ann.next() == .typing(name: "ben"))
+            await ben.socket.close()
+            #expect(try await ann.next() == .left(name: "ben"))
+            try await ann.send(.ping)
+            #expect(try await ann.next() == .pong)
+        }
+    }
+
+    @Test("What is said goes to all in the room, is kept, and is not said twice")
+    func saying() async throws {
+        try await Self.chat { client in
+            let ann = try await enter(client, "ann")
+            let ben = try await enter(client, "ben")
+            _ = try await ann.next()
+            let said = try await ben.say("Hello, Grüße, 海", ref: "r1")
+            #expect(try await ann.next() == .said(said))
+            #expect(said.name == "ben" && said.ref == "r1" && said.time > 1_600_000_000_000)
+            #expect(try await ben.say(said.text, ref: "r1") == said, "the same ref is the same message")
+            try await ann.say("next")
+            let cleo = try await enter(client, "cleo")
+            #expect(cleo.welcome.history == .recent)
+            #expect(cleo.welcome.messages.map(\.text) == [said.text, "next"])
+        }
+    }
+
+    @Test("Who comes back is sent what it missed, and what it has not where that is too much")
+    func catchingUp() async throws {
+        var limits = ChatLimits()
+        limits.missedMessages = 3
+        limits.recentMessages = 2
+        try await Self.chat(limits: limits) { client in
+            let ann = try await enter(client, "ann")
+            var ids: [Int64] = []
+            for text in ["one", "two", "three", "four", "five"] { ids.append(try await ann.say(text).id) }
+            let missed = try await enter(client, "ben", after: ids[2])
+            #expect(missed.welcome.history == .missed)
+            #expect(missed.welcome.messages.map(\.text) == ["four", "five"])
+            let gap = try await enter(client, "cleo", after: ids[0])
+            #expect(gap.welcome.history == .gap)
+            #expect(gap.welcome.messages.map(\.text) == ["three", "four", "five"])
+            let stranger = try await enter(client, "dora", after: ids[4] + 1)
+            #expect(stranger.welcome.history == .recent)
+            #expect(stranger.welcome.messages.map(\.text) == ["four", "five"])
+            #expect(try await enter(client, "emil", after: ids[4]).welcome.messages == [])
+        }
+    }
+
+    @Test("A token takes one's own name over from a connection that is dead but not known to be")
+    func takeover() async throws {
+        try await Self.chat { client in
+            let ghost = try await enter(client, "ann")
+            let ben = try await enter(client, "ben")
+            _ = try await ghost.next()
+            let ann = try await enter(client, "Ann", token: ghost.welcome.token)
+            #expect(ann.welcome.here.count == 2)
+            guard case .error(let error) = try await ghost.next() else {
+                Issue.record("the ghost was not told")
+                return
+            }
+            #expect(error.code == .replaced)
+            await #expect(throws: ConnectionEnded.self) { _ = try await ghost.next() }
+            try await ann.say("still me")
+            guard case .said(let said) = try await ben.next() else {
+                Issue.record("coming back is no coming")
+                return
+            }
+            #expect(said.text == "still me")
+        }
+    }
+
+    @Test("A name that is taken is refused; over the same socket another may be tried")
+    func takenName() async throws {
+        try await Self.chat { client in
+            _ = try await enter(client, "ann")
+            let socket = try await client.webSocket("/rooms/lobby")
+            for name in ["ann", "ANN", " Ann "] {
+                try await socket.send(ClientMessage.join(.init(name: name)).json())
+                guard case .error(let error) = try await socket.nextMessage() else {
+                    Issue.record("\(name) was let in")
+                    continue
+                }
+                #expect(error.code == .nameTaken && error.field == "name")
+            }
+            #expect(try await Guest.enter(socket, as: .init(name: "ben")).welcome.here == ["ann", "ben"])
+        }
+    }
+
+    @Test("Rooms know nothing of each other; upper case is the same room")
+    func twoRooms() async throws {
+        try await Self.chat { client in
+            let ann = try await enter(client, "ann", room: "one")
+            let other = try await enter(client, "ann", room: "two")
+            let ben = try await enter(client, "ben", room: "TWO")
+            #expect(ben.welcome.room == "two" && ben.welcome.here == ["ann", "ben"])
+            #expect(try await other.next() == .joined(name: "ben"))
+            let said = try await ben.say("only here")
+            #expect(try await other.next() == .said(said))
+            try await ann.send(.ping)
+            #expect(try await ann.next() == .pong, "nothing of the other room came before it")
+        }
+    }
+
+    /// What a client may get wrong, whether it is inside when it does, and what it is told.
+    struct Mistake: CustomTestStringConvertible, Sendable {
+        let json: String
+        var isInside = true
+        let code: ChatError.Code
+        var field: String?
+        var testDescription: String { String(json.prefix(60)) }
+    }
+
+    static let knownMistakes = [
+        Mistake(json: "nonsense", code: .notJSON),
+        Mistake(json: "[1]", code: .notJSON),
+        Mistake(json: "{}", code: .missingField, field: "kind"),
+        Mistake(json: #"{"kind":"shout","text":"x"}"#, code: .unknownKind, field: "kind"),
+        Mistake(json: #"{"kind":"say"}"#, code: .missingField, field: "text"),
+        Mistake(json: #"{"kind":"say","text":7}"#, code: .wrongType, field: "text"),
+        Mistake(json: #"{"kind":"say","text":" \n "}"#, code: .empty, field: "text"),
+        Mistake(json: #"{"kind":"say","text":"a\u0000b"}"#, code: .notAllowed, field: "text"),
+        Mistake(
+            json: #"{"kind":"say","text":""# + String(repeating: "x", count: 4097) + #""}"#, code: .tooLong,
+            field: "text"),
+        Mistake(json: #"{"kind":"join","name":"cleo"}"#, code: .alreadyJoined),
+        Mistake(json: #"{"kind":"say","text":"x"}"#, isInside: false, code: .notJoined),
+        Mistake(json: #"{"kind":"typing"}"#, isInside: false, code: .notJoined),
+        Mistake(json: #"{"kind":"join"}"#, isInside: false, code: .missingField, field: "name"),
+        Mistake(json: #"{"kind":"join","name":"  "}"#, isInside: false, code: .empty, field: "name"),
+        Mistake(
+            json: #"{"kind":"join","name":"a\u202eb"}"#, isInside: false, code: .notAllowed, field: "name"),
+        Mistake(
+            json: #"{"kind":"join","name":"x","after":"y"}"#, isInside: false, code: .wrongType,
+            field: "after"),
+    ]
+
+    @Test("A mistake is answered with what is wrong, and the socket stays", arguments: knownMistakes)
+    func mistakes(_ mistake: Mistake) async throws {
+        try await Self.chat { client in
+            let socket = try await client.webSocket("/rooms/lobby")
+            if mistake.isInside { _ = try await Guest.enter(socket, as: .init(name: "ben")) }
+            try await socket.send(mistake.json)
+            guard case .error(let error) = try await socket.nextMessage() else {
+                Issue.record("no error")
+                return
+            }
+            #expect(error.code == mistake.code)
+            #expect(error.field == mistake.field)
+            #expect(!error.text.isEmpty)
+            try await socket.send(ClientMessage.ping.json())
+            #expect(try await socket.nextMessage() == .pong)
+        }
+    }
+
+    @Test("A binary message and a room that cannot be are answered too; only a huge message ends the socket")
+    func oddSockets() async throws {
+        try await Self.chat { client in
+            let socket = try await client.webSocket("/rooms/no%20room")
+            try await socket.send(ByteBuffer(bytes: [1, 2, 3]))
+            guard case .error(let binary) = try await socket.nextMessage() else {
+                Issue.record("no error")
+                return
+            }
+            #expect(binary.code == .notText)
+            try await socket.send(ClientMessage.join(.init(name: "ann")).json())
+            guard case .error(let room) = try await socket.nextMessage() else {
+                Issue.record("let into a room that cannot be")
+                return
+            }
+            #expect(room.code == .notAllowed && room.field == "room")
+            try await socket.send(
+                String(repeating: "x", count: ChatLimits().frameOctets + 1), compress: false)
+            await #expect(throws: ConnectionEnded.self) { _ = try await socket.nextMessage() }
+            #expect(await socket.closeReason?.code == .messageTooBig)
+        }
+    }
+}

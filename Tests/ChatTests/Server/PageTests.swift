@@ -1,0 +1,72 @@
+import OnePort
+import OnePortTesting
+import Testing
+
+@testable import Chat
+
+@Suite("What the chat answers over HTTP", .timeLimit(.minutes(5)))
+struct PageTests {
+    @Test("The page is this origin's only, and names the limits")
+    func page() async throws {
+        try await ChatServerTests.chat { client in
+            let page = try await client.get("/")
+            #expect(page.status == .ok)
+            #expect(page.fields[.contentType] == "text/html; charset=utf-8")
+            let policy = try #require(page.fields[.contentSecurityPolicy])
+            #expect(policy.contains("default-src 'self'"))
+            #expect(!policy.contains("unsafe"))
+            #expect(page.fields[.xContentTypeOptions] == "nosniff")
+            for part in [#"data-text-limit="4096""#, #"id="join-form""#, #"id="composer""#, "OnePort Chat"] {
+                #expect(page.text.contains(part), "\(part)")
+            }
+            for address in ["http://", "https://", "//"] {
+                #expect(!page.text.contains("\"\(address)"), "no resource from elsewhere")
+            }
+        }
+    }
+
+    @Test(
+        "Everything the page names is there, with its media type",
+        arguments: [
+            ("/chat.css", "text/css; charset=utf-8"), ("/chat.js", "text/javascript; charset=utf-8"),
+            ("/chat/composer.js", "text/javascript; charset=utf-8"),
+            ("/favicon.svg", "image/svg+xml; charset=utf-8"),
+            ("/waves.svg", "image/svg+xml; charset=utf-8"),
+        ])
+    func files(path: String, type: String) async throws {
+        try await ChatServerTests.chat { client in
+            let file = try await client.get(path)
+            #expect(file.status == .ok)
+            #expect(file.fields[.contentType] == type)
+            let tag = try #require(file.fields[.eTag])
+            #expect(try await client.get(path, fields: [.ifNoneMatch: tag]).status == .notModified)
+        }
+    }
+
+    @Test("A room's history is there as JSON too")
+    func history() async throws {
+        try await ChatServerTests.chat { client in
+            let ann = try await Guest.enter(
+                try await client.webSocket("/rooms/lobby"), as: .init(name: "ann"))
+            let said = [try await ann.say("one"), try await ann.say("two")]
+            let answer = try await client.get("/api/rooms/lobby/messages")
+            #expect(answer.fields[.contentType] == "application/json")
+            #expect(try answer.json(as: [ChatMessage].self) == said)
+            #expect(try await client.get("/api/rooms/LOBBY/messages").json(as: [ChatMessage].self) == said)
+            #expect(try await client.get("/api/rooms/empty/messages").text == "[]")
+            #expect(try await client.get("/api/rooms/no%20room/messages").status == .notFound)
+            #expect(
+                try await client.post("/api/rooms/lobby/messages", json: said).status == .methodNotAllowed)
+        }
+    }
+
+    @Test("A socket's address asked for as a page says what it is")
+    func plainRequestToSocket() async throws {
+        try await ChatServerTests.chat { client in
+            let answer = try await client.get("/rooms/lobby")
+            #expect(answer.status == .upgradeRequired || answer.status == .badRequest)
+            #expect(answer.text.lowercased().contains("websocket"))
+            #expect(try await client.get("/nowhere").status == .notFound)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+import WSKit
+
+@testable import Chat
+
+@Suite("How the chat starts, and does not")
+struct StartTests {
+    private func run(_ arguments: [String], in scene: Scene) async throws -> (status: Int32, printed: String)
+    {
+        let program = try scene.start(Place.chat(), arguments, environment: ["CHAT_DATABASE": ""])
+        let status = try await program.ended()
+        // The end of the process and the end of its output come in any order.
+        await program.outputEnded()
+        return (status, program.printed.joined(separator: "\n"))
+    }
+
+    @Test(
+        "Where Public or Templates is missing, the start says where it looked",
+        arguments: ["Public", "Templates"])
+    func missingFolder(missing: String) async throws {
+        try await Scene.run { scene in
+            for folder in ["Public", "Templates"] where folder != missing {
+                try FileManager.default.createDirectory(
+                    at: scene.folder.appendingPathComponent(folder), withIntermediateDirectories: false)
+            }
+            let end = try await run(["--root", scene.folder.path, "--port", "0"], in: scene)
+            #expect(end.status == 1)
+            #expect(end.printed.contains("There is no folder \(scene.folder.path)/\(missing); --root names"))
+        }
+    }
+
+    @Test("A database that cannot be opened is named")
+    func badDatabase() async throws {
+        try await Scene.run { scene in
+            let path = scene.folder.appendingPathComponent("nowhere/chat.sqlite").path
+            let end = try await run(
+                ["--root", Place.root.path, "--port", "0", "--database", path], in: scene)
+            #expect(end.status == 1)
+            #expect(end.printed.contains("The database \(path) cannot be opened"))
+        }
+    }
+
+    @Test(
+        "A wrong command line is answered with what is wanted, and 64",
+        arguments: [
+            (["--prot", "1"], "did you mean --port?"), (["--port", "x"], "a whole number from 0 to 65535"),
+            (["frobnicate"], "--help lists the settings"),
+            (["join", "nonsense", "--name", "ann"], "neither ws:// nor wss://"),
+            (["join", "ws://localhost:1/rooms/x", "--name", " "], "name"),
+            (["join", "ws://localhost:1/rooms/x"], "--name <name>"),
+        ])
+    func wrongArguments(arguments: [String], told: String) async throws {
+        try await Scene.run { scene in
+            let end = try await run(arguments, in: scene)
+            #expect(end.status == 64)
+            #expect(end.printed.contains(told))
+            #expect(end.printed.contains("Usage: Chat"))
+        }
+    }
+
+    @Test("Help shows the settings and the client", arguments: ["--help", "-h", "help"])
+    func help(argument: String) async throws {
+        try await Scene.run { scene in
+            let end = try await run([argument], in: scene)
+            #expect(end.status == 0)
+            for part in ["Chat join <address>", "--port <number>", "--database <file>", "--root <folder>"] {
+                #expect(end.printed.contains(part), "\(part)")
+            }
+        }
+    }
+
+    @Test("SIGTERM ends it with 0, also while people are in a room")
+    func sigterm() async throws {
+        try await Scene.run { scene in
+            let server = try await scene.server()
+            let ann = try await Guest.join("ann", at: server)
+            await server.stop()
+            #expect(try await server.program.ended() == 0)
+            await #expect(throws: ConnectionEnded.self) { _ = try await ann.next() }
+            #expect(await ann.socket.closeReason?.code == .goingAway)
+        }
+    }
+}

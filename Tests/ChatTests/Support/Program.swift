@@ -1,0 +1,124 @@
+import Foundation
+import Synchronization
+
+/// A program that a test has started: its lines as they come, its input, and its end.
+final class Program: Sendable {
+    /// The name, for messages.
+    let name: String
+    private let process: Process
+    private let input: Pipe
+    private let lines: AsyncStream<String>
+    private let ending: AsyncStream<Int32>
+    private let transcript = Mutex<[String]>([])
+
+    /// Starts it. Both its outputs are read, line by line, for as long as it runs.
+    init(_ executable: URL, _ arguments: [String], environment: [String: String] = [:]) throws {
+        // A program that has ended already must not take the tests with it when it is written to.
+        signal(SIGPIPE, SIG_IGN)
+        name = ([executable.lastPathComponent] + arguments.prefix(3)).joined(separator: " ")
+        process = Process()
+        input = Pipe()
+        let line: AsyncStream<String>.Continuation
+        (lines, line) = AsyncStream.makeStream(of: String.self)
+        let end: AsyncStream<Int32>.Continuation
+        (ending, end) = AsyncStream.makeStream(of: Int32.self)
+        let output = Pipe()
+        process.executableURL = executable
+        process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, ours in ours }
+        process.standardInput = input
+        process.standardOutput = output
+        process.standardError = output
+        process.terminationHandler = { process in
+            end.yield(process.terminationStatus)
+            end.finish()
+        }
+        try process.run()
+        let handle = output.fileHandleForReading
+        Thread.detachNewThread { [self] in
+            read(handle) { text in
+                transcript.withLock { $0.append(text) }
+                line.yield(text)
+            }
+            line.finish()
+        }
+    }
+
+    private func read(_ handle: FileHandle, _ take: (String) -> Void) {
+        var rest = Data()
+        while true {
+            let data = handle.availableData
+            guard !data.isEmpty else { break }
+            rest.append(data)
+            while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+                take(String(decoding: rest[rest.startIndex..<end], as: UTF8.self))
+                rest = Data(rest[rest.index(after: end)...])
+            }
+        }
+        if !rest.isEmpty { take(String(decoding: rest, as: UTF8.self)) }
+    }
+
+    /// Everything that was printed.
+    var printed: [String] { transcript.withLock { $0 } }
+
+    /// The next line that holds `text`; those before it are passed over.
+    func line(with text: String) async throws -> String {
+        try await within("\(name): a line with “\(text)”") { [self] in
+            for await line in lines where line.contains(text) { return line }
+            throw ProgramEnded(name: name, wanted: text, printed: printed)
+        }
+    }
+
+    /// Waits until everything that was printed has been read.
+    func outputEnded() async {
+        for await _ in lines {}
+    }
+
+    /// Types a line.
+    func type(_ line: String) throws {
+        try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
+    }
+
+    /// Ends the input.
+    func endInput() throws {
+        try input.fileHandleForWriting.close()
+    }
+
+    /// Waits for its end.
+    ///
+    /// - Returns: what it ended with.
+    @discardableResult
+    func ended() async throws -> Int32 {
+        try await within("\(name): its end") { [self] in
+            for await status in ending { return status }
+            return process.terminationStatus
+        }
+    }
+
+    /// Asks it to end, with SIGTERM unless it has been asked otherwise, and ends it when it does not.
+    func stop(asking: Bool = true) async {
+        guard process.isRunning else { return }
+        if asking { kill(process.processIdentifier, SIGTERM) }
+        if (try? await within("the end", limit: .seconds(20), { [self] in try await ended() })) != nil {
+            return
+        }
+        // What it has started itself is of its process group.
+        if getpgid(process.processIdentifier) == process.processIdentifier {
+            kill(-process.processIdentifier, SIGKILL)
+        } else {
+            kill(process.processIdentifier, SIGKILL)
+        }
+        _ = try? await ended()
+    }
+}
+
+/// A program ended before it said what was waited for.
+struct ProgramEnded: Error, CustomStringConvertible {
+    let name: String
+    let wanted: String
+    let printed: [String]
+
+    var description: String {
+        "\(name) ended without a line with “\(wanted)”; it printed:\n" + printed.joined(separator: "\n")
+    }
+}
