@@ -48,7 +48,9 @@ public struct RequestBody: Sendable, AsyncSequence {
         guard case .stream(let stream) = storage else { return ByteBuffer() }
         if let limit {
             stream.setLimit(limit)
-            if let length = stream.declaredLength, length > limit { throw HTTPError.contentTooLarge(limit: limit) }
+            if let length = stream.declaredLength, length > limit {
+                throw HTTPError.contentTooLarge(limit: limit)
+            }
         }
         var whole = ByteBuffer()
         while let chunk = try await stream.next() {

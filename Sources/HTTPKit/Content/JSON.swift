@@ -8,6 +8,7 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
     public let path: String
     /// What is wrong there.
     public let reason: String
+    /// The answer: 400, or 415 for another content type.
     public let status: HTTPResponse.Status
 
     /// Field and reason.
@@ -48,7 +49,11 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
     private static func path(_ keys: [any CodingKey]) -> String {
         var path = ""
         for key in keys {
-            if let index = key.intValue { path += "[\(index)]" } else { path += (path.isEmpty ? "" : ".") + key.stringValue }
+            if let index = key.intValue {
+                path += "[\(index)]"
+            } else {
+                path += (path.isEmpty ? "" : ".") + key.stringValue
+            }
         }
         return path
     }
@@ -112,7 +117,8 @@ extension Request {
             let media = MediaType(parsing: text)
             guard media?.essence == "application/json" || media?.subtype.hasSuffix("+json") == true else {
                 throw JSONContentError(
-                    path: "", reason: "the content type is \(text), not application/json", status: .unsupportedMediaType)
+                    path: "", reason: "the content type is \(text), not application/json",
+                    status: .unsupportedMediaType)
             }
         }
         return try JSON.decode(type, from: try await body.collect(limit: limit))

@@ -38,7 +38,8 @@ extension Request {
     public var query: Query {
         get throws {
             guard let range = head.query else { return Query(items: NameValueList()) }
-            return Query(items: try FormURLEncoded.decode(head.buffer.readableBytesUInt8Span.extracting(range)))
+            return Query(
+                items: try FormURLEncoded.decode(head.buffer.readableBytesUInt8Span.extracting(range)))
         }
     }
 
@@ -52,7 +53,8 @@ extension Request {
         let text = fields[.contentType] ?? ""
         guard MediaType(parsing: text)?.essence == "application/x-www-form-urlencoded" else {
             throw HTTPFailure(
-                .unsupportedMediaType, "the content type is \"\(text)\", not application/x-www-form-urlencoded")
+                .unsupportedMediaType,
+                "the content type is \"\(text)\", not application/x-www-form-urlencoded")
         }
         return try FormURLEncoded.decode(try await body.collect(limit: limit))
     }
@@ -63,7 +65,8 @@ extension Request {
     public func multipart(
         limits: MultipartLimits = MultipartLimits(), _ handle: (MultipartEvent) async throws -> Void
     ) async throws {
-        var parser = MultipartParser(boundary: try MultipartBoundary(contentType: fields[.contentType]), limits: limits)
+        var parser = MultipartParser(
+            boundary: try MultipartBoundary(contentType: fields[.contentType]), limits: limits)
         for try await chunk in body {
             try parser.append(chunk)
             while case .event(let event) = try parser.next() { try await handle(event) }
@@ -77,7 +80,9 @@ extension Response {
     public static func events(
         _ send: @escaping @Sendable (EventWriter) async throws -> Void
     ) -> Response {
-        var response = Response.stream(contentType: "text/event-stream") { try await send(EventWriter(writer: $0)) }
+        var response = Response.stream(contentType: "text/event-stream") {
+            try await send(EventWriter(writer: $0))
+        }
         response.fields[.cacheControl] = "no-cache"
         return response
     }

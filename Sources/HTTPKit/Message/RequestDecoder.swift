@@ -32,7 +32,8 @@ package struct RequestDecoder: Sendable {
             isHeadRequest = false
             if !sawEmptyLine, try skipEmptyLine(&input) { return nil }
             guard input.readableBytes > 0 else { return nil }
-            guard let line = try RequestLine.parse(input.readableBytesUInt8Span, from: 0, limits: limits) else {
+            guard let line = try RequestLine.parse(input.readableBytesUInt8Span, from: 0, limits: limits)
+            else {
                 return nil
             }
             isHeadRequest = line.method == .head
@@ -97,8 +98,10 @@ package struct RequestDecoder: Sendable {
         }
         try Self.checkHost(span, host, form, minorVersion: line.minorVersion)
         return RequestHead(
-            buffer: buffer, method: line.method, minorVersion: line.minorVersion, target: line.target, form: form,
-            slots: lines.slots, framing: try framing.framing(minorVersion: line.minorVersion), connection: connection,
+            buffer: buffer, method: line.method, minorVersion: line.minorVersion, target: line.target,
+            form: form,
+            slots: lines.slots, framing: try framing.framing(minorVersion: line.minorVersion),
+            connection: connection,
             expectsContinue: expectsContinue, host: host)
     }
 
@@ -113,7 +116,9 @@ package struct RequestDecoder: Sendable {
         guard case .absolute(let authority, _, _) = form else { return }
         guard host.count == authority.count else { throw .host }
         for offset in 0..<host.count
-        where span[host.lowerBound + offset].asciiLowercased != span[authority.lowerBound + offset].asciiLowercased {
+        where span[host.lowerBound + offset].asciiLowercased
+            != span[authority.lowerBound + offset].asciiLowercased
+        {
             throw .host
         }
     }

@@ -12,7 +12,9 @@ struct RequestLine {
     static func parse(
         _ span: borrowing Span<UInt8>, from start: Int, limits: HTTPLimits
     ) throws(HTTPError) -> RequestLine? {
-        guard let (method, targetStart) = try parseMethod(span, from: start, limits: limits) else { return nil }
+        guard let (method, targetStart) = try parseMethod(span, from: start, limits: limits) else {
+            return nil
+        }
         var targetEnd = targetStart
         while targetEnd < span.count, span[targetEnd].isVisible, span[targetEnd] != 0x23 { targetEnd &+= 1 }
         guard targetEnd - targetStart <= limits.maxTargetLength else {
@@ -51,25 +53,30 @@ struct RequestLine {
         return (method, index + 1)
     }
 
-    private static func knownMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method? {
+    private static func knownMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method?
+    {
         // Methods are compared with regard to case (RFC 9110 §9.1).
         switch range.count {
         case 3: isMethod(span, range, "GET") ? .get : isMethod(span, range, "PUT") ? .put : nil
         case 4: isMethod(span, range, "POST") ? .post : isMethod(span, range, "HEAD") ? .head : nil
         case 5: isMethod(span, range, "PATCH") ? .patch : isMethod(span, range, "TRACE") ? .trace : nil
         case 6: isMethod(span, range, "DELETE") ? .delete : nil
-        case 7: isMethod(span, range, "OPTIONS") ? .options : isMethod(span, range, "CONNECT") ? .connect : nil
+        case 7:
+            isMethod(span, range, "OPTIONS") ? .options : isMethod(span, range, "CONNECT") ? .connect : nil
         default: nil
         }
     }
 
-    private static func otherMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method? {
+    private static func otherMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method?
+    {
         var token = ""
         for index in range { token.unicodeScalars.append(Unicode.Scalar(span[index])) }
         return HTTPRequest.Method(token)
     }
 
-    private static func isMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>, _ name: StaticString) -> Bool {
+    private static func isMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>, _ name: StaticString)
+        -> Bool
+    {
         var index = 0
         while index < range.count {
             if span[range.lowerBound &+ index] != name.utf8Start[index] { return false }

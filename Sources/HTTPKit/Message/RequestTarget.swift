@@ -10,7 +10,9 @@ package enum RequestTarget: Equatable, Sendable {
     case asterisk
 
     /// Reads the target at `range` of `head`; its octets have been found to be visible US-ASCII.
-    init(_ head: borrowing Span<UInt8>, _ range: Range<Int>, isConnect: Bool, isOptions: Bool) throws(HTTPError) {
+    init(_ head: borrowing Span<UInt8>, _ range: Range<Int>, isConnect: Bool, isOptions: Bool)
+        throws(HTTPError)
+    {
         guard let first = range.first else { throw .requestTarget }
         if isConnect {
             guard let colon = range.last(where: { head[$0] == 0x3A }),
@@ -28,7 +30,9 @@ package enum RequestTarget: Equatable, Sendable {
         }
     }
 
-    private static func splitQuery(_ head: borrowing Span<UInt8>, _ range: Range<Int>) -> (Range<Int>, Range<Int>?) {
+    private static func splitQuery(_ head: borrowing Span<UInt8>, _ range: Range<Int>) -> (
+        Range<Int>, Range<Int>?
+    ) {
         var index = range.lowerBound
         while index < range.upperBound {
             if head[index] == 0x3F { return (range.lowerBound..<index, index + 1..<range.upperBound) }
@@ -44,7 +48,9 @@ package enum RequestTarget: Equatable, Sendable {
         let start: Int
         if range.count > 7, head.equalsIgnoringCase(range.lowerBound..<range.lowerBound + 7, "http://") {
             start = range.lowerBound + 7
-        } else if range.count > 8, head.equalsIgnoringCase(range.lowerBound..<range.lowerBound + 8, "https://") {
+        } else if range.count > 8,
+            head.equalsIgnoringCase(range.lowerBound..<range.lowerBound + 8, "https://")
+        {
             start = range.lowerBound + 8
         } else {
             throw .requestTarget
@@ -65,7 +71,8 @@ enum Authority {
         var index = range.lowerBound
         guard index < range.upperBound else { return false }
         if bytes[index] == 0x5B {
-            guard let close = range.first(where: { bytes[$0] == 0x5D }), isIPLiteral(bytes, index + 1..<close) else {
+            guard let close = range.first(where: { bytes[$0] == 0x5D }), isIPLiteral(bytes, index + 1..<close)
+            else {
                 return false
             }
             index = close + 1
@@ -105,7 +112,9 @@ enum Authority {
         }
         var colons = 0
         for index in range {
-            if bytes[index] == 0x3A { colons += 1 } else if bytes[index].hexDigitValue == nil, bytes[index] != 0x2E {
+            if bytes[index] == 0x3A {
+                colons += 1
+            } else if bytes[index].hexDigitValue == nil, bytes[index] != 0x2E {
                 return false
             }
         }

@@ -42,7 +42,9 @@ package struct ResponseDecoder: Sendable {
     }
 
     /// `HTTP/1.x SP 3DIGIT SP [ reason-phrase ]` (RFC 9112 §4).
-    private static func statusLine(_ span: borrowing Span<UInt8>, _ position: inout Int) throws(HTTPError) -> Int? {
+    private static func statusLine(_ span: borrowing Span<UInt8>, _ position: inout Int) throws(HTTPError)
+        -> Int?
+    {
         let end = span.firstForbiddenControl(from: 0)
         guard end + 1 < span.count else { return nil }
         guard span[end] == 0x0D, span[end + 1] == 0x0A else { throw .lineEnd }

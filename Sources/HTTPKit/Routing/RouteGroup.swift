@@ -101,7 +101,8 @@ package struct Router: Sendable {
             guard let fallback else { throw HTTPFailure(.notFound, "nothing is here") }
             return try await fallback(request)
         case .badEncoding:
-            throw HTTPFailure(.badRequest, "the path has a % without two hexadecimal digits behind it, or an escaped NUL")
+            throw HTTPFailure(
+                .badRequest, "the path has a % without two hexadecimal digits behind it, or an escaped NUL")
         case .dotSegment:
             throw HTTPFailure(.badRequest, "the path has a segment . or ..")
         }
@@ -121,7 +122,8 @@ package struct Router: Sendable {
     }
 
     /// An answer that tells what is allowed (RFC 9110 §10.2.1).
-    private func allow(_ methods: some Sequence<HTTPRequest.Method>, status: HTTPResponse.Status) -> Response {
+    private func allow(_ methods: some Sequence<HTTPRequest.Method>, status: HTTPResponse.Status) -> Response
+    {
         var allowed = Array(Set(methods))
         MethodTable.sort(&allowed)
         let value = allowed.map(\.rawValue).joined(separator: ", ")

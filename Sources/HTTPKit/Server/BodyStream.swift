@@ -97,7 +97,9 @@ final class BodyStream: @unchecked Sendable {
             case .failed(let error): throw error
             case .open: break
             }
-            guard waiter == nil else { throw HTTPFailure(.internalServerError, "two tasks read one request body") }
+            guard waiter == nil else {
+                throw HTTPFailure(.internalServerError, "two tasks read one request body")
+            }
             connection?.bodyIsWanted()
             guard chunks.isEmpty, case .open = state else { continue }
             await withUnsafeContinuation { waiter = $0 }

@@ -2,9 +2,9 @@ import HTTPTypes
 import NIOCore
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Sends stretches of files: by sendfile where the transport is the bare socket, through a buffer under TLS.
@@ -30,7 +30,8 @@ extension HTTPConnection {
         while sent < slice.length {
             let count = min(Self.sendfileStretch, slice.length - sent)
             try checkSize(slice, reaching: slice.offset + sent + count)
-            let written = try writeRegion(slice, offset: slice.offset + sent, count: count, exchange: exchange)
+            let written = try writeRegion(
+                slice, offset: slice.offset + sent, count: count, exchange: exchange)
             sending = slice
             defer { sending = nil }
             try await written.get()

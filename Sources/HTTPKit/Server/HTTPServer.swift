@@ -39,7 +39,8 @@ public final class HTTPServer: Sendable {
 
     /// A server that answers with `responder`; it listens from `start` on.
     public convenience init(
-        configuration: Configuration = Configuration(), group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
+        configuration: Configuration = Configuration(),
+        group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
         logger: Logger = Logger(label: "HTTPKit"), responder: @escaping Handler
     ) {
         self.init(
@@ -97,7 +98,9 @@ public final class HTTPServer: Sendable {
         }
         state.withLock { $0 = .listening(channel) }
         guard let address = channel.localAddress else {
-            throw BindError(host: configuration.host, port: configuration.port, underlying: ChannelError.unknownLocalAddress)
+            throw BindError(
+                host: configuration.host, port: configuration.port,
+                underlying: ChannelError.unknownLocalAddress)
         }
         return address
     }
@@ -112,13 +115,16 @@ public final class HTTPServer: Sendable {
         _ = try await ClientBootstrap(group: group)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.writeBufferWaterMark, value: waterMark)
-            .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.serve(channel) } }
+            .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.serve(channel) }
+            }
             .withConnectedSocket(socket).get()
     }
 
     /// Puts the HTTP handler on a new channel, on its event loop.
     private func serve(_ channel: any Channel) throws {
-        guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else { throw ChannelError.inappropriateOperationForState }
+        guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
+            throw ChannelError.inappropriateOperationForState
+        }
         let isAdmitted = context.connectionOpened()
         loop.statistics.connections += 1
         channel.closeFuture.whenComplete { [context] _ in
@@ -166,7 +172,9 @@ public struct BindError: Error, CustomStringConvertible {
 
     /// Host, port and reason, and what can be done.
     public var description: String {
-        let advice = "\(underlying)".contains("errno: 98") ? " (another program has this port; choose one with --port)" : ""
+        let advice =
+            "\(underlying)".contains("errno: 98")
+            ? " (another program has this port; choose one with --port)" : ""
         return "cannot listen on \(host):\(port): \(underlying)\(advice)"
     }
 }

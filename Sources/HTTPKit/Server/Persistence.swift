@@ -1,4 +1,5 @@
 import HTTPTypes
+
 /// Whether a connection goes on after a message (RFC 9112 §9.3).
 enum Persistence {
     /// What the request wants: HTTP/1.1 persists unless it says close, HTTP/1.0 only when it says keep-alive.

@@ -136,7 +136,9 @@ struct PersistenceTests {
             #expect(statuses(answer) == [400])
             #expect(content(answer).isEmpty)
         }
-        try withWire { _ in .text("x") } test: { wire in
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
             #expect(wire.exchange("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n\rX").has("does not end in CRLF"))
         }
     }

@@ -93,6 +93,12 @@ final class Wire {
         settle()
     }
 
+    /// Returns when the loop's coarse clock has moved on, so that a deadline set anew is another one.
+    func waitForClock() {
+        let start = LoopInstant.now
+        while LoopInstant.now == start {}
+    }
+
     /// The client takes nothing until `resumeTaking`.
     func stopTaking() { transport.isStuck = true }
 
