@@ -71,6 +71,9 @@ let package = Package(
             name: "TestServer", dependencies: ["OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging],
             swiftSettings: settings),
         .executableTarget(
+            name: "AutobahnClient", dependencies: ["WSKit", nioCore], path: "Conformance/AutobahnClient",
+            swiftSettings: settings),
+        .executableTarget(
             name: "FirstProgram", dependencies: ["OnePort"], path: "Examples/FirstProgram", swiftSettings: settings),
         .executableTarget(
             name: "MicroBench", dependencies: ["HTTPKit", "WSKit", "Compression", nioCore, httpTypes],

@@ -55,6 +55,7 @@ public struct Request: Sendable {
 
     package var head: RequestHead { storage.head }
     package var connection: ConnectionInfo { storage.connection }
+    var exchange: UInt64 { storage.exchange }
 
     /// The method (RFC 9110 §9).
     public var method: HTTPRequest.Method { storage.head.method }
@@ -79,7 +80,9 @@ public struct Request: Sendable {
 
     /// The authority that the request is for: that of an absolute target, or Host (RFC 9112 §3.3).
     public var authority: String? {
-        if case .absolute(let authority, _, _) = storage.head.form { return storage.head.buffer.string(authority) }
+        if case .absolute(let authority, _, _) = storage.head.form {
+            return storage.head.buffer.string(authority)
+        }
         return storage.head.host.map { storage.head.buffer.string($0) }
     }
 
@@ -187,7 +190,8 @@ package final class ConnectionInfo: @unchecked Sendable {
     var connection: HTTPConnection?
 
     package init(
-        remoteAddress: SocketAddress?, localAddress: SocketAddress? = nil, isSecure: Bool = false, loop: LoopContext,
+        remoteAddress: SocketAddress?, localAddress: SocketAddress? = nil, isSecure: Bool = false,
+        loop: LoopContext,
         owner: (any AnyObject & Sendable)? = nil
     ) {
         self.remoteAddress = remoteAddress

@@ -79,9 +79,7 @@ extension HTTPConnection {
     func writeHead(_ response: Response) {
         isContinueOwed = isContinueOwed && !body.isDone
         if !Persistence.canDiscard(remainder, limits: limits) { keepsAlive = false }
-        if let options = response.fields[.connection], options.lowercased().contains("close") {
-            keepsAlive = false
-        }
+        if response.asksToClose { keepsAlive = false }
         let framing = framing(of: response)
         if framing == .untilClose { keepsAlive = false }
         var declaredLength: Int?
@@ -112,12 +110,10 @@ extension HTTPConnection {
 
     func finishAnswer() {
         answer = .complete
-        task = nil
         if !body.isDone {
             deadline = loop.now.advanced(byMilliseconds: server.bodyMilliseconds)
             bodyStream?.fail(.incompleteBody)
         }
-        process()
     }
 
     /// Writes the 101, leaves the pipeline, and hands the channel over with what was read (RFC 9110 §7.8).
@@ -128,7 +124,6 @@ extension HTTPConnection {
         answer = .complete
         phase = .closed
         exchange &+= 1
-        task = nil
         releaseBody()
         let unread = inbound
         inbound = ByteBuffer()

@@ -13,7 +13,6 @@ extension HTTPConnection {
         }
         guard body.isDone else { return false }
         releaseBody()
-        task = nil
         trailers = nil
         phase = .head
         deadline = loop.now.advanced(byMilliseconds: server.idleMilliseconds)

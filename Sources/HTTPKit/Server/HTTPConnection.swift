@@ -66,6 +66,10 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     var minorVersion = 1
     var trailers: HTTPFields?
     var task: Task<Void, Never>?
+    private var isTaskRunning = false
+    /// The task that has answered a request takes the next one itself.
+    var isServing = false
+    private var nextRequest: Request?
 
     // Writing.
     var out: ByteBuffer?
@@ -285,23 +289,51 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     }
 
     /// Starts the responder on this loop, without a hop; most are done when this returns.
+    ///
+    /// The task goes on with the requests that are there already when its answer is complete: a burst of pipelined
+    /// requests costs one task.
     private func run(_ request: Request) {
-        let exchange = exchange
         loop.lastRequest = request
+        guard !isServing else {
+            nextRequest = request
+            return
+        }
+        isTaskRunning = true
         let task = Task.immediate(executorPreference: loop) { [self] in
-            var response: Response
-            do {
-                response = try await server.responder(request)
-            } catch {
-                response = answer(to: error, of: request)
+            var current = request
+            while true {
+                await serve(current)
+                guard let next = takeNextRequest() else { break }
+                current = next
             }
-            if !send(response, of: request, exchange: exchange) {
-                await stream(response, of: request, exchange: exchange)
-            }
+            isTaskRunning = false
+            self.task = nil
         }
-        if exchange == self.exchange, case .complete = answer {
-        } else if case .exchange = phase {
-            self.task = task
+        if isTaskRunning { self.task = task }
+    }
+
+    private func serve(_ request: Request) async {
+        var response: Response
+        do {
+            response = try await server.responder(request)
+        } catch {
+            response = answer(to: error, of: request)
         }
+        if !send(response, of: request, exchange: request.exchange) {
+            await stream(response, of: request, exchange: request.exchange)
+        }
+    }
+
+    /// The request behind the one that the task has just answered, where it has arrived.
+    private func takeNextRequest() -> Request? {
+        loop.eventLoop.assertInEventLoop()
+        let wasProcessing = isProcessing
+        isProcessing = false
+        isServing = true
+        process()
+        isServing = false
+        isProcessing = wasProcessing
+        defer { nextRequest = nil }
+        return nextRequest
     }
 }
