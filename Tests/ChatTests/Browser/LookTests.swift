@@ -57,6 +57,31 @@ struct LookTests {
         }
     }
 
+    @Test("The form with an error, and a room that has lost its connection, at both widths")
+    func troubles() async throws {
+        try await Scene.run { scene in
+            let server = try await scene.server()
+            let browser = try await Chromium.start(in: scene)
+            let tab = try await browser.tab()
+            try await tab.open(server.page)
+            try await tab.type("", into: "#join-name")
+            try await tab.pressEnter()
+            try keep(try await picture(of: tab, width: 1180, height: 780), as: "form.png")
+            try keep(try await picture(of: tab, width: 320, height: 560, isPhone: true), as: "form-phone.png")
+            try await tab.join("ann", at: server)
+            try await tab.say("Hello?")
+            try await tab.waitForMessage("Hello?")
+            await server.stop()
+            try await tab.wait(for: "document.querySelector('#connection').dataset.state === 'waiting'")
+            try await tab.say("Still there?")
+            try await tab.type(String(repeating: "word ", count: 900), into: "#message-text")
+            try await tab.pressEnter()
+            try keep(try await picture(of: tab, width: 1180, height: 780), as: "lost.png")
+            try keep(try await picture(of: tab, width: 320, height: 560, isPhone: true), as: "lost-phone.png")
+            await browser.stop()
+        }
+    }
+
     /// Three people, a talk, and one who is typing.
     private func furnish(_ tab: Tab, at server: ServerProgram) async throws {
         var guests: [String: Guest] = [:]
@@ -84,8 +109,8 @@ struct LookTests {
         #expect(try await tab.value("document.documentElement.scrollWidth") == width)
         let cut: [String] = try await tab.value(
             """
-            [...document.querySelectorAll('main *')]
-              .filter((one) => one.checkVisibility() && one.getBoundingClientRect().right > innerWidth + 1)
+            [...document.querySelectorAll('main *, aside *')]
+              .filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().right > innerWidth + 1)
               .map((one) => one.id || one.className)
             """)
         #expect(cut == [])

@@ -8,7 +8,7 @@ final class Program: Sendable {
     private let process: Process
     private let input: Pipe
     private let lines: AsyncStream<String>
-    private let ending: AsyncStream<Int32>
+    private let ending: AsyncStream<Never>
     private let transcript = Mutex<[String]>([])
 
     /// Starts it. Both its outputs are read, line by line, for as long as it runs.
@@ -20,8 +20,8 @@ final class Program: Sendable {
         input = Pipe()
         let line: AsyncStream<String>.Continuation
         (lines, line) = AsyncStream.makeStream(of: String.self)
-        let end: AsyncStream<Int32>.Continuation
-        (ending, end) = AsyncStream.makeStream(of: Int32.self)
+        let end: AsyncStream<Never>.Continuation
+        (ending, end) = AsyncStream.makeStream(of: Never.self)
         let output = Pipe()
         process.executableURL = executable
         process.arguments = arguments
@@ -29,8 +29,7 @@ final class Program: Sendable {
         process.standardInput = input
         process.standardOutput = output
         process.standardError = output
-        process.terminationHandler = { process in
-            end.yield(process.terminationStatus)
+        process.terminationHandler = { _ in
             end.finish()
         }
         try process.run()
@@ -90,25 +89,23 @@ final class Program: Sendable {
     @discardableResult
     func ended() async throws -> Int32 {
         try await within("\(name): its end") { [self] in
-            for await status in ending { return status }
+            for await _ in ending {}
+            guard !process.isRunning else { throw CancellationError() }
             return process.terminationStatus
         }
     }
 
-    /// Asks it to end, with SIGTERM unless it has been asked otherwise, and ends it when it does not.
-    func stop(asking: Bool = true) async {
-        guard process.isRunning else { return }
-        if asking { kill(process.processIdentifier, SIGTERM) }
-        if (try? await within("the end", limit: .seconds(20), { [self] in try await ended() })) != nil {
-            return
+    /// Asks it to end with SIGTERM, and ends it when it does not; then what it has started itself.
+    func stop() async {
+        let id = process.processIdentifier
+        if process.isRunning { kill(id, SIGTERM) }
+        if (try? await within("the end", limit: .seconds(20), { [self] in try await ended() })) == nil {
+            kill(id, SIGKILL)
+            _ = try? await ended()
         }
-        // What it has started itself is of its process group.
-        if getpgid(process.processIdentifier) == process.processIdentifier {
-            kill(-process.processIdentifier, SIGKILL)
-        } else {
-            kill(process.processIdentifier, SIGKILL)
-        }
-        _ = try? await ended()
+        // Its children are of the process group that was made for it; a browser's outlive it for a moment, and
+        // where nobody buries orphans their entries stay.
+        for _ in 0..<200 where kill(-id, SIGKILL) == 0 { try? await Task.sleep(for: .milliseconds(10)) }
     }
 }
 
