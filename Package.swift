@@ -68,13 +68,15 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: settings),
         .executableTarget(
-            name: "TestServer", dependencies: ["OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging],
+            name: "TestServer",
+            dependencies: ["OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging],
             swiftSettings: settings),
         .executableTarget(
             name: "AutobahnClient", dependencies: ["WSKit", nioCore], path: "Conformance/AutobahnClient",
             swiftSettings: settings),
         .executableTarget(
-            name: "FirstProgram", dependencies: ["OnePort"], path: "Examples/FirstProgram", swiftSettings: settings),
+            name: "FirstProgram", dependencies: ["OnePort"], path: "Examples/FirstProgram",
+            swiftSettings: settings),
         .executableTarget(
             name: "MicroBench", dependencies: ["HTTPKit", "WSKit", "Compression", nioCore, httpTypes],
             path: "Benchmarks/Micro", swiftSettings: settings),
@@ -95,7 +97,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ChatTests",
-            dependencies: ["Chat", "OnePort", "OnePortTesting", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes],
+            dependencies: [
+                "Chat", "OnePort", "OnePortTesting", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes,
+            ],
             swiftSettings: settings),
     ]
 )

@@ -17,8 +17,11 @@ extension ResponseError {
 
 /// An answer thrown by a handler: `throw HTTPFailure(.notFound, "no room of that name")`.
 public struct HTTPFailure: ResponseError, CustomStringConvertible {
+    /// The status that is answered.
     public let status: HTTPResponse.Status
+    /// What a client is told.
     public let message: String
+    /// Fields to send beside the text.
     public let fields: HTTPFields
 
     /// An error that answers `status` with `message` as text.
@@ -81,6 +84,7 @@ public enum HTTPError: ResponseError, Equatable {
     /// The client went away before the message was whole.
     case incompleteBody
 
+    /// The status that is answered; 400 unless a better one is named by the RFCs.
     public var status: HTTPResponse.Status {
         switch self {
         case .methodNotImplemented, .transferCodingNotImplemented: .notImplemented
@@ -94,6 +98,7 @@ public enum HTTPError: ResponseError, Equatable {
         }
     }
 
+    /// What a client is told: the rule or the limit that was broken.
     public var message: String {
         switch self {
         case .requestLine: "the request line is not \"method target version\" (RFC 9112 §3)"
@@ -107,7 +112,8 @@ public enum HTTPError: ResponseError, Equatable {
         case .lineEnd: "a line does not end in CRLF (RFC 9112 §2.2)"
         case .fieldSectionTooLarge(let limit): "the fields are larger than \(limit) octets"
         case .tooManyFields(let limit): "there are more than \(limit) fields"
-        case .host: "the Host field is missing, repeated, invalid or disagrees with the target (RFC 9112 §3.2)"
+        case .host:
+            "the Host field is missing, repeated, invalid or disagrees with the target (RFC 9112 §3.2)"
         case .contentLength: "Content-Length is not one number (RFC 9112 §6.3)"
         case .conflictingFraming: "Transfer-Encoding with Content-Length or in HTTP/1.0 (RFC 9112 §6.1)"
         case .transferEncoding: "chunked is not the one final transfer coding (RFC 9112 §6.3)"

@@ -67,10 +67,14 @@ public struct Response: Sendable {
     }
 
     /// 400 with a reason.
-    public static func badRequest(_ reason: String = "Bad Request") -> Response { text(reason, status: .badRequest) }
+    public static func badRequest(_ reason: String = "Bad Request") -> Response {
+        text(reason, status: .badRequest)
+    }
 
     /// 404 with a reason.
-    public static func notFound(_ reason: String = "Not Found") -> Response { text(reason, status: .notFound) }
+    public static func notFound(_ reason: String = "Not Found") -> Response {
+        text(reason, status: .notFound)
+    }
 
     /// A redirect to `location`: 302, or the status given.
     public static func redirect(to location: String, status: HTTPResponse.Status = .found) -> Response {
@@ -209,7 +213,8 @@ package struct UpgradedConnection: ~Copyable {
     package let drainDeadline: LoopInstant?
 
     package init(
-        channel: any Channel, request: Request, unread: ByteBuffer, isInputClosed: Bool, drainDeadline: LoopInstant?
+        channel: any Channel, request: Request, unread: ByteBuffer, isInputClosed: Bool,
+        drainDeadline: LoopInstant?
     ) {
         self.channel = channel
         self.request = request

@@ -1,9 +1,10 @@
 @_exported public import HTTPKit
 @_exported public import HTTPTypes
 public import Logging
-@_exported public import struct NIOCore.ByteBuffer
 import Synchronization
 @_exported public import WSKit
+
+@_exported public import struct NIOCore.ByteBuffer
 
 /// An application: routes, files and sockets, declared together and served on one port.
 ///
@@ -109,7 +110,9 @@ public final class App: Sendable {
     /// Serves the files of a folder, found from the `--root`. At `/`, routes go first and files answer what is left.
     ///
     /// A folder that is not there is reported when the application starts, with the place that was looked at.
-    public func files(_ folder: String, at path: String = "/", options: StaticFileOptions = StaticFileOptions()) {
+    public func files(
+        _ folder: String, at path: String = "/", options: StaticFileOptions = StaticFileOptions()
+    ) {
         do throws(StaticFilesError) {
             var options = options
             let isRoot = path == "/"

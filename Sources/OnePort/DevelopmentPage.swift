@@ -14,7 +14,8 @@ enum DevelopmentPage {
         page += "<pre>\(escape("\(type(of: error)): \(error)"))</pre>"
         page += "<p>Route <code>\(escape("\(request.method.rawValue) \(request.pattern)"))</code>, "
         page += "target <code>\(escape(request.target))</code></p>"
-        page += "<p>Shown in development only: with <code>--environment production</code> it is a bare 500.</p>"
+        page +=
+            "<p>Shown in development only: with <code>--environment production</code> it is a bare 500.</p>"
         return .html(page, status: .internalServerError)
     }
 

@@ -8,7 +8,7 @@ import UnixSignals
 import WSKit
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Starting and ending: by itself, or as one service of several.
@@ -24,7 +24,9 @@ extension App: Service {
         }
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: AlonePart(app: self), successTerminationBehavior: .gracefullyShutdownGroup)],
+                services: [
+                    .init(service: AlonePart(app: self), successTerminationBehavior: .gracefullyShutdownGroup)
+                ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLogger))
         do {
             try await group.run()
@@ -54,7 +56,8 @@ extension App: Service {
             throw error
         }
         self.server.withLock { $0 = server }
-        FileHandles.printLine("listening on http://\(configuration.host):\(address.port ?? configuration.port)")
+        FileHandles.printLine(
+            "listening on http://\(configuration.host):\(address.port ?? configuration.port)")
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
         try? await gracefulShutdown()
@@ -67,8 +70,9 @@ extension App: Service {
 
     /// The server of this application; it does not listen yet.
     package func makeServer(
-        group: any EventLoopGroup, host: String? = nil, port: Int? = nil
+        group: any EventLoopGroup, host: String? = nil, port: Int? = nil, limits: HTTPLimits? = nil
     ) throws -> HTTPServer {
+        let limits = limits ?? self.limits
         var configuration = HTTPServer.Configuration()
         configuration.host = host ?? self.configuration.host
         configuration.port = port ?? self.configuration.port
@@ -90,7 +94,9 @@ extension App: Service {
 /// The application as the one service of its own group.
 private struct AlonePart: Service {
     let app: App
-    func run() async throws { try await ServiceGroupMembership.$isInside.withValue(true) { try await app.serve() } }
+    func run() async throws {
+        try await ServiceGroupMembership.$isInside.withValue(true) { try await app.serve() }
+    }
 }
 
 /// Whether this task runs inside a service group already.

@@ -98,7 +98,9 @@ extension Request {
         try openWebSocket(options, .callbacks(handler))
     }
 
-    fileprivate func openWebSocket(_ options: WebSocketOptions?, _ service: WebSocketService) throws -> Response {
+    fileprivate func openWebSocket(_ options: WebSocketOptions?, _ service: WebSocketService) throws
+        -> Response
+    {
         try webSocketResponse(
             options: options ?? app?.webSocketOptions ?? WebSocketOptions(), rooms: app?.rooms,
             logger: app?.logger ?? Logger(label: "OnePort"), service: service)

@@ -12,6 +12,14 @@ public enum TestMode: Sendable, Hashable, CaseIterable {
 }
 
 extension App {
+    /// The application's limits, but for the time that a request's head may take where that is the default: a busy
+    /// machine may leave a test without a processor for longer.
+    private var patientLimits: HTTPLimits {
+        var limits = limits
+        if limits.headTimeout == HTTPLimits().headTimeout { limits.headTimeout = .seconds(120) }
+        return limits
+    }
+
     /// Starts the application for the time of `body` and drains it afterwards.
     ///
     /// ```swift
@@ -27,7 +35,7 @@ extension App {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let server: HTTPServer
         do {
-            server = try makeServer(group: group, host: "127.0.0.1", port: 0)
+            server = try makeServer(group: group, host: "127.0.0.1", port: 0, limits: patientLimits)
         } catch {
             try await group.shutdownGracefully()
             throw error

@@ -5,9 +5,9 @@ import NIOPosix
 public import WSKit
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// Asks an application in a test. Each request and each socket has a connection of its own.
@@ -19,14 +19,16 @@ public struct TestClient: Sendable {
 
     /// Sends a request and reads the whole answer.
     ///
-    /// - Throws: `TestClientError` when no whole answer comes within ten seconds.
+    /// - Throws: `TestClientError` when no whole answer comes within a minute.
     public func request(
         _ method: HTTPRequest.Method, _ target: String, fields: HTTPFields = [:], body: ByteBuffer? = nil
     ) async throws -> TestResponse {
         var head = ByteBuffer(string: "\(method.rawValue) \(target) HTTP/1.1\r\nConnection: close\r\n")
         var fields = fields
         if let body { fields[.contentLength] = String(body.readableBytes) }
-        if !fields.contains(where: { $0.name.canonicalName == "host" }) { head.writeString("Host: localhost\r\n") }
+        if !fields.contains(where: { $0.name.canonicalName == "host" }) {
+            head.writeString("Host: localhost\r\n")
+        }
         for field in fields { head.writeString("\(field.name.rawName): \(field.value)\r\n") }
         head.writeStaticString("\r\n")
         if let body { head.writeImmutableBuffer(body) }
@@ -37,17 +39,27 @@ public struct TestClient: Sendable {
     public func exchange(_ octets: ByteBuffer) async throws -> ByteBuffer {
         let channel = try await connect()
         let collector = Collector(channel.eventLoop.makePromise(of: ByteBuffer.self))
-        try await channel.eventLoop.submit { try channel.pipeline.syncOperations.addHandler(collector) }.get()
-        let timeout = channel.eventLoop.scheduleTask(in: .seconds(10)) { collector.fail(TestClientError.timeout) }
-        try await channel.setOption(.autoRead, value: true).get()
-        channel.writeAndFlush(octets, promise: nil)
-        channel.read()
+        let timeout = channel.eventLoop.scheduleTask(in: Self.patience) {
+            collector.fail(TestClientError.timeout)
+        }
         defer {
             timeout.cancel()
             channel.close(promise: nil)
         }
+        channel.eventLoop.execute {
+            do {
+                try channel.pipeline.syncOperations.addHandler(collector)
+            } catch {
+                return collector.fail(error)
+            }
+            channel.setOption(.autoRead, value: true).whenComplete { _ in channel.read() }
+            channel.writeAndFlush(octets, promise: nil)
+        }
         return try await collector.whole.get()
     }
+
+    /// How long an answer may take: machines that run tests are busy.
+    private static let patience = TimeAmount.seconds(60)
 
     /// GET.
     public func get(_ target: String, fields: HTTPFields = [:]) async throws -> TestResponse {
@@ -55,12 +67,16 @@ public struct TestClient: Sendable {
     }
 
     /// POST of octets.
-    public func post(_ target: String, fields: HTTPFields = [:], body: ByteBuffer) async throws -> TestResponse {
+    public func post(_ target: String, fields: HTTPFields = [:], body: ByteBuffer) async throws
+        -> TestResponse
+    {
         try await request(.post, target, fields: fields, body: body)
     }
 
     /// POST of a value as JSON.
-    public func post(_ target: String, fields: HTTPFields = [:], json: some Encodable) async throws -> TestResponse {
+    public func post(_ target: String, fields: HTTPFields = [:], json: some Encodable) async throws
+        -> TestResponse
+    {
         var fields = fields
         fields[.contentType] = "application/json"
         return try await request(.post, target, fields: fields, body: try JSON.encode(json))
@@ -93,7 +109,7 @@ public struct TestClient: Sendable {
 
 /// Why a test's request has no answer.
 public enum TestClientError: Error, Hashable {
-    /// Nothing whole came within ten seconds.
+    /// Nothing whole came within a minute.
     case timeout
     /// The server closed before its answer was whole; the octets that came.
     case incomplete(String)

@@ -17,7 +17,9 @@ public struct TestResponse: Sendable {
     public var text: String { String(buffer: body) }
 
     /// The content as a value of JSON.
-    public func json<Value: Decodable>(as type: Value.Type) throws -> Value { try JSON.decode(type, from: body) }
+    public func json<Value: Decodable>(as type: Value.Type) throws -> Value {
+        try JSON.decode(type, from: body)
+    }
 
     /// Reads an answer from everything that a connection has brought.
     init(raw: ByteBuffer, isHead: Bool) throws {

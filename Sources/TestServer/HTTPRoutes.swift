@@ -26,7 +26,9 @@ private func addPlainRoutes(to app: App) {
     app.get("/headers") { request in try .json(request.fields.map { [$0.name, $0.value] }) }
     app.get("/status/{code}") { request in
         let code = try request.parameters.require("code", as: Int.self)
-        guard (200...599).contains(code) else { throw HTTPFailure(.badRequest, "code is \(code), not within 200-599") }
+        guard (200...599).contains(code) else {
+            throw HTTPFailure(.badRequest, "code is \(code), not within 200-599")
+        }
         return .status(HTTPResponse.Status(code: code))
     }
     app.get("/throw") { _ in throw HandlerError() }

@@ -22,7 +22,9 @@ func addSocketRoutes(to app: App) {
     app.webSocket(
         "/wsauth", unnamed,
         admit: { request in
-            guard try request.query["token"] == "letmein" else { throw HTTPFailure(.unauthorized, "token is missing or wrong") }
+            guard try request.query["token"] == "letmein" else {
+                throw HTTPFailure(.unauthorized, "token is missing or wrong")
+            }
         }, handler: echo)
     app.webSocket("/sub", unnamed, Subscriber())
     app.get("/bcast") { _ in

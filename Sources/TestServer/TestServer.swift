@@ -1,14 +1,16 @@
 import OnePort
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// The fixed routes that conformance, load, fault and fuzz tests rely on; their bytes and names do not change.
 @main struct TestServer {
     static func main() async throws {
         let app = App(
-            settings: [Setting("static", .text("a folder"), help: "serve the files of this folder at /static/")],
+            settings: [
+                Setting("static", .text("a folder"), help: "serve the files of this folder at /static/")
+            ],
             defaults: ["max-body": "16MiB"])
         if let folder = app.configuration["static"] { app.files(folder, at: "/static") }
         addHTTPRoutes(to: app)

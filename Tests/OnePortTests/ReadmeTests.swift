@@ -1,9 +1,9 @@
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 @Suite("The README")
@@ -34,7 +34,9 @@ struct ReadmeTests {
         #expect(program.split(separator: "\n", omittingEmptySubsequences: false).count <= 21)
     }
 
-    @Test("names only places that are there", arguments: ["docs/chat.png", "docs/benchmarks.md", "CHANGELOG.md", "LICENSE"])
+    @Test(
+        "names only places that are there",
+        arguments: ["docs/chat.png", "docs/benchmarks.md", "CHANGELOG.md", "LICENSE"])
     func places(path: String) throws {
         #expect(try Self.read("README.md").contains(path))
         #expect(try !Self.read(path).isEmpty)

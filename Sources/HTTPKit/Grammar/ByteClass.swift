@@ -11,7 +11,11 @@ package struct ByteSet: Sendable {
         var high: UInt64 = 0
         characters.withUTF8Buffer { bytes in
             for byte in bytes {
-                if byte < 64 { low |= 1 << UInt64(byte) } else if byte < 128 { high |= 1 << UInt64(byte - 64) }
+                if byte < 64 {
+                    low |= 1 << UInt64(byte)
+                } else if byte < 128 {
+                    high |= 1 << UInt64(byte - 64)
+                }
             }
         }
         self.low = low
@@ -70,7 +74,9 @@ extension UInt8 {
     /// unreserved (RFC 3986 §2.3). The grammar would let a reg-name hold sub-delims too; no name that is registered
     /// anywhere does, and peers differ in where they see its end then.
     @inline(__always)
-    package var isHostCharacter: Bool { isAlpha || isDigit || self == 0x2D || self == 0x2E || self == 0x5F || self == 0x7E }
+    package var isHostCharacter: Bool {
+        isAlpha || isDigit || self == 0x2D || self == 0x2E || self == 0x5F || self == 0x7E
+    }
 
     /// The ASCII lower case of a letter; any other octet unchanged.
     @inline(__always)
