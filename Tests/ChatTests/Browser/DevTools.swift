@@ -67,7 +67,8 @@ actor DevTools {
     /// Connects to the address that the browser has printed.
     static func connect(to address: String) async throws -> DevTools {
         // A screenshot is one message.
-        let options = WebSocketClientOptions { $0.limits.maxMessageSize = 32 << 20 }
+        var options = WebSocketClientOptions.patient
+        options.limits.maxMessageSize = 32 << 20
         let tools = DevTools(socket: try await WebSocketClient.connect(to: address, options))
         Task { await tools.receive() }
         return tools

@@ -16,6 +16,7 @@ struct ChatServerTests {
         var configuration = AppConfiguration()
         configuration.root = Place.root.path
         let app = App(configuration: configuration)
+        app.limits.headTimeout = patience
         ChatServer.declare(on: app, history: try .inMemory(), limits: limits)
         try await app.test(.inMemory, body)
     }
@@ -25,7 +26,8 @@ struct ChatServerTests {
         token: String? = nil
     ) async throws -> Guest {
         try await Guest.enter(
-            try await client.webSocket("/rooms/\(room)"), as: .init(name: name, after: after, token: token))
+            try await client.webSocket("/rooms/\(room)", .patient),
+            as: .init(name: name, after: after, token: token))
     }
 
     @Test("Who enters is welcomed and told to the others; who goes is told too")
@@ -113,7 +115,7 @@ struct ChatServerTests {
     func takenName() async throws {
         try await Self.chat { client in
             _ = try await enter(client, "ann")
-            let socket = try await client.webSocket("/rooms/lobby")
+            let socket = try await client.webSocket("/rooms/lobby", .patient)
             for name in ["ann", "ANN", " Ann "] {
                 try await socket.send(ClientMessage.join(.init(name: name)).json())
                 guard case .error(let error) = try await socket.nextMessage() else {
@@ -177,7 +179,7 @@ struct ChatServerTests {
     @Test("A mistake is answered with what is wrong, and the socket stays", arguments: knownMistakes)
     func mistakes(_ mistake: Mistake) async throws {
         try await Self.chat { client in
-            let socket = try await client.webSocket("/rooms/lobby")
+            let socket = try await client.webSocket("/rooms/lobby", .patient)
             if mistake.isInside { _ = try await Guest.enter(socket, as: .init(name: "ben")) }
             try await socket.send(mistake.json)
             guard case .error(let error) = try await socket.nextMessage() else {
@@ -195,7 +197,7 @@ struct ChatServerTests {
     @Test("A binary message and a room that cannot be are answered too; only a huge message ends the socket")
     func oddSockets() async throws {
         try await Self.chat { client in
-            let socket = try await client.webSocket("/rooms/no%20room")
+            let socket = try await client.webSocket("/rooms/no%20room", .patient)
             try await socket.send(ByteBuffer(bytes: [1, 2, 3]))
             guard case .error(let binary) = try await socket.nextMessage() else {
                 Issue.record("no error")

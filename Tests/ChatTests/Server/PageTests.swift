@@ -47,7 +47,7 @@ struct PageTests {
     func history() async throws {
         try await ChatServerTests.chat { client in
             let ann = try await Guest.enter(
-                try await client.webSocket("/rooms/lobby"), as: .init(name: "ann"))
+                try await client.webSocket("/rooms/lobby", .patient), as: .init(name: "ann"))
             let said = [try await ann.say("one"), try await ann.say("two")]
             let answer = try await client.get("/api/rooms/lobby/messages")
             #expect(answer.fields[.contentType] == "application/json")

@@ -1,6 +1,6 @@
 /// How long anything outside of the test's own process may take. Far more than it needs: on a busy machine with two
 /// cores a browser takes its time, and a test that hurries fails for nothing.
-let patience = Duration.seconds(60)
+let patience = Duration.seconds(120)
 
 /// Something did not happen in time.
 struct TooLate: Error, CustomStringConvertible {

@@ -11,7 +11,8 @@ struct Guest: Sendable {
 
     /// Enters a room of a server that runs by itself.
     static func join(_ name: String, at server: ServerProgram, room: String = "lobby") async throws -> Guest {
-        try await enter(try await WebSocketClient.connect(to: server.room(room)), as: .init(name: name))
+        try await enter(
+            try await WebSocketClient.connect(to: server.room(room), .patient), as: .init(name: name))
     }
 
     /// Enters a room over an open socket.
@@ -43,6 +44,11 @@ struct Guest: Sendable {
 
     /// The next message, which is to be that of another person.
     func next() async throws -> ServerMessage { try await socket.nextMessage() }
+}
+
+extension WebSocketClientOptions {
+    /// The handshake may take as long as anything.
+    static var patient: WebSocketClientOptions { WebSocketClientOptions { $0.connectTimeout = patience } }
 }
 
 /// The chat answered what nobody waited for.

@@ -5,6 +5,8 @@ import Synchronization
 final class Program: Sendable {
     /// The name, for messages.
     let name: String
+    /// The process, which is the head of a group of its own.
+    var id: Int32 { process.processIdentifier }
     private let process: Process
     private let input: Pipe
     private let lines: AsyncStream<String>
@@ -97,7 +99,6 @@ final class Program: Sendable {
 
     /// Asks it to end with SIGTERM, and ends it when it does not; then what it has started itself.
     func stop() async {
-        let id = process.processIdentifier
         if process.isRunning { kill(id, SIGTERM) }
         if (try? await within("the end", limit: .seconds(20), { [self] in try await ended() })) == nil {
             kill(id, SIGKILL)

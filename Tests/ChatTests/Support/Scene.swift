@@ -32,11 +32,13 @@ struct MissingProgram: Error, CustomStringConvertible {
 final class Scene: Sendable {
     /// An empty folder for this test alone.
     let folder: URL
+    private let guardian: Guardian
     private let programs = Mutex<[Program]>([])
 
     private init() throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("chat-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        guardian = try Guardian(folder: folder)
     }
 
     /// Runs `body` with a scene of its own.
@@ -53,7 +55,7 @@ final class Scene: Sendable {
 
     private func end() async {
         for program in programs.withLock({ $0 }).reversed() { await program.stop() }
-        try? FileManager.default.removeItem(at: folder)
+        guardian.standDown()
     }
 
     /// Starts any program.
@@ -61,6 +63,7 @@ final class Scene: Sendable {
         -> Program
     {
         let program = try Program(executable, arguments, environment: environment)
+        guardian.watch(program.id)
         programs.withLock { $0.append(program) }
         return program
     }
@@ -72,7 +75,9 @@ final class Scene: Sendable {
         let program = try start(
             Place.chat(),
             [
-                "--port", "\(port)", "--host", "127.0.0.1", "--root", Place.root.path, "--database",
+                // Beside hundreds of other tests this one may be out of breath between connecting and asking.
+                "--header-timeout", "\(patience.components.seconds)", "--port", "\(port)", "--host",
+                "127.0.0.1", "--root", Place.root.path, "--database",
                 folder.appendingPathComponent("chat.sqlite").path,
             ])
         let line = try await program.line(with: "listening on http://")
