@@ -46,6 +46,10 @@ public struct WSLimits: Sendable, Hashable {
     /// How many received messages wait for the application before the connection stops reading.
     public var maxQueuedMessages = 16
 
+    /// How many octets of received messages wait for the application before the connection stops reading; one
+    /// message may be larger than that.
+    public var maxQueuedOctets = 256 << 10
+
     /// After this long without a message, compression with context takeover gives back its working memory.
     public var deflateIdleTimeout: Duration = .seconds(5)
 

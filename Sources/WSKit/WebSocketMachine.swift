@@ -216,6 +216,10 @@ package struct WebSocketMachine {
         }
     }
 
+    /// Counts as a sign of life: while this end holds back its reads, or what it sends does not get through, a
+    /// pong could not come in time.
+    package mutating func excuseSilence(at now: NIODeadline) { keepAlive.hear(at: now) }
+
     /// What is due at `now`.
     package mutating func tick(at now: NIODeadline) -> TickAction {
         switch closeHandshake.state {

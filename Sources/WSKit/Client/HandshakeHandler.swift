@@ -29,14 +29,21 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     private var context: ChannelHandlerContext?
     private var promise: EventLoopPromise<WebSocket>?
     private var timeout: Scheduled<Void>?
+    /// What is left of the connect timeout.
+    private let remaining: TimeAmount
 
-    init(address: WebSocketAddress, options: WebSocketClientOptions, loop: LoopContext, logger: Logger) {
+    init(
+        address: WebSocketAddress, options: WebSocketClientOptions, loop: LoopContext, logger: Logger,
+        remaining: TimeAmount
+    ) {
+        self.remaining = remaining
         self.address = address
         self.options = options
         self.loop = loop
         self.logger = logger
         handshake = ClientHandshake(
-            nonce: (.random(in: .min ... .max), .random(in: .min ... .max)), subprotocols: options.subprotocols,
+            nonce: (.random(in: .min ... .max), .random(in: .min ... .max)),
+            subprotocols: options.subprotocols,
             deflate: options.deflate)
         decoder = ResponseDecoder(limits: HTTPLimits())
     }
@@ -45,9 +52,16 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     func begin(_ channel: any Channel) -> EventLoopFuture<WebSocket> {
         let promise = channel.eventLoop.makePromise(of: WebSocket.self)
         self.promise = promise
-        timeout = channel.eventLoop.scheduleTask(in: TimeAmount(options.connectTimeout)) {
+        guard channel.isActive else {
+            fail(
+                WebSocketConnectError(
+                    address: address, reason: "the connection closed before the handshake began"))
+            return promise.futureResult
+        }
+        timeout = channel.eventLoop.scheduleTask(in: remaining) {
             self.fail(
-                WebSocketConnectError(address: self.address, reason: "no answer within \(self.options.connectTimeout)"))
+                WebSocketConnectError(
+                    address: self.address, reason: "no answer within \(self.options.connectTimeout)"))
         }
         if let proxy = options.proxy {
             state = .awaitingTunnel
@@ -64,6 +78,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard promise != nil || state != .done else { return }
         var buffer = unwrapInboundIn(data)
         inbound.writeBuffer(&buffer)
         do {
@@ -74,13 +89,17 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        fail(WebSocketConnectError(address: address, reason: "the connection closed before the handshake was done"))
+        fail(
+            WebSocketConnectError(
+                address: address, reason: "the connection closed before the handshake was done"))
         context.fireChannelInactive()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if let event = event as? ChannelEvent, event == .inputClosed {
-            fail(WebSocketConnectError(address: address, reason: "the server closed before the handshake was done"))
+            fail(
+                WebSocketConnectError(
+                    address: address, reason: "the server closed before the handshake was done"))
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -115,8 +134,18 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     private func sendRequest() {
         write(
             "GET \(address.target) HTTP/1.1\r\nHost: \(address.authority)\r\n",
-            HTTPFields(handshake.requestFields + options.fields))
+            handshakeFields())
     }
+
+    /// The fields of the handshake, which the caller's own cannot displace.
+    private func handshakeFields() -> HTTPFields {
+        var fields = HTTPFields(handshake.requestFields)
+        let own = Set(fields.map(\.name) + [Self.hostName].compactMap { $0 })
+        for field in options.fields where !own.contains(field.name) { fields.append(field) }
+        return fields
+    }
+
+    private static let hostName = HTTPField.Name("Host")
 
     private func write(_ start: String, _ fields: HTTPFields) {
         guard let context else { return }
@@ -137,7 +166,6 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     private func open(_ agreement: ClientHandshake.Agreement) throws {
         guard let context, let promise else { return }
         state = .done
-        self.promise = nil
         timeout?.cancel()
         let machine = WebSocketMachine(
             role: .client, limits: options.limits, deflate: agreement.deflate, mode: options.deflate,
@@ -151,6 +179,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
             connection: connection, request: nil, subprotocol: agreement.subprotocol,
             isCompressed: agreement.deflate != nil, remoteAddress: channel.remoteAddress)
         try context.pipeline.syncOperations.addHandler(connection)
+        self.promise = nil
         let unread = inbound
         inbound = ByteBuffer()
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)

@@ -15,7 +15,11 @@ public struct WebSocketAddress: Sendable, Hashable, CustomStringConvertible {
     public init(_ text: String) throws(WebSocketAddressError) {
         let lower = text.lowercased()
         let scheme: String
-        if lower.hasPrefix("ws://") { scheme = "ws://" } else if lower.hasPrefix("wss://") { scheme = "wss://" } else {
+        if lower.hasPrefix("ws://") {
+            scheme = "ws://"
+        } else if lower.hasPrefix("wss://") {
+            scheme = "wss://"
+        } else {
             throw WebSocketAddressError(text: text, reason: "it begins with neither ws:// nor wss://")
         }
         isSecure = scheme == "wss://"
@@ -23,13 +27,20 @@ public struct WebSocketAddress: Sendable, Hashable, CustomStringConvertible {
         let authorityEnd = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
         let authority = rest[..<authorityEnd]
         guard !authority.contains("@") else {
-            throw WebSocketAddressError(text: text, reason: "it holds a user name, which WebSocket addresses do not")
+            throw WebSocketAddressError(
+                text: text, reason: "it holds a user name, which WebSocket addresses do not")
         }
         let (host, port) = Self.split(authority)
         guard !host.isEmpty else { throw WebSocketAddressError(text: text, reason: "it has no host") }
+        // The host becomes a line of the request: nothing may end that line.
+        guard host.utf8.allSatisfy(Self.isHostOctet) else {
+            throw WebSocketAddressError(
+                text: text, reason: "its host holds a character that host names do not")
+        }
         self.host = host
-        if let port {
-            guard let number = UInt16(port), number > 0 else {
+        if let port, !port.isEmpty {
+            guard port.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(port), number > 0
+            else {
                 throw WebSocketAddressError(text: text, reason: "its port is \(port), not within 1-65535")
             }
             self.port = Int(number)
@@ -38,7 +49,8 @@ public struct WebSocketAddress: Sendable, Hashable, CustomStringConvertible {
         }
         let target = rest[authorityEnd...]
         guard !target.contains("#") else {
-            throw WebSocketAddressError(text: text, reason: "it holds a fragment, which WebSocket addresses do not")
+            throw WebSocketAddressError(
+                text: text, reason: "it holds a fragment, which WebSocket addresses do not")
         }
         guard target.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw WebSocketAddressError(text: text, reason: "its path is not percent-encoded")
@@ -46,11 +58,20 @@ public struct WebSocketAddress: Sendable, Hashable, CustomStringConvertible {
         self.target = target.hasPrefix("/") ? String(target) : "/" + target
     }
 
+    /// Letters, digits and what else a name or an IPv6 address may hold (RFC 3986 §3.2.2).
+    private static func isHostOctet(_ octet: UInt8) -> Bool {
+        switch octet {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: "-._~%!$&'()*+,;=:".utf8.contains(octet)
+        }
+    }
+
     private static func split(_ authority: Substring) -> (host: String, port: Substring?) {
         if authority.hasPrefix("["), let close = authority.firstIndex(of: "]") {
             let host = String(authority[authority.index(after: authority.startIndex)..<close])
             let rest = authority[authority.index(after: close)...]
-            return (host, rest.hasPrefix(":") ? rest.dropFirst() : nil)
+            // What stands behind the bracket and is no port is refused as one.
+            return (host, rest.isEmpty ? nil : rest.hasPrefix(":") ? rest.dropFirst() : rest)
         }
         guard let colon = authority.lastIndex(of: ":") else { return (String(authority), nil) }
         return (String(authority[..<colon]), authority[authority.index(after: colon)...])

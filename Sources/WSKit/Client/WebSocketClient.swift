@@ -67,7 +67,11 @@ public final class WebSocketClient: Sendable {
             do {
                 let socket = try await shared.open(address, options)
                 failures = 0
-                try await shared.closing(socket, body)
+                let wasOpen = try await shared.closing(socket) { socket in
+                    try await body(socket)
+                    return await socket.closeReason == nil
+                }
+                if wasOpen { return }
                 if await socket.closeReason?.code == .normal { return }
             } catch let error where Self.isWorthAnotherTry(error) {
                 if let most = policy.maxAttempts, failures + 1 >= most { throw error }
@@ -112,31 +116,54 @@ public final class WebSocketClient: Sendable {
         _ address: WebSocketAddress, _ options: WebSocketClientOptions = WebSocketClientOptions()
     ) async throws -> WebSocket {
         guard !address.isSecure else {
-            throw WebSocketConnectError(address: address, reason: "wss needs TLS, which this product does not serve")
+            throw WebSocketConnectError(
+                address: address, reason: "wss needs TLS, which this product does not serve")
         }
         let eventLoop = group.next()
         let timeout = TimeAmount(options.connectTimeout)
+        let deadline = NIODeadline.now() + timeout
+        let connecting = ClientBootstrap(group: eventLoop)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.writeBufferWaterMark, value: Self.waterMark(options.limits))
+            .connectTimeout(timeout)
+            .connect(host: options.proxy?.host ?? address.host, port: options.proxy?.port ?? address.port)
         let channel: any Channel
         do {
-            channel = try await ClientBootstrap(group: eventLoop)
-                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-                .channelOption(.allowRemoteHalfClosure, value: true)
-                .channelOption(.autoRead, value: false)
-                .channelOption(.writeBufferWaterMark, value: Self.waterMark(options.limits))
-                .connectTimeout(timeout)
-                .connect(host: options.proxy?.host ?? address.host, port: options.proxy?.port ?? address.port).get()
+            channel = try await Self.cancellable(connecting, on: eventLoop)
+        } catch let error as CancellationError {
+            throw error
         } catch {
             throw WebSocketConnectError(address: address, reason: "\(error)")
         }
-        return try await open(address, options, on: channel)
+        return try await open(address, options, on: channel, deadline: deadline)
+    }
+
+    /// Waits for a channel; on cancellation no longer, and the channel is closed when it comes.
+    private static func cancellable(
+        _ connecting: EventLoopFuture<any Channel>, on eventLoop: any EventLoop
+    ) async throws -> any Channel {
+        let promise = eventLoop.makePromise(of: (any Channel).self)
+        connecting.cascade(to: promise)
+        return try await withTaskCancellationHandler {
+            try await promise.futureResult.get()
+        } onCancel: {
+            // A promise that is fulfilled already keeps its channel, which the handshake closes then.
+            promise.fail(CancellationError())
+            connecting.whenSuccess { $0.close(promise: nil) }
+        }
     }
 
     /// Opens a WebSocket over a channel that is connected already and does not read by itself yet.
     package func open(
-        _ address: WebSocketAddress, _ options: WebSocketClientOptions, on channel: any Channel
+        _ address: WebSocketAddress, _ options: WebSocketClientOptions, on channel: any Channel,
+        deadline: NIODeadline? = nil
     ) async throws -> WebSocket {
+        let remaining = deadline.map { $0 - .now() } ?? TimeAmount(options.connectTimeout)
         let handshake = HandshakeHandler(
-            address: address, options: options, loop: context(of: channel.eventLoop), logger: logger)
+            address: address, options: options, loop: context(of: channel.eventLoop), logger: logger,
+            remaining: remaining)
         return try await withTaskCancellationHandler {
             let opened = channel.eventLoop.flatSubmit { () -> EventLoopFuture<WebSocket> in
                 do {

@@ -22,7 +22,7 @@ struct Inbox {
 
     /// Whether so much waits that the peer is held back.
     func isFull(_ limits: WSLimits) -> Bool {
-        parts.count >= limits.maxQueuedMessages || octets >= limits.sendBufferSize
+        parts.count >= limits.maxQueuedMessages || octets >= limits.maxQueuedOctets
     }
 
     /// Adds a part. Answers whether a reader was waiting for it.
@@ -43,6 +43,14 @@ struct Inbox {
     mutating func end() {
         isEnded = true
         wake()
+    }
+
+    /// The reader was cancelled: it is woken to see that.
+    mutating func wakeReader() { wake() }
+
+    /// Gives back the room that a burst has taken.
+    mutating func shrink() {
+        if parts.isEmpty { parts = Deque() }
     }
 
     mutating func wait(_ continuation: UnsafeContinuation<Void, Never>) { waiter = continuation }

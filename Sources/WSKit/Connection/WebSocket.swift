@@ -66,7 +66,8 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
     ///
     /// - Parameter compress: `false` sends it plain even where deflate was agreed on: for secrets beside text that
     ///   an attacker chooses (CRIME, BREACH).
-    /// - Throws: `WebSocketClosed` when the connection is closing or closed; then the message was not sent.
+    /// - Throws: `WebSocketClosed` when the connection is closing or closed, `CancellationError` when the task was
+    ///   cancelled while it waited; then the message was not sent.
     public final func send(_ message: Message, compress: Bool = true) async throws {
         try await connection.send(message, compress: compress)
     }
@@ -96,7 +97,11 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
 
     /// Sends without waiting, for callbacks.
     ///
-    /// - Returns: whether it was taken; a full send buffer takes nothing until `WebSocketHandler.onDrain`.
+    /// On another thread than the event loop's the answer is about that moment: a connection that closes before
+    /// the message has come to its loop takes it along.
+    ///
+    /// - Returns: whether it was taken; a full send buffer takes nothing until `WebSocketHandler.onDrain`, nor does
+    ///   a socket that is sending a stream.
     @discardableResult
     public final func trySend(_ message: Message, compress: Bool = true) -> SendOutcome {
         connection.trySend(message, compress: compress)
@@ -105,7 +110,7 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
     /// Sends a ping (RFC 6455 §5.5.2) and waits for its pong.
     ///
     /// - Returns: the time between.
-    /// - Throws: `WebSocketClosed` when the connection ends first.
+    /// - Throws: `WebSocketClosed` when the connection ends first, `CancellationError`.
     @discardableResult
     public final func ping() async throws -> Duration {
         try await connection.ping()
@@ -149,7 +154,8 @@ public struct WebSocketID: Hashable, Sendable, CustomStringConvertible {
             let text = String(value & (digits == 16 ? .max : (1 << UInt64(digits * 4)) - 1), radix: 16)
             return String(repeating: "0", count: digits - text.count) + text
         }
-        return "\(hex(high >> 32, 8))-\(hex(high >> 16, 4))-\(hex(high, 4))-\(hex(low >> 48, 4))-\(hex(low, 12))"
+        return
+            "\(hex(high >> 32, 8))-\(hex(high >> 16, 4))-\(hex(high, 4))-\(hex(low >> 48, 4))-\(hex(low, 12))"
     }
 }
 
@@ -159,12 +165,14 @@ public final class StatefulWebSocket<State: Sendable>: WebSocket, @unchecked Sen
     public let state: State
 
     init(
-        state: State, request: Request?, subprotocol: String?, isCompressed: Bool, remoteAddress: SocketAddress?,
+        state: State, request: Request?, subprotocol: String?, isCompressed: Bool,
+        remoteAddress: SocketAddress?,
         connection: WebSocketConnection
     ) {
         self.state = state
         super.init(
-            request: request, subprotocol: subprotocol, isCompressed: isCompressed, remoteAddress: remoteAddress,
+            request: request, subprotocol: subprotocol, isCompressed: isCompressed,
+            remoteAddress: remoteAddress,
             connection: connection)
     }
 }
@@ -185,7 +193,9 @@ public struct WebSocketClosed: Error, Sendable, CustomStringConvertible {
     public let reason: CloseReason?
 
     /// Names the reason.
-    public var description: String { reason.map { "the WebSocket is closed: \($0)" } ?? "the WebSocket is closing" }
+    public var description: String {
+        reason.map { "the WebSocket is closed: \($0)" } ?? "the WebSocket is closing"
+    }
 }
 
 /// A socket served by callbacks on its event loop, without a task: for the highest rates and the smallest memory.

@@ -49,7 +49,8 @@ extension WebSocketConnection {
     func fail(_ error: WSError) {
         guard case .open = phase else { return }
         logger.info(
-            "WebSocket failed", metadata: ["route": "\(route)", "code": "\(error.closeCode)", "reason": "\(error.reason)"])
+            "WebSocket failed",
+            metadata: ["route": "\(route)", "code": "\(error.closeCode)", "reason": "\(error.reason)"])
         if case .callbacks(let handler) = consumer, let socket { handler.onError(error, socket) }
         closeReason = closeReason ?? .failed(error)
         let now = now
@@ -61,9 +62,11 @@ extension WebSocketConnection {
     /// the close frame on its way.
     private func beginLinger() {
         flush()
+        guard case .open = phase else { return }
         phase = .lingering(deadline: loop.now.advanced(by: Self.lingerTime))
         inbound = ByteBuffer()
         ended()
+        resumeReading()
         context?.close(mode: .output, promise: nil)
     }
 
@@ -84,11 +87,13 @@ extension WebSocketConnection {
     /// Tells everybody who waits or listens, once.
     private func ended() {
         let reason = closeReason ?? .lost(.transportClosed)
+        gate.isClosed = true
+        owedPong = nil
         for set in memberships { set.removeOnLoop(self) }
         memberships = []
         for topic in topics.keys { rooms?.release(topic) }
         topics = [:]
-        latestMissed = nil
+        latestMissed = []
         inbox.end()
         wakeSenders()
         for waiter in closeWaiters { waiter.resume() }

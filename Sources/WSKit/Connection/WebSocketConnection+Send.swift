@@ -10,18 +10,31 @@ extension WebSocketConnection {
 
     func send(_ message: Message, compress: Bool) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await Task(executorPreference: loop) { try await self.send(message, compress: compress) }.value
+            return try await hop { try await $0.send(message, compress: compress) }
         }
         if isFull || isStreaming { try await waitForRoom() }
-        guard trySendOnLoop(message, compress: compress) == .sent else { throw WebSocketClosed(reason: closeReason) }
+        guard trySendOnLoop(message, compress: compress) == .sent else {
+            throw WebSocketClosed(reason: closeReason)
+        }
     }
 
     func trySend(_ message: Message, compress: Bool) -> SendOutcome {
         guard loop.eventLoop.inEventLoop else {
-            onLoop { _ = $0.trySendOnLoop(message, compress: compress) }
+            let outcome = gate.enter(message.count, limit: limits.sendBufferSize)
+            guard case .sent = outcome else { return outcome }
+            onLoop { connection in
+                connection.gate.leave(message.count)
+                // It was taken when there was room, and what was taken is bounded: so it is sent, unless a stream
+                // has begun since, which nothing may interrupt.
+                if !connection.isStreaming {
+                    _ = connection.trySendOnLoop(message, compress: compress)
+                } else {
+                    connection.loop.statistics.messagesDropped &+= 1
+                }
+            }
             return .sent
         }
-        guard !isFull else { return isClosed ? .closed : .full }
+        guard !isFull, !isStreaming else { return isClosed || !machine.isOpen ? .closed : .full }
         return trySendOnLoop(message, compress: compress)
     }
 
@@ -45,7 +58,17 @@ extension WebSocketConnection {
         flush()
         while isFull || isStreaming {
             guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
-            await withUnsafeContinuation { sendWaiters.append($0) }
+            try await waitForSenders()
+        }
+    }
+
+    /// Suspends until the senders are woken.
+    private func waitForSenders() async throws {
+        try await waiting { connection, continuation in
+            connection.sendWaiters.append(continuation)
+        } cancel: {
+            // All look again whether there is room, and the cancelled one gives up.
+            $0.wakeSenders()
         }
     }
 
@@ -56,14 +79,19 @@ extension WebSocketConnection {
     }
 
     /// A published message: the same octets for everybody, and no waiting.
-    func deliver(_ message: PreparedMessage, policy: SlowClientPolicy) {
+    ///
+    /// - Parameter room: whose message it is: of each room the newest missed one is kept, where that is wanted.
+    func deliver(_ message: PreparedMessage, policy: SlowClientPolicy, room: ObjectIdentifier) {
         guard case .open = phase, machine.isOpen else { return }
         guard !isFull, !isStreaming else {
             switch policy {
             case .drop: loop.statistics.messagesDropped &+= 1
             case .latestOnly:
-                if latestMissed != nil { loop.statistics.messagesDropped &+= 1 }
-                latestMissed = message
+                if let index = latestMissed.firstIndex(where: { $0.room == room }) {
+                    loop.statistics.messagesDropped &+= 1
+                    latestMissed.remove(at: index)
+                }
+                latestMissed.append((room, message))
             case .disconnect(let code):
                 loop.statistics.messagesDropped &+= 1
                 startClose(code, reason: "messages are not read fast enough")
@@ -85,18 +113,29 @@ extension WebSocketConnection {
     func writabilityChanged(_ isWritable: Bool) {
         guard isWritable else {
             isFull = true
+            updateGate()
             return
         }
         isFull = false
+        updateGate()
         stalledSince = nil
-        if let missed = latestMissed {
-            latestMissed = nil
-            deliver(missed, policy: .latestOnly)
+        if let payload = owedPong {
+            owedPong = nil
+            withOut { machine, out in machine.encodePong(payload, into: &out) }
         }
+        deliverMissed()
         wakeSenders()
         if case .callbacks(let handler) = consumer, let socket, case .open = phase { handler.onDrain(socket) }
         process()
         resumeReading()
+    }
+
+    private func updateGate() { gate.isFull = isFull || isStreaming }
+
+    private func deliverMissed() {
+        let missed = latestMissed
+        latestMissed = []
+        for (room, message) in missed { deliver(message, policy: .latestOnly, room: room) }
     }
 
     // MARK: Streams
@@ -107,39 +146,39 @@ extension WebSocketConnection {
         try await beginStream(kind, compress: compress)
         do {
             try await body(MessageWriter(connection: self))
+            try await writePart(ByteBuffer(), isFinal: true)
         } catch {
             // A message that was begun cannot be taken back (RFC 6455 §5.4): the connection ends with it.
             await close(.internalError, reason: "a message could not be finished")
             throw error
         }
-        try await writePart(ByteBuffer(), isFinal: true)
     }
 
     private func beginStream(_ kind: Message.Kind, compress: Bool) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await Task(executorPreference: loop) {
-                try await self.beginStream(kind, compress: compress)
-            }.value
+            return try await hop { try await $0.beginStream(kind, compress: compress) }
         }
         if isFull || isStreaming { try await waitForRoom() }
         guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
         isStreaming = true
+        updateGate()
         streamKind = kind
         streamCompresses = compress
     }
 
     func writePart(_ data: ByteBuffer, isFinal: Bool) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await Task(executorPreference: loop) {
-                try await self.writePart(data, isFinal: isFinal)
-            }.value
+            return try await hop { try await $0.writePart(data, isFinal: isFinal) }
         }
         while isFull {
             guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
             flush()
-            await withUnsafeContinuation { sendWaiters.append($0) }
+            try await waitForSenders()
         }
-        guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
+        // A writer that outlives its stream writes nothing.
+        guard case .open = phase, machine.isOpen, isStreaming else {
+            throw WebSocketClosed(reason: closeReason)
+        }
         let (kind, compress) = (streamKind, streamCompresses)
         try write { (machine, out) throws(WSError) in
             try machine.encodePart(kind, data, isFinal: isFinal, compress: compress, into: &out)
@@ -147,6 +186,8 @@ extension WebSocketConnection {
         if isFinal {
             loop.statistics.messagesOut &+= 1
             isStreaming = false
+            updateGate()
+            deliverMissed()
             wakeSenders()
         }
     }
@@ -155,18 +196,29 @@ extension WebSocketConnection {
 
     func ping() async throws -> Duration {
         guard loop.eventLoop.inEventLoop else {
-            return try await Task(executorPreference: loop) { try await self.ping() }.value
+            return try await hop { try await $0.ping() }
         }
         guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
         pingCounter += 1
         // The first octet keeps it apart from the pings of the keep-alive.
         let payload = ByteBuffer(bytes: [0x61] + withUnsafeBytes(of: pingCounter.bigEndian, Array.init))
         withOut { machine, out in machine.encodePing(payload, into: &out) }
-        let answer = await withUnsafeContinuation { continuation in
-            pings.append((payload, .now, continuation))
+        try Task.checkCancellation()
+        let answer = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                pings.append((payload, .now, continuation))
+            }
+        } onCancel: {
+            loop.eventLoop.execute { self.forgetPing(payload) }
         }
+        try Task.checkCancellation()
         guard let answer else { throw WebSocketClosed(reason: closeReason) }
         return answer
+    }
+
+    private func forgetPing(_ payload: ByteBuffer) {
+        guard let index = pings.firstIndex(where: { $0.payload == payload }) else { return }
+        pings.remove(at: index).waiter.resume(returning: nil)
     }
 
     // MARK: The buffer

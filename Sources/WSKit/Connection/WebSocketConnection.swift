@@ -52,6 +52,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     private var isReadHeld = false
     /// What has arrived behind a message waits until the reader of that message has run.
     private var isDeferred = false
+    /// The peer sends no more; what it sent before is read to its end first.
+    private var isInputClosed = false
     private var drainAt: LoopInstant?
     /// When a message went either way last: compression with context takeover sleeps some time after.
     var lastMessage = LoopInstant.now
@@ -66,16 +68,24 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var isStreaming = false
     var streamKind = Message.Kind.text
     var streamCompresses = true
-    var latestMissed: PreparedMessage?
+    /// The newest message that was missed of each room with `SlowClientPolicy.latestOnly`.
+    var latestMissed: [(room: ObjectIdentifier, message: PreparedMessage)] = []
+    /// The last ping that came while the send buffer was full: earlier ones need no answer (RFC 6455 §5.5.3).
+    var owedPong: ByteBuffer?
+    /// What threads other than the loop's see of the way out.
+    let gate = SendGate()
     var stalledSince: LoopInstant?
     var stalledBytes = 0
 
     // Pings of the application's own.
-    var pings: [(payload: ByteBuffer, sent: ContinuousClock.Instant, waiter: UnsafeContinuation<Duration?, Never>)] = []
+    var pings:
+        [(payload: ByteBuffer, sent: ContinuousClock.Instant, waiter: UnsafeContinuation<Duration?, Never>)] =
+            []
     var pingCounter: UInt64 = 0
 
     init(
-        loop: LoopContext, machine: consuming WebSocketMachine, limits: WSLimits, consumer: Consumer, rooms: Rooms?,
+        loop: LoopContext, machine: consuming WebSocketMachine, limits: WSLimits, consumer: Consumer,
+        rooms: Rooms?,
         logger: Logger, route: String
     ) {
         self.loop = loop
@@ -106,11 +116,42 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     }
 
     /// Runs `body` on the loop and returns what it returns.
-    func onLoopAsync<Result: Sendable>(_ body: @escaping @Sendable (WebSocketConnection) -> Result) async -> Result {
+    func onLoopAsync<Result: Sendable>(_ body: @escaping @Sendable (WebSocketConnection) -> Result) async
+        -> Result
+    {
         if loop.eventLoop.inEventLoop { return body(self) }
         return await withUnsafeContinuation { continuation in
             loop.eventLoop.execute { self.loop.turn { continuation.resume(returning: body(self)) } }
         }
+    }
+
+    /// Runs `body` as a task on the loop, which is cancelled with the caller's.
+    func hop<Result: Sendable>(
+        _ body: @escaping @Sendable (WebSocketConnection) async throws -> Result
+    ) async throws -> Result {
+        let task = Task(executorPreference: loop) { try await body(self) }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
+    }
+
+    /// Suspends until what `enlist` was given is resumed; on cancellation `cancel` is to resume it.
+    ///
+    /// - Throws: `CancellationError`.
+    func waiting(
+        _ enlist: (WebSocketConnection, UnsafeContinuation<Void, Never>) -> Void,
+        cancel: @escaping @Sendable (WebSocketConnection) -> Void
+    ) async throws {
+        try Task.checkCancellation()
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { enlist(self, $0) }
+        } onCancel: {
+            // Never at once: the canceller may be in the middle of a change of this state.
+            loop.eventLoop.execute { self.loop.turn { cancel(self) } }
+        }
+        try Task.checkCancellation()
     }
 
     // MARK: Channel events
@@ -167,7 +208,15 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         guard let event = event as? ChannelEvent, event == .inputClosed else {
             return context.fireUserInboundEventTriggered(event)
         }
-        loop.turn { peerIsGone(.lost(.transportClosed)) }
+        loop.turn { inputClosed() }
+    }
+
+    /// The peer sends no more. What it sent before still counts, most of all a close frame.
+    func inputClosed() {
+        isInputClosed = true
+        process()
+        // In the close handshake's last phase nothing else is awaited.
+        if isClosed { peerIsGone(.lost(.transportClosed)) }
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
@@ -195,6 +244,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
             isProcessing = false
             if inbound.readableBytes == 0 { inbound = ByteBuffer() }
             resumeReading()
+            endInput()
         }
         while case .open = phase, mayReceive, !isDeferred {
             do throws(WSError) {
@@ -205,6 +255,12 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
             }
             if let out, out.readableBytes > Self.handOverSize { flush() }
         }
+    }
+
+    /// Ends the connection once all of a peer that is gone has been read.
+    private func endInput() {
+        guard isInputClosed, !isDeferred, inbound.readableBytes == 0 else { return }
+        peerIsGone(.lost(.transportClosed))
     }
 
     /// Goes on with what the reader did not ask for within this turn.
@@ -226,6 +282,10 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
             if isFinal { loop.statistics.messagesIn &+= 1 }
             deliver(MessagePart(kind: kind, data: data, isFinal: isFinal))
         case .ping(let payload):
+            guard !isFull else {
+                owedPong = payload
+                return
+            }
             withOut { machine, out in machine.encodePong(payload, into: &out) }
         case .pong(let payload):
             receivePong(payload)
@@ -251,14 +311,16 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     private func receivePong(_ payload: ByteBuffer) {
         guard let index = pings.firstIndex(where: { $0.payload == payload }) else { return }
-        let ping = pings.remove(at: index)
-        ping.waiter.resume(returning: ping.sent.duration(to: .now))
+        // A peer may answer only the newest of several pings (RFC 6455 §5.5.3).
+        let answered = pings[...index]
+        pings = Array(pings[(index + 1)...])
+        for ping in answered { ping.waiter.resume(returning: ping.sent.duration(to: .now)) }
     }
 
     /// The application's side: the next message or part; `nil` at the end.
     func nextPart() async throws -> MessagePart? {
         guard loop.eventLoop.inEventLoop else {
-            return try await Task(executorPreference: loop) { try await self.nextPart() }.value
+            return try await hop { try await $0.nextPart() }
         }
         while true {
             if let part = inbox.pop() {
@@ -272,7 +334,11 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
                 continue
             }
             guard !inbox.isAwaited else { throw ConcurrentReadError() }
-            await withUnsafeContinuation { inbox.wait($0) }
+            try await waiting { connection, continuation in
+                connection.inbox.wait(continuation)
+            } cancel: {
+                $0.inbox.wakeReader()
+            }
         }
     }
 
@@ -300,9 +366,12 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
             context?.close(promise: nil)
             return
         }
-        if machine.isAwake, now >= lastMessage.advanced(by: limits.deflateIdleTimeout) { machine.sleep() }
-        // A peer whose messages are held back cannot have its pongs read either.
-        guard mayReceive, !isReadHeld else { return }
+        if now >= lastMessage.advanced(by: limits.deflateIdleTimeout) {
+            if machine.isAwake { machine.sleep() }
+            inbox.shrink()
+        }
+        // The pongs of a peer whose messages are held back, or that our pings do not reach, cannot be read.
+        if machine.isOpen, isFull || isReadHeld || !mayReceive { machine.excuseSilence(at: NIODeadline(now)) }
         switch machine.tick(at: NIODeadline(now)) {
         case .nothing: break
         case .sendPing(let payload):
@@ -336,7 +405,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     package func drain(deadline: LoopInstant) {
         let time = deadline.milliseconds - loop.now.milliseconds
         let spread = loop.memberCount < 100 ? 0 : min(3000, time / 4)
-        drainAt = LoopInstant(milliseconds: loop.now.milliseconds + (spread > 0 ? .random(in: 0...spread) : 0))
+        drainAt = LoopInstant(
+            milliseconds: loop.now.milliseconds + (spread > 0 ? .random(in: 0...spread) : 0))
         tick(now: loop.now)
     }
 }

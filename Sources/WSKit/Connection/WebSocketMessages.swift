@@ -10,7 +10,8 @@ public struct WebSocketMessages: AsyncSequence, Sendable {
 
         /// The next message; `nil` when the connection has ended.
         ///
-        /// - Throws: `ConcurrentReadError` when another task is reading already.
+        /// - Throws: `ConcurrentReadError` when another task is reading already, `CancellationError`; no message is
+        ///   lost by that.
         public mutating func next() async throws -> Message? { try await connection.nextMessage() }
     }
 
@@ -67,7 +68,8 @@ public struct WebSocketValues<Value: Decodable & Sendable>: AsyncSequence, Senda
         /// The next value, or why a message is none; `nil` when the connection has ended.
         public mutating func next() async throws -> Result<Value, JSONContentError>? {
             guard let message = try await messages.next() else { return nil }
-            return Result { () throws(JSONContentError) in try JSON.decode(Value.self, from: message.payload) }
+            return Result { () throws(JSONContentError) in try JSON.decode(Value.self, from: message.payload)
+            }
         }
     }
 

@@ -26,12 +26,12 @@ extension Request {
         options: WebSocketOptions, rooms: Rooms?, logger: Logger, service: WebSocketService
     ) throws -> Response {
         let acceptance = try checkWebSocketRequest(options: options)
-        try options.addresses.admit(remoteAddress, limit: options.maxSocketsPerAddress)
+        let place = try options.addresses.admit(remoteAddress, limit: options.maxSocketsPerAddress)
         let request = compacted()
         let upgrade = Upgrade { upgraded in
             let opening = WebSocketOpening(
                 request: request, acceptance: acceptance, options: options, rooms: rooms, logger: logger,
-                service: service)
+                service: service, place: place)
             opening.open(upgraded)
         }
         return Response(upgrade: upgrade, fields: acceptance.fields)
@@ -59,6 +59,7 @@ private struct WebSocketOpening {
     let rooms: Rooms?
     let logger: Logger
     let service: WebSocketService
+    let place: AddressCounter.Place?
 
     func open(_ upgraded: consuming UpgradedConnection) {
         let loop = request.connection.loop
@@ -72,11 +73,14 @@ private struct WebSocketOpening {
         case .callbacks(let handler): consumer = .callbacks(handler)
         }
         let connection = WebSocketConnection(
-            loop: loop, machine: machine, limits: options.limits, consumer: consumer, rooms: rooms, logger: logger,
+            loop: loop, machine: machine, limits: options.limits, consumer: consumer, rooms: rooms,
+            logger: logger,
             route: request.pattern)
-        let (addresses, address) = (options.addresses, request.remoteAddress)
-        if options.maxSocketsPerAddress != nil { connection.onEnd = { addresses.release(address) } }
+        if let place { connection.onEnd = { place.release() } }
         do {
+            let high = max(2, options.limits.sendBufferSize)
+            try upgraded.channel.syncOptions?.setOption(
+                .writeBufferWaterMark, value: .init(low: high / 2, high: high))
             try upgraded.channel.pipeline.syncOperations.addHandler(connection)
         } catch {
             connection.onEnd?()
@@ -84,7 +88,7 @@ private struct WebSocketOpening {
         }
         start(connection)
         if upgraded.unread.readableBytes > 0 { connection.receive(upgraded.unread) }
-        if upgraded.isInputClosed { connection.peerIsGone(.lost(.transportClosed)) }
+        if upgraded.isInputClosed { connection.inputClosed() }
         if let deadline = upgraded.drainDeadline { connection.drain(deadline: deadline) }
     }
 
@@ -113,7 +117,8 @@ extension WebSocketConnection {
         /// A socket without a state of its own.
         package func openSocket() -> WebSocket {
             let socket = WebSocket(
-                request: request, subprotocol: subprotocol, isCompressed: isCompressed, remoteAddress: remoteAddress,
+                request: request, subprotocol: subprotocol, isCompressed: isCompressed,
+                remoteAddress: remoteAddress,
                 connection: connection)
             connection.socket = socket
             return socket
@@ -136,7 +141,9 @@ extension WebSocketConnection {
                 try await body()
                 await close(.normal, reason: "")
             } catch {
-                if !(error is CancellationError), !(error is WebSocketClosed) {
+                // What the end of this very socket has made the closure throw is no failure of it.
+                let isEnd = error is CancellationError || error is WebSocketClosed
+                if !isEnd || (!isClosed && machine.isOpen) {
                     logger.error(
                         "WebSocket handler failed", metadata: ["route": "\(route)", "error": "\(error)"])
                 }
@@ -166,8 +173,8 @@ final class AddressCounter: Sendable {
     /// Counts a socket in.
     ///
     /// - Throws: `HTTPFailure` (429) when the address has `limit` sockets already.
-    func admit(_ address: SocketAddress?, limit: Int?) throws {
-        guard let limit, let name = address?.ipAddress else { return }
+    func admit(_ address: SocketAddress?, limit: Int?) throws -> Place? {
+        guard let limit, let name = address?.ipAddress else { return nil }
         let isAdmitted = counts.withLock { counts in
             guard counts[name, default: 0] < limit else { return false }
             counts[name, default: 0] += 1
@@ -176,10 +183,29 @@ final class AddressCounter: Sendable {
         guard isAdmitted else {
             throw HTTPFailure(.tooManyRequests, "this address has \(limit) sockets open already")
         }
+        return Place(counter: self, name: name)
     }
 
-    func release(_ address: SocketAddress?) {
-        guard let name = address?.ipAddress else { return }
+    /// One socket that was counted in. It is counted out once: by `release`, or when nobody holds the place any
+    /// more, as when a middleware has put another answer in the place of the upgrade.
+    final class Place: Sendable {
+        private let counter: AddressCounter
+        private let name: String
+        private let isReleased = Atomic(false)
+
+        fileprivate init(counter: AddressCounter, name: String) {
+            self.counter = counter
+            self.name = name
+        }
+
+        deinit { release() }
+
+        func release() {
+            if !isReleased.exchange(true, ordering: .relaxed) { counter.countOut(name) }
+        }
+    }
+
+    private func countOut(_ name: String) {
         counts.withLock { counts in
             let left = counts[name, default: 0] - 1
             counts[name] = left > 0 ? left : nil

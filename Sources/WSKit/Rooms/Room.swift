@@ -101,7 +101,7 @@ public final class Rooms: Sendable {
 
     /// Takes back what `add` did.
     func remove(_ socket: WebSocket, from room: Room) {
-        room.set.remove(socket)
+        room.set.remove(socket, all: false)
         release(room.name)
     }
 

@@ -17,14 +17,22 @@ final class SocketSet: Sendable {
         func add(_ member: Member) -> Bool {
             loop.eventLoop.assertInEventLoop()
             let key = ObjectIdentifier(member.connection)
-            guard places[key] == nil else { return false }
+            if let place = places[key] {
+                members[place].joins += 1
+                return false
+            }
             places[key] = members.count
             members.append(member)
             return true
         }
 
-        func remove(_ connection: WebSocketConnection) -> Bool {
+        /// Takes back one `add`, or `all` of them. Answers whether the socket is out now.
+        func remove(_ connection: WebSocketConnection, all: Bool) -> Bool {
             loop.eventLoop.assertInEventLoop()
+            if !all, let place = places[ObjectIdentifier(connection)], members[place].joins > 1 {
+                members[place].joins -= 1
+                return false
+            }
             guard let place = places.removeValue(forKey: ObjectIdentifier(connection)) else { return false }
             let last = members.removeLast()
             if place < members.count {
@@ -37,7 +45,7 @@ final class SocketSet: Sendable {
         func deliver(_ message: PreparedMessage, except excluded: WebSocketConnection?) {
             loop.turn {
                 for member in members where member.connection !== excluded {
-                    member.connection.deliver(message, policy: member.policy)
+                    member.connection.deliver(message, policy: member.policy, room: ObjectIdentifier(self))
                 }
             }
         }
@@ -47,6 +55,8 @@ final class SocketSet: Sendable {
         let connection: WebSocketConnection
         let socket: WebSocket
         let policy: SlowClientPolicy
+        /// How often it was added: a room may be joined within a room of the same name.
+        var joins = 1
     }
 
     private let shards = Mutex<[ObjectIdentifier: Shard]>([:])
@@ -78,19 +88,20 @@ final class SocketSet: Sendable {
 
     /// Takes a socket out.
     ///
-    /// - Parameter whenEmpty: called on the socket's loop when it was the last.
-    func remove(_ socket: WebSocket, whenEmpty: (@Sendable () -> Void)? = nil) {
+    /// - Parameter all: however often it was added; otherwise one `add` is taken back.
+    func remove(_ socket: WebSocket, all: Bool) {
         socket.connection.onLoop { connection in
+            guard self.removeOnLoop(connection, all: all) else { return }
             connection.memberships.removeAll { $0 === self }
-            if self.removeOnLoop(connection) { whenEmpty?() }
         }
     }
 
-    /// Takes a connection out that is ending. Answers whether it was the last.
+    /// Takes a connection out, as one that is ending. Answers whether it is out now.
     @discardableResult
-    func removeOnLoop(_ connection: WebSocketConnection) -> Bool {
-        guard shard(of: connection.loop).remove(connection) else { return false }
-        return members.wrappingSubtract(1, ordering: .relaxed).newValue == 0
+    func removeOnLoop(_ connection: WebSocketConnection, all: Bool = true) -> Bool {
+        guard shard(of: connection.loop).remove(connection, all: all) else { return false }
+        members.wrappingSubtract(1, ordering: .relaxed)
+        return true
     }
 
     /// Sends a message to every member: on this loop at once, on the others with one hop each.

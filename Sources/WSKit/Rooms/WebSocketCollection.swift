@@ -14,7 +14,7 @@ public final class WebSocketCollection: Sendable {
     public func add(_ socket: WebSocket) { sockets.add(socket, policy: policy) }
 
     /// Takes a socket out.
-    public func remove(_ socket: WebSocket) { sockets.remove(socket) }
+    public func remove(_ socket: WebSocket) { sockets.remove(socket, all: true) }
 
     /// How many sockets there are.
     public var count: Int { sockets.count }

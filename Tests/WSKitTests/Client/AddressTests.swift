@@ -1,0 +1,43 @@
+import Testing
+
+@testable import WSKit
+
+@Suite struct AddressTests {
+    @Test(
+        "RFC 6455 §3: addresses",
+        arguments: [
+            ("ws://localhost", "localhost", 80, "/", "localhost"),
+            ("WS://h:8080/a?b", "h", 8080, "/a?b", "h:8080"),
+            ("ws://h?x=1", "h", 80, "/?x=1", "h"),
+            ("ws://h:/", "h", 80, "/", "h"),
+            ("wss://h", "h", 443, "/", "h"),
+            ("ws://[::1]:81/p", "::1", 81, "/p", "[::1]:81"),
+            ("ws://[2001:db8::1]", "2001:db8::1", 80, "/", "[2001:db8::1]"),
+        ])
+    func accepted(_ text: String, _ host: String, _ port: Int, _ target: String, _ authority: String) throws {
+        let address = try WebSocketAddress(text)
+        #expect(address.host == host && address.port == port)
+        #expect(address.target == target && address.authority == authority)
+    }
+
+    @Test(
+        "refused addresses",
+        arguments: [
+            "", "http://h", "ws://", "ws://:80", "ws://u@h", "ws://h/#f", "ws://h#f", "ws://h:0",
+            "ws://h:65536",
+            "ws://h:+80", "ws://h:x", "ws://[::1]x", "ws://h/ö", "ws://h/a b", "ws://h\r\nX: y/", "ws://h i/",
+            "ws://ö/",
+        ])
+    func refused(_ text: String) {
+        #expect(throws: WebSocketAddressError.self) { try WebSocketAddress(text) }
+    }
+
+    @Test(
+        "reconnect pauses grow to their bound; half of each is left to chance",
+        arguments: [(0, 250), (1, 500), (3, 2000), (6, 16_000), (7, 30_000), (500, 30_000)])
+    func delays(_ number: Int, _ bound: Int) {
+        let policy = ReconnectPolicy()
+        #expect(policy.delay(before: number, random: 1) == .milliseconds(bound))
+        #expect(policy.delay(before: number, random: 0) == .milliseconds(bound) / 2)
+    }
+}

@@ -1,0 +1,135 @@
+import HTTPKit
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import WSKit
+
+@Suite struct ClosingTests {
+    @Test("RFC 6455 §7.1.2: the closure ends, the socket closes with 1000, and the answer ends it")
+    func closureReturns() throws {
+        let harness = try ConnectionHarness()
+        harness.serve { _ in }
+        #expect(try harness.sent() == closeFrame(1000, key: nil))
+        try harness.receive(closeFrame(1000))
+        #expect(harness.connection.closeReason?.code == .normal)
+        #expect(harness.connection.closeReason?.initiator == .local)
+        harness.endInput()
+        #expect(!harness.channel.isActive)
+        #expect(harness.connection.socket == nil)
+        #expect(harness.loop.statistics.sockets == 0 && harness.loop.memberCount == 0)
+    }
+
+    @Test("a closure that throws closes with 1011")
+    func closureThrows() throws {
+        struct Failure: Error {}
+        let harness = try ConnectionHarness()
+        harness.serve { _ in throw Failure() }
+        #expect(try harness.sent() == closeFrame(1011, key: nil))
+    }
+
+    @Test("RFC 6455 §5.5.1: a peer's close is answered with its code; reader, sender and pinger see the end")
+    func peerCloses() throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        harness.serve { socket in
+            async let reading: Void = {
+                for try await _ in socket.messages {}
+                journal.note("read to the end: \(await socket.closeReason?.code.rawValue ?? 0)")
+            }()
+            do { _ = try await socket.ping() } catch is WebSocketClosed { journal.note("no pong") }
+            try await reading
+        }
+        _ = try harness.sent()
+        try harness.receive(closeFrame(4000))
+        #expect(try harness.sent() == closeFrame(4000, key: nil))
+        #expect(Set(journal.all) == ["no pong", "read to the end: 4000"])
+    }
+
+    @Test("close frames that cross: both are content, nothing is sent twice")
+    func crossing() throws {
+        let harness = try ConnectionHarness()
+        let socket = harness.open()
+        socket.beginClose(.goingAway)
+        socket.beginClose(.normal)
+        #expect(try harness.sent() == closeFrame(1001, key: nil))
+        try harness.receive(closeFrame(1000))
+        #expect(try harness.sent().isEmpty)
+        #expect(harness.connection.isClosed)
+    }
+
+    @Test("a close frame without an answer ends after the close timeout, also behind messages nobody reads")
+    func closeTimeout() throws {
+        let harness = try ConnectionHarness { $0.maxQueuedMessages = 1 }
+        let socket = harness.open()
+        try harness.receive(frame(0x81, "one") + frame(0x81, "two"))
+        socket.beginClose(.goingAway)
+        harness.run()
+        harness.tick(after: .seconds(4))
+        #expect(harness.channel.isActive)
+        harness.tick(after: .seconds(6))
+        #expect(!harness.channel.isActive)
+        #expect(harness.connection.closeReason == .lost(.closeTimeout))
+    }
+
+    @Test("what a peer sent before it went is read, its close frame too, however full the inbox is")
+    func endBehindFullInbox() throws {
+        let harness = try ConnectionHarness { $0.maxQueuedMessages = 2 }
+        let journal = Journal()
+        let socket = harness.open()
+        try harness.receive((0..<9).flatMap { frame(0x81, "\($0)") } + closeFrame(1000))
+        harness.endInput()
+        #expect(harness.connection.closeReason == nil)
+        harness.loop.turn {
+            harness.connection.run {
+                for try await text in socket.texts { journal.note(text) }
+            }
+        }
+        harness.run()
+        #expect(journal.all == (0..<9).map(String.init))
+        #expect(harness.connection.closeReason?.isClean == true)
+        #expect(!harness.channel.isActive)
+    }
+
+    @Test("a peer that vanishes: everybody who waits is resumed")
+    func vanishes() throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        harness.setWritable(false)
+        harness.serve { socket in
+            async let sending: Void = {
+                do { try await socket.send("x") } catch let error as WebSocketClosed {
+                    journal.note("send: \(error.reason?.code.rawValue ?? 0)")
+                }
+            }()
+            for try await _ in socket.messages {}
+            journal.note("end")
+            try await sending
+        }
+        harness.channel.pipeline.fireChannelInactive()
+        harness.run()
+        #expect(Set(journal.all) == ["send: 1006", "end"])
+    }
+
+    @Test("a violation is told to the peer and to the callbacks, once")
+    func violation() throws {
+        let journal = Journal()
+        let harness = try ConnectionHarness(consumer: .callbacks(Callbacks(journal: journal)))
+        _ = harness.open()
+        try harness.receive(frame(0x83, "reserved"))
+        let octets = try harness.sent()
+        #expect(octets.first == 0x88)
+        #expect(octets.dropFirst(2).prefix(2) == [0x03, 0xEA])
+        #expect(journal.all == ["error", "close 1002"])
+        harness.channel.pipeline.fireChannelInactive()
+        #expect(journal.all.count == 2)
+    }
+
+    @Test("drain says 1001")
+    func drain() throws {
+        let harness = try ConnectionHarness()
+        harness.serve { socket in for try await _ in socket.messages {} }
+        harness.loop.drain(deadline: harness.began.advanced(by: .seconds(10)))
+        #expect(try harness.sent().prefix(4).suffix(2) == [0x03, 0xE9])
+    }
+}

@@ -1,0 +1,216 @@
+import HTTPKit
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import WSKit
+
+@Suite struct FlowTests {
+    @Test("the inbox is bounded in messages and octets; a message larger than the bound gets through")
+    func inboxBound() throws {
+        let harness = try ConnectionHarness {
+            $0.maxQueuedMessages = 100
+            $0.maxQueuedOctets = 10
+        }
+        let socket = harness.open()
+        let large = [UInt8](repeating: 0x61, count: 1000)
+        try harness.receive(frame(0x81, large) + frame(0x81, "next"))
+        #expect(harness.connection.inbound.readableBytes > 0, "the second message waits")
+        let journal = Journal()
+        harness.loop.turn {
+            harness.connection.run {
+                for try await text in socket.texts { journal.note("\(text.utf8.count)") }
+            }
+        }
+        harness.run()
+        #expect(journal.all == ["1000", "4"])
+        #expect(harness.connection.inbound.capacity == 0, "an idle socket holds no read buffer")
+    }
+
+    @Test("a cancelled reader throws, and no message is lost by it")
+    func cancelledReader() throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        harness.serve { socket in
+            let reader = Task {
+                do { _ = try await socket.parts.first { _ in true } } catch is CancellationError {
+                    journal.note("cancelled")
+                }
+            }
+            for _ in 0..<3 { await Task.yield() }
+            reader.cancel()
+            try await reader.value
+            for try await text in socket.texts { journal.note(text) }
+        }
+        harness.waitFor { !journal.all.isEmpty }
+        try harness.receive(frame(0x81, "after"))
+        #expect(journal.all == ["cancelled", "after"])
+    }
+
+    @Test("two readers: the second is told so")
+    func twoReaders() throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        harness.serve { socket in
+            async let first: Void = { for try await text in socket.texts { journal.note(text) } }()
+            await Task.yield()
+            do { for try await _ in socket.messages {} } catch is ConcurrentReadError {
+                journal.note("second")
+            }
+            try await first
+        }
+        try harness.receive(frame(0x81, "one"))
+        #expect(Set(journal.all).isSuperset(of: ["second"]))
+    }
+
+    @Test(
+        "a full send buffer: a sender waits, trySend takes nothing, pings owe one pong, and all goes on after"
+    )
+    func fullBuffer() throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        harness.setWritable(false)
+        let socket = harness.serve { socket in
+            try await socket.send("waited")
+            journal.note("sent")
+            for try await _ in socket.messages {}
+        }
+        #expect(socket.trySend(Message(text: "no")) == .full)
+        try harness.receive((0..<50).flatMap { frame(0x89, "\($0)") })
+        #expect(journal.all.isEmpty)
+        #expect(try harness.sent().isEmpty, "nothing piles up for a peer that does not read")
+        harness.setWritable(true)
+        #expect(try harness.sent() == frame(0x8A, "49", key: nil) + frame(0x81, "waited", key: nil))
+        #expect(journal.all == ["sent"])
+    }
+
+    @Test("callbacks: while the buffer is full no message is handed over, then onDrain and the rest")
+    func callbacksPause() throws {
+        let journal = Journal()
+        let harness = try ConnectionHarness(consumer: .callbacks(Callbacks(journal: journal)))
+        _ = harness.open()
+        harness.setWritable(false)
+        try harness.receive(frame(0x81, "a") + frame(0x81, "b"))
+        #expect(journal.all.isEmpty)
+        harness.setWritable(true)
+        #expect(journal.all == ["drain", "a", "b"])
+        #expect(try harness.sent() == frame(0x81, "a", key: nil) + frame(0x81, "b", key: nil))
+    }
+
+    @Test(
+        "a silent peer is pinged and given up; one whose octets we hold back, or that is slow to read, is not"
+    )
+    func keepAlive() throws {
+        let silent = try ConnectionHarness()
+        _ = silent.open()
+        silent.tick(after: .seconds(31))
+        #expect(try silent.sent().first == 0x89)
+        silent.tick(after: .seconds(52))
+        #expect(silent.connection.closeReason == .lost(.pingTimeout))
+
+        let held = try ConnectionHarness { $0.maxQueuedMessages = 1 }
+        _ = held.open()
+        try held.receive(frame(0x81, "one") + frame(0x81, "two"))
+        for second in stride(from: 30, to: 200, by: 10) { held.tick(after: .seconds(second)) }
+        #expect(held.channel.isActive)
+        #expect(try held.sent().isEmpty)
+    }
+
+    @Test("RFC 6455 §5.5.3: the pong of a later ping answers the earlier ones")
+    func latestPong() throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        harness.serve { socket in
+            async let one = socket.ping()
+            async let two = socket.ping()
+            _ = try await (one, two)
+            journal.note("both")
+            for try await _ in socket.messages {}
+        }
+        harness.waitFor { harness.connection.pings.count == 2 }
+        let last = try #require(harness.connection.pings.last).payload
+        try harness.receive(frame(0x8A, Array(last.readableBytesView)))
+        harness.waitFor { !journal.all.isEmpty }
+        #expect(journal.all == ["both"])
+    }
+
+    @Test(
+        "a stream goes out in fragments, published messages do not come between, the newest missed comes after"
+    )
+    func stream() throws {
+        let harness = try ConnectionHarness()
+        let gate = AsyncStream.makeStream(of: Void.self)
+        harness.serve { socket in
+            try await socket.sendStream(.text) { writer in
+                try await writer.write("a")
+                for await _ in gate.stream { break }
+                try await writer.write("b")
+            }
+            for try await _ in socket.messages {}
+        }
+        let room = ObjectIdentifier(harness.channel)
+        for text in ["old", "new"] {
+            harness.loop.turn {
+                harness.connection.deliver(
+                    PreparedMessage(Message(text: text)), policy: .latestOnly, room: room)
+            }
+        }
+        gate.continuation.yield()
+        gate.continuation.finish()
+        harness.run()
+        let parts = frame(0x01, "a", key: nil) + frame(0x00, "b", key: nil) + frame(0x80, "", key: nil)
+        #expect(try harness.sent() == parts + frame(0x81, "new", key: nil))
+        #expect(harness.loop.statistics.messagesDropped == 1)
+    }
+
+    @Test("what other threads hand over is bounded")
+    func gate() {
+        let gate = SendGate()
+        #expect(gate.enter(6, limit: 10) == .sent && gate.enter(6, limit: 10) == .sent)
+        #expect(gate.enter(1, limit: 10) == .full)
+        gate.leave(6)
+        #expect(gate.enter(1, limit: 10) == .sent)
+        gate.isFull = true
+        #expect(gate.enter(1, limit: 10) == .full)
+        gate.isFull = false
+        gate.isClosed = true
+        #expect(gate.enter(1, limit: 10) == .closed)
+    }
+
+    @Test("context takeover sleeps after the idle time")
+    func sleeps() throws {
+        let harness = try ConnectionHarness(
+            deflate: DeflateParameters(), mode: .contextTakeover())
+        let socket = harness.open()
+        #expect(socket.trySend(Message(text: String(repeating: "a", count: 500))) == .sent)
+        #expect(harness.connection.machine.isAwake)
+        harness.tick(after: .seconds(3))
+        #expect(harness.connection.machine.isAwake)
+        harness.tick(after: .seconds(7))
+        #expect(!harness.connection.machine.isAwake)
+    }
+
+    @Test("a place at an endpoint is counted out once, also when the upgrade is dropped")
+    func places() throws {
+        let counter = AddressCounter()
+        let address = try SocketAddress(ipAddress: "192.0.2.1", port: 9)
+        var place = try counter.admit(address, limit: 1)
+        #expect(throws: HTTPFailure.self) { try counter.admit(address, limit: 1) }
+        place = nil
+        place = try counter.admit(address, limit: 1)
+        place?.release()
+        let other = try counter.admit(address, limit: 1)
+        place?.release()
+        place = nil
+        #expect(throws: HTTPFailure.self) { try counter.admit(address, limit: 1) }
+        other?.release()
+        #expect(try counter.admit(nil, limit: 1) == nil)
+    }
+}
+
+extension ConnectionHarness {
+    /// Runs the loop until `condition` holds: for tasks that begin on other threads. It gives up after a while.
+    func waitFor(_ condition: () -> Bool) {
+        for _ in 0..<1_000_000 where !condition() { run() }
+    }
+}

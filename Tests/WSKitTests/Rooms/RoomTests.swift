@@ -1,0 +1,80 @@
+import HTTPKit
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import WSKit
+
+@Suite struct RoomTests {
+    @Test("members come and go; a closed socket leaves by itself and is not added again")
+    func membership() throws {
+        let rooms = Rooms()
+        let harness = try ConnectionHarness(rooms: rooms)
+        let socket = harness.open()
+        socket.subscribe("a")
+        socket.subscribe("a")
+        socket.subscribe("b")
+        #expect(rooms.names == ["a", "b"] && rooms["a"].count == 1)
+        socket.unsubscribe("b")
+        #expect(rooms.names == ["a"])
+        harness.channel.pipeline.fireChannelInactive()
+        #expect(rooms.names.isEmpty && rooms["a"].count == 0)
+        socket.subscribe("a")
+        #expect(rooms.names.isEmpty)
+    }
+
+    @Test("a room joined within itself: one stays a member until both are left")
+    func nested() throws {
+        let rooms = Rooms()
+        let harness = try ConnectionHarness(rooms: rooms)
+        let socket = harness.open()
+        let outer = rooms.add(socket, to: "x", policy: .drop)
+        let inner = rooms.add(socket, to: "x", policy: .drop)
+        #expect(outer === inner && outer.count == 1)
+        rooms.remove(socket, from: inner)
+        rooms.publish(Message(text: "m"), to: "x")
+        #expect(try harness.sent() == frame(0x81, "m", key: nil), "once, and still there")
+        rooms.remove(socket, from: outer)
+        #expect(rooms.names.isEmpty && outer.count == 0)
+        #expect(harness.connection.memberships.isEmpty)
+    }
+
+    @Test("a collection holds a socket once")
+    func collection() throws {
+        let collection = WebSocketCollection()
+        let (one, two) = (try ConnectionHarness(), try ConnectionHarness())
+        let (first, second) = (one.open(), two.open())
+        for socket in [first, first, second] { collection.add(socket) }
+        #expect(collection.count == 2)
+        collection.broadcast("m", except: first)
+        #expect(try one.sent().isEmpty)
+        #expect(try two.sent() == frame(0x81, "m", key: nil))
+        collection.remove(first)
+        collection.remove(first)
+        #expect(collection.count == 1)
+        _ = (one, two)
+    }
+
+    @Test("slow clients: dropped, latest of each room, disconnected")
+    func policies() throws {
+        let rooms = Rooms()
+        let drop = try ConnectionHarness(rooms: rooms)
+        let latest = try ConnectionHarness(rooms: rooms)
+        let strict = try ConnectionHarness(rooms: rooms)
+        drop.open().subscribe("a", slowClients: .drop)
+        let socket = latest.open()
+        for topic in ["a", "b"] { socket.subscribe(topic, slowClients: .latestOnly) }
+        strict.open().subscribe("a", slowClients: .default)
+        for harness in [drop, latest, strict] { harness.setWritable(false) }
+        for text in ["1", "2"] {
+            for topic in ["b", "a"] { rooms.publish(Message(text: topic + text), to: topic) }
+        }
+        #expect(try strict.sent().dropFirst(2).prefix(2) == [0x03, 0xF5])
+        for harness in [drop, latest] { harness.setWritable(true) }
+        #expect(try drop.sent().isEmpty)
+        #expect(try latest.sent() == frame(0x81, "b2", key: nil) + frame(0x81, "a2", key: nil))
+        #expect(drop.loop.statistics.messagesDropped == 2)
+        strict.tick(after: .seconds(6))
+        #expect(!strict.channel.isActive, "its buffer being full does not stop the close timeout")
+    }
+}
