@@ -17,7 +17,7 @@ final class Guardian: Sendable {
             while read -r line; do
               if [ "$line" = done ]; then groups=; else groups="$groups $line"; fi
             done
-            for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+            for group in $groups; do kill -9 "-$group" 2>/dev/null; done
             rm -rf -- "$0"
             """, folder.path,
         ]
