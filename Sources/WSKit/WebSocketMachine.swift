@@ -73,6 +73,17 @@ package struct WebSocketMachine {
         mode: DeflateMode = .shared, shared: SharedDeflate? = nil, maskKeys: MaskKeys = .system,
         delivery: MessageAssembler.Delivery = .whole, now: NIODeadline
     ) {
+        self.init(
+            role: role, limits: SharedLimits(limits), deflate: deflate, mode: mode, shared: shared,
+            maskKeys: maskKeys, delivery: delivery, now: now)
+    }
+
+    /// A machine as above, its limits shared with others.
+    package init(
+        role: Role, limits: SharedLimits, deflate: DeflateParameters?, mode: DeflateMode,
+        shared: SharedDeflate?,
+        maskKeys: MaskKeys = .system, delivery: MessageAssembler.Delivery, now: NIODeadline
+    ) {
         let peer: Role = role == .server ? .client : .server
         let codecs = deflate == nil ? shared : shared ?? SharedDeflate()
         self.role = role
@@ -85,7 +96,7 @@ package struct WebSocketMachine {
             inflater = MessageInflater(deflate, from: peer, shared: codecs)
         }
         assembler = MessageAssembler(limits: limits, inflater: inflater, delivery: delivery)
-        keepAlive = KeepAliveClock(limits: limits, now: now)
+        keepAlive = KeepAliveClock(limits: limits.value, now: now)
     }
 
     /// In which shape messages are handed over.

@@ -167,12 +167,13 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
         guard let context, let promise else { return }
         state = .done
         timeout?.cancel()
+        let limits = SharedLimits(options.limits)
         let machine = WebSocketMachine(
-            role: .client, limits: options.limits, deflate: agreement.deflate, mode: options.deflate,
+            role: .client, limits: limits, deflate: agreement.deflate, mode: options.deflate,
             shared: SharedDeflate.shared(on: loop), delivery: options.deliversParts ? .parts : .whole,
             now: NIODeadline(LoopInstant.now))
         let connection = WebSocketConnection(
-            loop: loop, machine: machine, limits: options.limits, consumer: .task, rooms: nil, logger: logger,
+            loop: loop, machine: machine, limits: limits, consumer: .task, rooms: nil, logger: logger,
             route: "\(address)")
         let channel = context.channel
         let parts = WebSocketConnection.Parts(

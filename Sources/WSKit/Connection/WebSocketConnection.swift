@@ -27,7 +27,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     }
 
     let loop: LoopContext
-    let limits: WSLimits
+    private let sharedLimits: SharedLimits
+    var limits: WSLimits { sharedLimits.value }
     let rooms: Rooms?
     let logger: Logger
     let consumer: Consumer
@@ -84,13 +85,13 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var pingCounter: UInt64 = 0
 
     init(
-        loop: LoopContext, machine: consuming WebSocketMachine, limits: WSLimits, consumer: Consumer,
+        loop: LoopContext, machine: consuming WebSocketMachine, limits: SharedLimits, consumer: Consumer,
         rooms: Rooms?,
         logger: Logger, route: String
     ) {
         self.loop = loop
         self.machine = machine
-        self.limits = limits
+        sharedLimits = limits
         self.consumer = consumer
         self.rooms = rooms
         self.logger = logger

@@ -8,7 +8,10 @@ public struct WebSocketOptions: Sendable {
     /// How messages are compressed (RFC 7692).
     public var deflate: DeflateMode = .shared
     /// What peers are held to.
-    public var limits = WSLimits()
+    public var limits: WSLimits {
+        get { sharedLimits.value }
+        set { sharedLimits = SharedLimits(newValue) }
+    }
     /// How many sockets one address may have open at the endpoints that share these options, or copies of them;
     /// over it the handshake is answered 429. `nil` is no bound.
     public var maxSocketsPerAddress: Int?
@@ -16,6 +19,8 @@ public struct WebSocketOptions: Sendable {
     /// constant memory.
     public var deliversParts = false
 
+    /// The limits, held once for all sockets.
+    private(set) var sharedLimits = SharedLimits(WSLimits())
     /// Counts the sockets of each address; copies share it.
     let addresses = AddressCounter()
 

@@ -64,7 +64,7 @@ private struct WebSocketOpening {
     func open(_ upgraded: consuming UpgradedConnection) {
         let loop = request.connection.loop
         let machine = WebSocketMachine(
-            role: .server, limits: options.limits, deflate: acceptance.deflate, mode: options.deflate,
+            role: .server, limits: options.sharedLimits, deflate: acceptance.deflate, mode: options.deflate,
             shared: SharedDeflate.shared(on: loop), delivery: options.deliversParts ? .parts : .whole,
             now: NIODeadline(loop.now))
         let consumer: WebSocketConnection.Consumer
@@ -73,7 +73,7 @@ private struct WebSocketOpening {
         case .callbacks(let handler): consumer = .callbacks(handler)
         }
         let connection = WebSocketConnection(
-            loop: loop, machine: machine, limits: options.limits, consumer: consumer, rooms: rooms,
+            loop: loop, machine: machine, limits: options.sharedLimits, consumer: consumer, rooms: rooms,
             logger: logger,
             route: request.pattern)
         if let place { connection.onEnd = { place.release() } }

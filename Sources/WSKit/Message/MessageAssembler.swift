@@ -36,7 +36,8 @@ package struct MessageAssembler {
         didSet { if delivery == .parts { assembly?.delivery = .parts } }
     }
 
-    let limits: WSLimits
+    private let shared: SharedLimits
+    var limits: WSLimits { shared.value }
     /// The message under way.
     private var assembly: Assembly?
     /// Its octets so far, or those of the part under way.
@@ -52,10 +53,15 @@ package struct MessageAssembler {
     private static let smallestSlice = 4 << 10
 
     /// An assembler; `inflater` when permessage-deflate was negotiated.
-    package init(limits: WSLimits, inflater: MessageInflater?, delivery: Delivery) {
-        self.limits = limits
+    package init(limits: SharedLimits, inflater: MessageInflater?, delivery: Delivery) {
+        shared = limits
         self.inflater = inflater
         self.delivery = delivery
+    }
+
+    /// An assembler with limits of its own.
+    package init(limits: WSLimits, inflater: MessageInflater?, delivery: Delivery) {
+        self.init(limits: SharedLimits(limits), inflater: inflater, delivery: delivery)
     }
 
     /// A message has begun and not ended.
