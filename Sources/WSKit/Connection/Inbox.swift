@@ -25,12 +25,12 @@ struct Inbox {
         parts.count >= limits.maxQueuedMessages || octets >= limits.maxQueuedOctets
     }
 
-    /// Adds a part. Answers whether a reader was waiting for it.
-    mutating func push(_ part: MessagePart) -> Bool {
-        guard !isEnded else { return false }
+    /// Adds a part and wakes the reader.
+    mutating func push(_ part: MessagePart) {
+        guard !isEnded else { return }
         octets += part.data.readableBytes
         parts.append(part)
-        return wake()
+        wake()
     }
 
     mutating func pop() -> MessagePart? {
@@ -55,11 +55,9 @@ struct Inbox {
 
     mutating func wait(_ continuation: UnsafeContinuation<Void, Never>) { waiter = continuation }
 
-    @discardableResult
-    private mutating func wake() -> Bool {
-        guard let waiter else { return false }
+    private mutating func wake() {
+        guard let waiter else { return }
         self.waiter = nil
         waiter.resume()
-        return true
     }
 }

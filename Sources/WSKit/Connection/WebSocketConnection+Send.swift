@@ -279,7 +279,6 @@ extension WebSocketConnection {
 
     package func flush() {
         isFlushRequested = false
-        endDeferral()
         handOver()
         if needsFlush {
             needsFlush = false

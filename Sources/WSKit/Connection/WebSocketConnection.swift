@@ -51,8 +51,9 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var topics: [String: Room] = [:]
     private var isProcessing = false
     private var isReadHeld = false
-    /// What has arrived behind a message waits until the reader of that message has run.
-    private var isDeferred = false
+    /// Until then, what has arrived behind a message waits for the reader of that message to come back.
+    private var deferredUntil = LoopInstant(milliseconds: 0)
+    private var hasReader = false
     /// The peer sends no more; what it sent before is read to its end first.
     private var isInputClosed = false
     private var drainAt: LoopInstant?
@@ -140,7 +141,10 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     /// Suspends until what `enlist` was given is resumed; on cancellation `cancel` is to resume it.
     ///
+    /// It is part of its callers: a frame of its own would stand on the stack of every idle socket's task.
+    ///
     /// - Throws: `CancellationError`.
+    @inline(__always)
     func waiting(
         _ enlist: (WebSocketConnection, UnsafeContinuation<Void, Never>) -> Void,
         cancel: @escaping @Sendable (WebSocketConnection) -> Void
@@ -187,8 +191,19 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     /// Reads are held back while the application does not take what has come.
     package func read(context: ChannelHandlerContext) {
-        if mayReceive { context.read() } else { isReadHeld = true }
+        if mayRead { context.read() } else { isReadHeld = true }
     }
+
+    private var mayRead: Bool { mayReceive && inbound.readableBytes < Self.readAhead }
+
+    /// What may wait undecoded behind a message that is being worked on.
+    private static let readAhead = 64 << 10
+    /// How long it may wait: the pings in it are answered after that at the latest.
+    private static let deferral = Duration.seconds(1)
+
+    /// Whether the reader is at work on a message. What follows is decoded when it asks for more, so that its answer
+    /// goes out before an error or a close frame behind that message ends the connection.
+    private var isDeferred: Bool { !inbox.isAwaited && loop.now < deferredUntil }
 
     /// Whether the application can take more: the inbox has room, or a callback's answer would find room.
     private var mayReceive: Bool {
@@ -200,7 +215,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     }
 
     func resumeReading() {
-        guard isReadHeld, mayReceive else { return }
+        guard isReadHeld, mayRead else { return }
         isReadHeld = false
         context?.read()
     }
@@ -260,15 +275,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     /// Ends the connection once all of a peer that is gone has been read.
     private func endInput() {
-        guard isInputClosed, !isDeferred, inbound.readableBytes == 0 else { return }
+        guard isInputClosed, inbound.readableBytes == 0 else { return }
         peerIsGone(.lost(.transportClosed))
-    }
-
-    /// Goes on with what the reader did not ask for within this turn.
-    func endDeferral() {
-        guard isDeferred else { return }
-        isDeferred = false
-        process()
     }
 
     private static let handOverSize = 64 << 10
@@ -298,12 +306,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     private func deliver(_ part: MessagePart) {
         switch consumer {
         case .task:
-            // The reader that this wakes comes first: it asks for what follows by itself, so that its answer to one
-            // message goes out before an error or a close frame behind that message ends the connection.
-            if inbox.push(part), inbound.readableBytes > 0 {
-                isDeferred = true
-                requestFlush()
-            }
+            inbox.push(part)
+            if hasReader { deferredUntil = loop.now.advanced(by: Self.deferral) }
         case .callbacks(let handler):
             guard let socket else { return }
             handler.onMessage(Message(kind: part.kind, payload: part.data), socket)
@@ -323,14 +327,19 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         guard loop.eventLoop.inEventLoop else {
             return try await hop { try await $0.nextPart() }
         }
+        return try await nextPartOnLoop()
+    }
+
+    private func nextPartOnLoop() async throws -> MessagePart? {
+        hasReader = true
         while true {
             if let part = inbox.pop() {
-                if isReadHeld || inbound.readableBytes > 0 { loop.turn { process() } }
+                if isReadHeld { loop.turn { process() } }
                 return part
             }
             if inbox.isEnded { return nil }
+            deferredUntil = LoopInstant(milliseconds: 0)
             if inbound.readableBytes > 0, !isProcessing, mayReceive {
-                isDeferred = false
                 loop.turn { process() }
                 continue
             }
@@ -343,6 +352,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         }
     }
 
+    @inline(__always)
     func nextMessage() async throws -> Message? {
         guard let part = try await nextPart() else { return nil }
         return Message(kind: part.kind, payload: part.data)
@@ -371,6 +381,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
             if machine.isAwake { machine.sleep() }
             inbox.shrink()
         }
+        if inbound.readableBytes > 0 { process() }
         // The pongs of a peer whose messages are held back, or that our pings do not reach, cannot be read.
         if machine.isOpen, isFull || isReadHeld || !mayReceive { machine.excuseSilence(at: NIODeadline(now)) }
         switch machine.tick(at: NIODeadline(now)) {
