@@ -45,6 +45,12 @@ extension App: Service {
 
     /// Serves until the surrounding group shuts down.
     func serve() async throws {
+        let descriptors = DescriptorLimit.raise()
+        if let descriptors, descriptors < limits.maxConnections {
+            logger.info(
+                "fewer descriptors than connections are allowed",
+                metadata: ["descriptors": "\(descriptors)", "connections": "\(limits.maxConnections)"])
+        }
         let threads = configuration.threads
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         let server = try makeServer(group: group)

@@ -1,0 +1,29 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// How many files and sockets the process may have open.
+enum DescriptorLimit {
+    /// Raises the soft limit, often 1024, to the hard one: each connection takes a descriptor, and a server has no
+    /// use for `select`, the reason for the low default.
+    ///
+    /// - Returns: the limit that holds now, or `nil` when the system does not tell.
+    @discardableResult
+    static func raise() -> Int? {
+        var limits = rlimit()
+        #if canImport(Glibc)
+            let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        #else
+            let resource = RLIMIT_NOFILE
+        #endif
+        guard getrlimit(resource, &limits) == 0 else { return nil }
+        if limits.rlim_cur < limits.rlim_max {
+            var raised = limits
+            raised.rlim_cur = limits.rlim_max
+            if setrlimit(resource, &raised) == 0 { limits = raised }
+        }
+        return Int(clamping: limits.rlim_cur)
+    }
+}
