@@ -5,12 +5,28 @@ import WSKit
 /// WSKit's client under Autobahn's fuzzing server: `AutobahnClient URL AGENT plain|deflate|takeover`.
 ///
 /// It asks how many cases there are, echoes each of them, and has the report written.
+///
+/// As `AutobahnClient echo URL MODE THRESHOLD` it echoes what one server sends until that server closes. MODE may
+/// then be `takeover:BITS`, too, and messages of THRESHOLD octets and more go compressed. It ends with 0 only
+/// after an orderly close with 1000.
 @main struct AutobahnClient {
     static func main() async throws {
         let arguments = CommandLine.arguments
+        if arguments.count == 5, arguments[1] == "echo", let threshold = Int(arguments[4]),
+            var options = options(mode: arguments[3])
+        {
+            options.deflate = options.deflate.threshold(threshold)
+            try await echoUntilClosed(arguments[2], options)
+            return
+        }
         guard arguments.count == 4, let options = options(mode: arguments[3]) else {
             FileHandle.standardError.write(
-                Data("usage: AutobahnClient URL AGENT plain|deflate|takeover\n".utf8))
+                Data(
+                    """
+                    usage: AutobahnClient URL AGENT plain|deflate|takeover
+                           AutobahnClient echo URL plain|deflate|takeover[:BITS] THRESHOLD
+
+                    """.utf8))
             exit(2)
         }
         let (url, agent) = (arguments[1], arguments[2])
@@ -31,7 +47,9 @@ import WSKit
         case "plain": deflate = .off
         case "deflate": deflate = .shared
         case "takeover": deflate = .contextTakeover()
-        default: return nil
+        default:
+            guard mode.hasPrefix("takeover:"), let bits = Int(mode.dropFirst(9)) else { return nil }
+            deflate = .contextTakeover(windowBits: bits)
         }
         return WebSocketClientOptions {
             $0.deflate = deflate
@@ -57,6 +75,19 @@ import WSKit
             }
         } catch {
             print("\(url): \(error)")
+        }
+    }
+
+    /// Unlike a case of the suite this must go well to its end.
+    private static func echoUntilClosed(_ url: String, _ options: WebSocketClientOptions) async throws {
+        try await WebSocketClient.withConnection(to: url, options) { socket in
+            for try await message in socket.messages { try await socket.send(message) }
+            guard let reason = await socket.closeReason, reason.isClean, reason.code == .normal else {
+                print(
+                    "\(url): \(await socket.closeReason?.description ?? "the messages ended before the connection")"
+                )
+                exit(1)
+            }
         }
     }
 }

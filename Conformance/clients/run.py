@@ -1,4 +1,4 @@
-"""Real clients against TestServer: curl, httpx, aiohttp, websockets, Node's fetch and ws, REDbot."""
+"""Real clients against TestServer: curl, httpx, aiohttp, websockets, Node's fetch and ws, REDbot, Chromium."""
 
 import asyncio
 import hashlib
@@ -15,6 +15,8 @@ import httpx
 import websockets
 from websockets.sync.client import connect
 
+import chromium
+from devtools import Browser
 from server import Server
 from tally import Tally
 
@@ -278,6 +280,7 @@ def make_folder(root):
         with open(os.path.join(root, name), "wb") as file:
             file.write(data)
     run("gzip", "--keep", "--no-name", os.path.join(root, "app.js"))
+    chromium.make_folder(root)
 
 
 def main():
@@ -285,8 +288,8 @@ def main():
     root = tempfile.mkdtemp(prefix="oneport-clients-")
     try:
         make_folder(root)
-        with Server("--static", root) as server:
-            for name, body in checks():
+        with Server("--static", root) as server, Browser() as browser:
+            for name, body in [*checks(), *chromium.checks(browser, root)]:
                 tally.run(name, body, server)
             tally.check("the server is alive after all of it", None if server.alive() else server.tail())
     finally:

@@ -58,12 +58,12 @@ def fragments(random_, message):
 async def run_python(uri, deflate, count, seed):
     """None, or what was wrong first."""
     try:
-        return await converse(uri, deflate, count, seed)
+        return await connect_and_converse(uri, deflate, count, seed)
     except (websockets.WebSocketException, OSError, asyncio.TimeoutError) as error:
         return f"{type(error).__name__}: {error}"
 
 
-async def converse(uri, deflate, count, seed):
+async def connect_and_converse(uri, deflate, count, seed):
     random_ = random.Random(seed)
     # A window of random size, with and without takeover, as far as zlib can: 9 to 15 bits.
     extensions = []
@@ -75,31 +75,38 @@ async def converse(uri, deflate, count, seed):
     async with connect(uri, extensions=extensions, compression=None, max_size=None, ping_interval=None, proxy=None) as socket:
         if deflate and not socket.protocol.extensions:
             return "deflate was not agreed on"
-        waiting, gate = [], asyncio.Semaphore(WINDOW)
+        return await converse(socket, random_, count)
 
-        async def read():
-            for index in range(count):
-                got = await asyncio.wait_for(socket.recv(), 30)
-                expected = waiting.pop(0)
-                gate.release()
-                if got != expected or type(got) is not type(expected):
-                    return f"message {index}: {describe(got)} for {describe(expected)}"
-            return None
 
-        async def write():
-            for _ in range(count):
-                await gate.acquire()
-                message = random_message(random_)
-                waiting.append(message)
-                await socket.send(fragments(random_, message))
-                if random_.random() < 0.01:
-                    await asyncio.wait_for(await socket.ping(random_.randbytes(random_.randrange(125))), 30)
+async def converse(socket, random_, count):
+    """Sends `count` messages and holds every echo against what was sent: None, or what was wrong first."""
+    waiting, gate = [], asyncio.Semaphore(WINDOW)
 
-        reader, writer = asyncio.create_task(read()), asyncio.create_task(write())
-        # A wrong echo ends the reader, and with it the writer, which would wait for room for ever.
-        problem = await reader
-        writer.cancel()
-        return problem
+    async def read():
+        for index in range(count):
+            got = await asyncio.wait_for(socket.recv(), 30)
+            if not waiting:
+                return f"message {index}: {describe(got)}, which was not sent"
+            expected = waiting.pop(0)
+            gate.release()
+            if got != expected or type(got) is not type(expected):
+                return f"message {index}: {describe(got)} for {describe(expected)}"
+        return None
+
+    async def write():
+        for _ in range(count):
+            await gate.acquire()
+            message = random_message(random_)
+            waiting.append(message)
+            await socket.send(fragments(random_, message))
+            if random_.random() < 0.01:
+                await asyncio.wait_for(await socket.ping(random_.randbytes(random_.randrange(125))), 30)
+
+    reader, writer = asyncio.create_task(read()), asyncio.create_task(write())
+    # A wrong echo ends the reader, and with it the writer, which would wait for room for ever.
+    problem = await reader
+    writer.cancel()
+    return problem
 
 
 def describe(message):

@@ -1,0 +1,206 @@
+"""A headless Chromium, driven through its DevTools protocol over one WebSocket."""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from websockets.sync.client import connect
+
+NAMES = ["chromium", "chromium-browser", "google-chrome"]
+START_TIMEOUT = 60
+CALL_TIMEOUT = 60
+STOP_TIMEOUT = 10
+#: Nothing but the page: no first run, no updates, no device for sound, and sound without a click.
+FLAGS = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", "--no-first-run", "--no-default-browser-check",
+         "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-extensions",
+         "--disable-sync", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-timer-throttling",
+         "--disable-renderer-backgrounding", "--no-proxy-server", "--mute-audio",
+         "--autoplay-policy=no-user-gesture-required", "--lang=en-US"]
+
+
+class Browser:
+    """Starts with its first tab, so that a run without checks for it costs nothing; `with` ends it."""
+
+    def __init__(self):
+        self.process = self.socket = None
+        self.events = []
+        self._numbers = itertools.count(1)
+
+    def _start(self):
+        program = next(filter(None, map(shutil.which, NAMES)), None)
+        assert program, "no chromium in PATH: on Debian and Ubuntu it is the package chromium"
+        self._folder = tempfile.mkdtemp(prefix="oneport-chromium-")
+        self._log = open(os.path.join(self._folder, "log"), "wb")
+        # A session of its own, so that what the browser started can be ended with it.
+        self.process = subprocess.Popen([program, *FLAGS, f"--user-data-dir={self._folder}/profile", "about:blank"], stdin=subprocess.DEVNULL,
+                                        stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True,
+                                        env={**os.environ, "TMPDIR": self._folder, "LC_ALL": "C.UTF-8"})
+        self.socket = connect(self._address(), max_size=None, compression=None, proxy=None, ping_interval=None)
+
+    def _address(self):
+        path, deadline = os.path.join(self._folder, "profile", "DevToolsActivePort"), time.monotonic() + START_TIMEOUT
+        while True:
+            try:
+                with open(path) as file:
+                    port, target = file.read().split("\n")
+                return f"ws://127.0.0.1:{int(port)}{target}"
+            except (OSError, ValueError):
+                assert self.process.poll() is None, f"chromium ended with {self.process.returncode}: {self._tail()}"
+                assert time.monotonic() < deadline, f"chromium did not listen within {START_TIMEOUT} s: {self._tail()}"
+                time.sleep(0.05)
+
+    def _tail(self):
+        with open(self._log.name, errors="replace") as file:
+            return file.read()[-300:]
+
+    def call(self, method, session=None, timeout=CALL_TIMEOUT, **parameters):
+        """The result of a command; the events that come before it are kept."""
+        number, deadline = next(self._numbers), time.monotonic() + timeout
+        message = {"id": number, "method": method, "params": parameters}
+        self.socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
+        while True:
+            answer = self._next(deadline, method)
+            if answer.get("id") == number:
+                assert "error" not in answer, f"{method}: {answer['error']['message']}"
+                return answer["result"]
+
+    def wait(self, session, found, what, timeout=CALL_TIMEOUT):
+        """What `found(events of the session)` gives as soon as it gives something."""
+        deadline = time.monotonic() + timeout
+        while True:
+            if result := found([event for event in self.events if event.get("sessionId") == session]):
+                return result
+            self._next(deadline, what)
+
+    def _next(self, deadline, what):
+        """The next message; an event is kept."""
+        try:
+            message = json.loads(self.socket.recv(max(0, deadline - time.monotonic())))
+        except TimeoutError:
+            raise AssertionError(f"{what}: not within its time") from None
+        if "method" in message:
+            self.events.append(message)
+        return message
+
+    def tab(self):
+        """A tab that shares nothing with the others, its cache neither."""
+        if not self.socket:
+            self.close()
+            self._start()
+        return Tab(self)
+
+    def close(self):
+        if self.socket:
+            try:
+                self.call("Browser.close", timeout=STOP_TIMEOUT)
+            except Exception:
+                pass  # It is ended below.
+            self.socket.close()
+            self.socket = None
+        if self.process:
+            try:
+                self.process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                pass
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+            self.process = None
+            self._log.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Exchange:
+    """One request of a page and its answer, as they were on the wire: a 304 is a 304 here, which the page never sees."""
+
+    def __init__(self, url):
+        self.url, self.sent, self.status, self.received, self.octets, self.failure = url, {}, None, {}, None, None
+
+    def __repr__(self):
+        return f"{self.url}: {self.status}"
+
+
+class Tab:
+    def __init__(self, browser):
+        self.browser = browser
+        self.context = browser.call("Target.createBrowserContext")["browserContextId"]
+        target = browser.call("Target.createTarget", url="about:blank", browserContextId=self.context)["targetId"]
+        self.session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.call("Page.enable")
+        self.call("Network.enable")
+
+    def call(self, method, **parameters):
+        return self.browser.call(method, self.session, **parameters)
+
+    def load(self, url):
+        """Opens a page, and forgets what was exchanged for the one before."""
+        self.browser.events.clear()
+        answer = self.call("Page.navigate", url=url)
+        assert not answer.get("errorText"), f"{url}: {answer.get('errorText')}"
+        self.browser.wait(self.session, lambda events: any(event["method"] == "Page.loadEventFired" for event in events), f"{url} is loaded")
+
+    def evaluate(self, expression, timeout=CALL_TIMEOUT):
+        """The value of an expression, awaited where it is a promise."""
+        answer = self.browser.call("Runtime.evaluate", self.session, timeout, expression=expression, awaitPromise=True, returnByValue=True)
+        if thrown := answer.get("exceptionDetails"):
+            raise AssertionError((thrown.get("exception") or {}).get("description") or thrown["text"])
+        return answer["result"].get("value")
+
+    def exchanges(self, url):
+        """What was exchanged for one URL since the page was opened, in its order."""
+        found = {}
+        for event in self.browser.events:
+            if event.get("sessionId") != self.session or "requestId" not in event["params"]:
+                continue
+            method, more = event["method"], event["params"]
+            # The events with what was on the wire may come before the others of the same request.
+            exchange = found.setdefault(more["requestId"], Exchange(None))
+            if method == "Network.requestWillBeSent":
+                exchange.url = more["request"]["url"]
+                exchange.sent = lowered(more["request"]["headers"]) | exchange.sent
+            elif method == "Network.requestWillBeSentExtraInfo":
+                exchange.sent = exchange.sent | lowered(more["headers"])
+            elif method == "Network.responseReceivedExtraInfo":
+                exchange.status, exchange.received = more["statusCode"], lowered(more["headers"])
+            elif method == "Network.responseReceived" and exchange.status is None:
+                exchange.status, exchange.received = more["response"]["status"], lowered(more["response"]["headers"])
+            elif method == "Network.loadingFinished":
+                exchange.octets = more["encodedDataLength"]
+            elif method == "Network.loadingFailed":
+                exchange.failure = more["errorText"]
+        return [exchange for exchange in found.values() if exchange.url == url]
+
+    def settled(self, url):
+        """The one exchange for a URL, waited for to its end."""
+        def done(_):
+            exchanges = self.exchanges(url)
+            return exchanges if exchanges and all(each.octets is not None or each.failure for each in exchanges) else None
+        exchanges = self.browser.wait(self.session, done, f"the end of {url}")
+        assert len(exchanges) == 1, f"{exchanges}"
+        return exchanges[0]
+
+    def close(self):
+        self.browser.call("Target.disposeBrowserContext", browserContextId=self.context)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def lowered(fields):
+    return {name.lower(): value for name, value in fields.items()}
