@@ -89,7 +89,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "WSKitTests",
-            dependencies: ["WSKit", "Compression", "HTTPKit", nioCore, nioPosix, nioEmbedded, httpTypes],
+            dependencies: [
+                "WSKit", "Compression", "HTTPKit", nioCore, nioPosix, nioEmbedded, httpTypes, logging,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "OnePortTests",

@@ -1,4 +1,5 @@
 public import HTTPTypes
+package import Logging
 public import NIOCore
 
 /// A request as handlers see it: a view of its head, its content, and what middleware has put beside them.
@@ -186,14 +187,16 @@ package final class ConnectionInfo: @unchecked Sendable {
     package let loop: LoopContext
     /// The application that the server serves, for the extensions of the modules above.
     package let owner: (any AnyObject & Sendable)?
+    /// The server's logger.
+    package let logger: Logger?
     /// The connection, as long as it speaks HTTP.
     var connection: HTTPConnection?
 
     package init(
         remoteAddress: SocketAddress?, localAddress: SocketAddress? = nil, isSecure: Bool = false,
-        loop: LoopContext,
-        owner: (any AnyObject & Sendable)? = nil
+        loop: LoopContext, owner: (any AnyObject & Sendable)? = nil, logger: Logger? = nil
     ) {
+        self.logger = logger
         self.remoteAddress = remoteAddress
         self.localAddress = localAddress
         self.isSecure = isSecure

@@ -2,7 +2,8 @@
 public struct StaticFileOptions: Sendable {
     /// What entity tags are made of (RFC 9110 §8.8.3).
     public enum EntityTags: Sendable {
-        /// Weak, from size and modification time in nanoseconds: costs nothing. Ranges are resumed by date.
+        /// From size and modification time in nanoseconds: costs nothing. Weak within the second of a change, when
+        /// the file could change again and look the same; strong afterwards, so that ranges are resumed by it.
         case metadata
         /// Strong, from a digest of the content, read when a file is first served and when it has changed. Files
         /// larger than `maxDigestedSize` get weak ones all the same.

@@ -4,7 +4,7 @@ package import NIOCore
 import Synchronization
 
 /// The folder to serve is not there.
-public struct StaticFilesError: ResponseError, Equatable {
+public struct StaticFilesError: ResponseError, Equatable, CustomStringConvertible {
     /// The absolute path that was looked for.
     public let path: String
 
@@ -13,6 +13,9 @@ public struct StaticFilesError: ResponseError, Equatable {
 
     /// Where the folder was looked for.
     public var message: String { "static files: there is no folder at \(path)" }
+
+    /// Where the folder was looked for.
+    public var description: String { message }
 }
 
 /// Serves the files of a folder: what a request for one of them is answered, decided without a connection.

@@ -47,7 +47,7 @@ final class StoredFile: Sendable {
         let suffix = traits.coding.map { "-\($0.rawValue)" } ?? ""
         let entityTag =
             digest.map { EntityTag(opaque: $0 + suffix, isWeak: false) }
-            ?? EntityTag(opaque: StoredFile.metadataTag(stamp) + suffix, isWeak: true)
+            ?? EntityTag(opaque: StoredFile.metadataTag(stamp) + suffix, isWeak: !isSettled)
         // §8.8.2.1: a time in the future is replaced by the present.
         let lastModified = min(HTTPDate(secondsSinceEpoch: stamp.modified.seconds), now)
         validators = Validators(entityTag: entityTag, lastModified: lastModified)

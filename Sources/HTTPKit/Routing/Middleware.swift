@@ -31,9 +31,12 @@ public struct Middleware: Sendable {
 
 extension Middleware {
     /// Logs each answer at level info: method, path, status and time. What is thrown is logged with its status.
-    public static func accessLog(_ logger: Logger = Logger(label: "access")) -> Middleware {
+    ///
+    /// - Parameter logger: where to log; `nil` is the server's own logger, with its level.
+    public static func accessLog(_ logger: Logger? = nil) -> Middleware {
         Middleware { request, next in
             let start = LoopInstant.now
+            guard let logger = logger ?? request.connection.logger else { return try await next(request) }
             func log(_ status: HTTPResponse.Status) {
                 var metadata: Logger.Metadata = [
                     "method": "\(request.method.rawValue)", "path": "\(request.path)",
@@ -54,7 +57,7 @@ extension Middleware {
         }
     }
 
-    /// `accessLog()` under the label `access`.
+    /// `accessLog()` with the server's own logger.
     public static var accessLog: Middleware { accessLog() }
 
     /// Gives each request an id: that of a proxy's `X-Request-Id` where it is plain (at most 128 visible characters),
@@ -84,20 +87,21 @@ extension Middleware {
         contentSecurityPolicy: String? =
             "default-src 'self'; connect-src 'self' ws: wss:; frame-ancestors 'none'"
     ) -> Middleware {
-        Middleware { request, next in
+        var fields: HTTPFields = [.xContentTypeOptions: "nosniff"]
+        if let referrer = HTTPField.Name("Referrer-Policy") { fields[referrer] = "same-origin" }
+        if let contentSecurityPolicy { fields[.contentSecurityPolicy] = contentSecurityPolicy }
+        let safer = fields
+        return Middleware { request, next in
             var response: Response
             do {
                 response = try await next(request)
             } catch let error as any ResponseError {
                 response = Response(error: error)
+            } catch {
+                throw ErrorWithFields(underlying: error, fields: safer)
             }
             guard response.upgrade == nil else { return response }
-            func set(_ name: HTTPField.Name, _ value: String) {
-                if response.fields[name] == nil { response.fields[name] = value }
-            }
-            set(.xContentTypeOptions, "nosniff")
-            if let referrer = HTTPField.Name("Referrer-Policy") { set(referrer, "same-origin") }
-            if let contentSecurityPolicy { set(.contentSecurityPolicy, contentSecurityPolicy) }
+            for field in safer where response.fields[field.name] == nil { response.fields.append(field) }
             return response
         }
     }

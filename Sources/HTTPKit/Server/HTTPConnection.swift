@@ -282,7 +282,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         if info == nil, let channel = context?.channel {
             info = ConnectionInfo(
                 remoteAddress: channel.remoteAddress, localAddress: channel.localAddress,
-                isSecure: server.isSecure, loop: loop, owner: server.owner)
+                isSecure: server.isSecure, loop: loop, owner: server.owner, logger: server.logger)
             info?.connection = self
         }
         return info

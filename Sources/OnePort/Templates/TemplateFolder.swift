@@ -54,7 +54,11 @@ struct TemplateFolder: Sendable {
     /// editors keep copies in them.
     func stamps() throws(TemplateError) -> [String: Stamp] {
         let manager = FileManager.default
-        guard let paths = try? manager.subpathsOfDirectory(atPath: path) else {
+        // A link to the folder is not followed by the enumeration itself.
+        let folder = (try? manager.destinationOfSymbolicLink(atPath: path)).map {
+            $0.hasPrefix("/") ? $0 : path + "/../" + $0
+        }
+        guard let paths = try? manager.subpathsOfDirectory(atPath: folder ?? path) else {
             throw .folderMissing(path: path)
         }
         var stamps: [String: Stamp] = [:]

@@ -54,6 +54,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     /// Until then, what has arrived behind a message waits for the reader of that message to come back.
     private var deferredUntil = LoopInstant(milliseconds: 0)
     private var hasReader = false
+    /// The first message waits for a first reader too: a client's may come together with the 101.
+    private var hasWaitedForReader = false
     /// The peer sends no more; what it sent before is read to its end first.
     private var isInputClosed = false
     private var drainAt: LoopInstant?
@@ -307,7 +309,10 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         switch consumer {
         case .task:
             inbox.push(part)
-            if hasReader { deferredUntil = loop.now.advanced(by: Self.deferral) }
+            if hasReader || !hasWaitedForReader {
+                hasWaitedForReader = true
+                deferredUntil = loop.now.advanced(by: Self.deferral)
+            }
         case .callbacks(let handler):
             guard let socket else { return }
             handler.onMessage(Message(kind: part.kind, payload: part.data), socket)
