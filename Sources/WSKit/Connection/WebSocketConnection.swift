@@ -1,4 +1,4 @@
-package import HTTPKit
+import HTTPKit
 import Logging
 package import NIOCore
 
@@ -49,16 +49,16 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var onEnd: (@Sendable () -> Void)?
     var memberships: [SocketSet] = []
     var topics: [String: Room] = [:]
-    private var isProcessing = false
-    private var isReadHeld = false
+    var isProcessing = false
+    var isReadHeld = false
     /// Until then, what has arrived behind a message waits for the reader of that message to come back.
-    private var deferredUntil = LoopInstant(milliseconds: 0)
-    private var hasReader = false
+    var deferredUntil = LoopInstant(milliseconds: 0)
+    var hasReader = false
     /// The first message waits for a first reader too: a client's may come together with the 101.
-    private var hasWaitedForReader = false
+    var hasWaitedForReader = false
     /// The peer sends no more; what it sent before is read to its end first.
-    private var isInputClosed = false
-    private var drainAt: LoopInstant?
+    var isInputClosed = false
+    var drainAt: LoopInstant?
     /// When a message went either way last: compression with context takeover sleeps some time after.
     var lastMessage = LoopInstant.now
 
@@ -201,14 +201,14 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     /// What may wait undecoded behind a message that is being worked on.
     private static let readAhead = 64 << 10
     /// How long it may wait: the pings in it are answered after that at the latest.
-    private static let deferral = Duration.seconds(1)
+    static let deferral = Duration.seconds(1)
 
     /// Whether the reader is at work on a message. What follows is decoded when it asks for more, so that its answer
     /// goes out before an error or a close frame behind that message ends the connection.
-    private var isDeferred: Bool { !inbox.isAwaited && loop.now < deferredUntil }
+    var isDeferred: Bool { !inbox.isAwaited && loop.now < deferredUntil }
 
     /// Whether the application can take more: the inbox has room, or a callback's answer would find room.
-    private var mayReceive: Bool {
+    var mayReceive: Bool {
         guard case .open = phase else { return true }
         switch consumer {
         case .task: return !inbox.isFull(limits)
@@ -250,187 +250,5 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
         loop.turn { writabilityChanged(context.channel.isWritable) }
         context.fireChannelWritabilityChanged()
-    }
-
-    // MARK: Receiving
-
-    /// Hands on what has arrived, as far as the application can take it.
-    func process() {
-        guard !isProcessing else { return }
-        isProcessing = true
-        defer {
-            isProcessing = false
-            if inbound.readableBytes == 0 { inbound = ByteBuffer() }
-            resumeReading()
-            endInput()
-        }
-        while case .open = phase, mayReceive, !isDeferred {
-            do throws(WSError) {
-                guard let event = try machine.next(&inbound, now: now) else { return }
-                handle(event)
-            } catch {
-                fail(error)
-            }
-            if let out, out.readableBytes > Self.handOverSize { flush() }
-        }
-    }
-
-    /// Ends the connection once all of a peer that is gone has been read.
-    private func endInput() {
-        guard isInputClosed, inbound.readableBytes == 0 else { return }
-        peerIsGone(.lost(.transportClosed))
-    }
-
-    private static let handOverSize = 64 << 10
-
-    private func handle(_ event: WebSocketMachine.Event) {
-        switch event {
-        case .message(let message):
-            lastMessage = loop.now
-            loop.statistics.messagesIn &+= 1
-            deliver(MessagePart(kind: message.kind, data: message.payload, isFinal: true))
-        case .part(let kind, let data, let isFinal):
-            if isFinal { loop.statistics.messagesIn &+= 1 }
-            deliver(MessagePart(kind: kind, data: data, isFinal: isFinal))
-        case .ping(let payload):
-            guard !isFull else {
-                owedPong = payload
-                return
-            }
-            withOut { machine, out in machine.encodePong(payload, into: &out) }
-        case .pong(let payload):
-            receivePong(payload)
-        case .close(let reason):
-            receiveClose(reason)
-        }
-    }
-
-    private func deliver(_ part: MessagePart) {
-        switch consumer {
-        case .task:
-            inbox.push(part)
-            if hasReader || !hasWaitedForReader {
-                hasWaitedForReader = true
-                deferredUntil = loop.now.advanced(by: Self.deferral)
-            }
-        case .callbacks(let handler):
-            guard let socket else { return }
-            handler.onMessage(Message(kind: part.kind, payload: part.data), socket)
-        }
-    }
-
-    private func receivePong(_ payload: ByteBuffer) {
-        guard let index = pings.firstIndex(where: { $0.payload == payload }) else { return }
-        // A peer may answer only the newest of several pings (RFC 6455 §5.5.3).
-        let answered = pings[...index]
-        pings = Array(pings[(index + 1)...])
-        for ping in answered { ping.waiter.resume(returning: ping.sent.duration(to: .now)) }
-    }
-
-    /// The application's side: the next message or part; `nil` at the end.
-    func nextPart() async throws -> MessagePart? {
-        guard loop.eventLoop.inEventLoop else {
-            return try await hop { try await $0.nextPart() }
-        }
-        return try await nextPartOnLoop()
-    }
-
-    private func nextPartOnLoop() async throws -> MessagePart? {
-        hasReader = true
-        while true {
-            if let part = inbox.pop() {
-                if isReadHeld { loop.turn { process() } }
-                return part
-            }
-            if inbox.isEnded { return nil }
-            deferredUntil = LoopInstant(milliseconds: 0)
-            if inbound.readableBytes > 0, !isProcessing, mayReceive {
-                loop.turn { process() }
-                continue
-            }
-            guard !inbox.isAwaited else { throw ConcurrentReadError() }
-            try await waiting { connection, continuation in
-                connection.inbox.wait(continuation)
-            } cancel: {
-                $0.inbox.wakeReader()
-            }
-        }
-    }
-
-    @inline(__always)
-    func nextMessage() async throws -> Message? {
-        guard let part = try await nextPart() else { return nil }
-        return Message(kind: part.kind, payload: part.data)
-    }
-
-    // MARK: Time
-
-    package func tick(now: LoopInstant) {
-        switch phase {
-        case .lingering(let deadline):
-            if now >= deadline { context?.close(promise: nil) }
-            return
-        case .closed: return
-        case .open: break
-        }
-        if let drainAt, now >= drainAt {
-            self.drainAt = nil
-            startClose(.goingAway, reason: "the server stops")
-        }
-        if isStalled(now) {
-            closeReason = closeReason ?? .lost(.sendTimeout)
-            context?.close(promise: nil)
-            return
-        }
-        if now >= lastMessage.advanced(by: limits.deflateIdleTimeout) {
-            if machine.isAwake { machine.sleep() }
-            inbox.shrink()
-        }
-        if inbound.readableBytes > 0 { process() }
-        // The pongs of a peer whose messages are held back, or that our pings do not reach, cannot be read.
-        if machine.isOpen, isFull || isReadHeld || !mayReceive { machine.excuseSilence(at: NIODeadline(now)) }
-        switch machine.tick(at: NIODeadline(now)) {
-        case .nothing: break
-        case .sendPing(let payload):
-            withOut { machine, out in machine.encodePing(payload, into: &out) }
-        case .peerIsDead:
-            closeReason = closeReason ?? .lost(.pingTimeout)
-            context?.close(promise: nil)
-        case .closeTimedOut:
-            closeReason = closeReason ?? .lost(.closeTimeout)
-            context?.close(promise: nil)
-        }
-    }
-
-    private func isStalled(_ now: LoopInstant) -> Bool {
-        guard let channel = context?.channel, !channel.isWritable,
-            let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
-        else {
-            stalledSince = nil
-            return false
-        }
-        guard let since = stalledSince, waiting >= stalledBytes else {
-            stalledSince = now
-            stalledBytes = waiting
-            return false
-        }
-        return now >= since.advanced(by: limits.sendTimeout)
-    }
-
-    /// Says goodbye with 1001, at a moment of its own within the first part of the drain time, so that thousands of
-    /// clients do not come back at once.
-    package func drain(deadline: LoopInstant) {
-        let time = deadline.milliseconds - loop.now.milliseconds
-        let spread = loop.memberCount < 100 ? 0 : min(3000, time / 4)
-        drainAt = LoopInstant(
-            milliseconds: loop.now.milliseconds + (spread > 0 ? .random(in: 0...spread) : 0))
-        tick(now: loop.now)
-    }
-}
-
-extension NIODeadline {
-    /// The same point on the same clock.
-    init(_ instant: LoopInstant) {
-        self = .uptimeNanoseconds(UInt64(clamping: instant.milliseconds) &* 1_000_000)
     }
 }

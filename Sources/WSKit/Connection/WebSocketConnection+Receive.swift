@@ -1,0 +1,114 @@
+import HTTPKit
+import NIOCore
+
+/// The way in: what the machine makes of the octets, and who gets it.
+extension WebSocketConnection {
+    /// Hands on what has arrived, as far as the application can take it.
+    func process() {
+        guard !isProcessing else { return }
+        isProcessing = true
+        defer {
+            isProcessing = false
+            if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+            resumeReading()
+            endInput()
+        }
+        while case .open = phase, mayReceive, !isDeferred {
+            do throws(WSError) {
+                guard let event = try machine.next(&inbound, now: now) else { return }
+                handle(event)
+            } catch {
+                fail(error)
+            }
+            if let out, out.readableBytes > Self.handOverSize { flush() }
+        }
+    }
+
+    /// Ends the connection once all of a peer that is gone has been read.
+    private func endInput() {
+        guard isInputClosed, inbound.readableBytes == 0 else { return }
+        peerIsGone(.lost(.transportClosed))
+    }
+
+    private static let handOverSize = 64 << 10
+
+    private func handle(_ event: WebSocketMachine.Event) {
+        switch event {
+        case .message(let message):
+            lastMessage = loop.now
+            loop.statistics.messagesIn &+= 1
+            deliver(MessagePart(kind: message.kind, data: message.payload, isFinal: true))
+        case .part(let kind, let data, let isFinal):
+            if isFinal { loop.statistics.messagesIn &+= 1 }
+            deliver(MessagePart(kind: kind, data: data, isFinal: isFinal))
+        case .ping(let payload):
+            guard !isFull else {
+                owedPong = payload
+                return
+            }
+            withOut { machine, out in machine.encodePong(payload, into: &out) }
+        case .pong(let payload):
+            receivePong(payload)
+        case .close(let reason):
+            receiveClose(reason)
+        }
+    }
+
+    private func deliver(_ part: MessagePart) {
+        switch consumer {
+        case .task:
+            inbox.push(part)
+            if hasReader || !hasWaitedForReader {
+                hasWaitedForReader = true
+                deferredUntil = loop.now.advanced(by: Self.deferral)
+            }
+        case .callbacks(let handler):
+            guard let socket else { return }
+            handler.onMessage(Message(kind: part.kind, payload: part.data), socket)
+        }
+    }
+
+    private func receivePong(_ payload: ByteBuffer) {
+        guard let index = pings.firstIndex(where: { $0.payload == payload }) else { return }
+        // A peer may answer only the newest of several pings (RFC 6455 §5.5.3).
+        let answered = pings[...index]
+        pings = Array(pings[(index + 1)...])
+        for ping in answered { ping.waiter.resume(returning: ping.sent.duration(to: .now)) }
+    }
+
+    /// The application's side: the next message or part; `nil` at the end.
+    func nextPart() async throws -> MessagePart? {
+        guard loop.eventLoop.inEventLoop else {
+            return try await hop { try await $0.nextPart() }
+        }
+        return try await nextPartOnLoop()
+    }
+
+    private func nextPartOnLoop() async throws -> MessagePart? {
+        hasReader = true
+        while true {
+            if let part = inbox.pop() {
+                if isReadHeld { loop.turn { process() } }
+                return part
+            }
+            if inbox.isEnded { return nil }
+            deferredUntil = LoopInstant(milliseconds: 0)
+            if inbound.readableBytes > 0, !isProcessing, mayReceive {
+                loop.turn { process() }
+                continue
+            }
+            guard !inbox.isAwaited else { throw ConcurrentReadError() }
+            try await waiting { connection, continuation in
+                connection.inbox.wait(continuation)
+            } cancel: {
+                $0.inbox.wakeReader()
+            }
+        }
+    }
+
+    @inline(__always)
+    func nextMessage() async throws -> Message? {
+        guard let part = try await nextPart() else { return nil }
+        return Message(kind: part.kind, payload: part.data)
+    }
+}

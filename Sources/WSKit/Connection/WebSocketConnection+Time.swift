@@ -1,0 +1,74 @@
+package import HTTPKit
+import NIOCore
+
+/// What happens to a connection as time passes: pings, peers that vanish or do not read, the drain.
+extension WebSocketConnection {
+    package func tick(now: LoopInstant) {
+        switch phase {
+        case .lingering(let deadline):
+            if now >= deadline { context?.close(promise: nil) }
+            return
+        case .closed: return
+        case .open: break
+        }
+        if let drainAt, now >= drainAt {
+            self.drainAt = nil
+            startClose(.goingAway, reason: "the server stops")
+        }
+        if isStalled(now) {
+            closeReason = closeReason ?? .lost(.sendTimeout)
+            context?.close(promise: nil)
+            return
+        }
+        if now >= lastMessage.advanced(by: limits.deflateIdleTimeout) {
+            if machine.isAwake { machine.sleep() }
+            inbox.shrink()
+        }
+        if inbound.readableBytes > 0 { process() }
+        // The pongs of a peer whose messages are held back, or that our pings do not reach, cannot be read.
+        if machine.isOpen, isFull || isReadHeld || !mayReceive { machine.excuseSilence(at: NIODeadline(now)) }
+        switch machine.tick(at: NIODeadline(now)) {
+        case .nothing: break
+        case .sendPing(let payload):
+            withOut { machine, out in machine.encodePing(payload, into: &out) }
+        case .peerIsDead:
+            closeReason = closeReason ?? .lost(.pingTimeout)
+            context?.close(promise: nil)
+        case .closeTimedOut:
+            closeReason = closeReason ?? .lost(.closeTimeout)
+            context?.close(promise: nil)
+        }
+    }
+
+    private func isStalled(_ now: LoopInstant) -> Bool {
+        guard let channel = context?.channel, !channel.isWritable,
+            let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+        else {
+            stalledSince = nil
+            return false
+        }
+        guard let since = stalledSince, waiting >= stalledBytes else {
+            stalledSince = now
+            stalledBytes = waiting
+            return false
+        }
+        return now >= since.advanced(by: limits.sendTimeout)
+    }
+
+    /// Says goodbye with 1001, at a moment of its own within the first part of the drain time, so that thousands of
+    /// clients do not come back at once.
+    package func drain(deadline: LoopInstant) {
+        let time = deadline.milliseconds - loop.now.milliseconds
+        let spread = loop.memberCount < 100 ? 0 : min(3000, time / 4)
+        drainAt = LoopInstant(
+            milliseconds: loop.now.milliseconds + (spread > 0 ? .random(in: 0...spread) : 0))
+        tick(now: loop.now)
+    }
+}
+
+extension NIODeadline {
+    /// The same point on the same clock.
+    init(_ instant: LoopInstant) {
+        self = .uptimeNanoseconds(UInt64(clamping: instant.milliseconds) &* 1_000_000)
+    }
+}
