@@ -86,6 +86,7 @@ public final class HTTPServer: Sendable {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelOption(.recvAllocator, value: Self.readBuffers)
             .childChannelOption(.writeBufferWaterMark, value: waterMark)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.serve(channel) }
@@ -104,6 +105,10 @@ public final class HTTPServer: Sendable {
         }
         return address
     }
+
+    /// Each channel keeps one read buffer: 1 KiB takes most requests and frames, and grows where more comes.
+    private static let readBuffers = AdaptiveRecvByteBufferAllocator(
+        minimum: 64, initial: 1024, maximum: 65536)
 
     private var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
         let high = max(2, context.limits.writeBufferSize)

@@ -98,12 +98,22 @@ extension WebSocketConnection {
                 continue
             }
             guard !inbox.isAwaited else { throw ConcurrentReadError() }
+            // Nobody but this connection cancels the task that serves it, and that after its end only: it waits
+            // without a cancellation handler, whose frame would cost each idle socket another KiB of stack.
+            if isServingTask {
+                await withUnsafeContinuation { inbox.wait($0) }
+                continue
+            }
             try await waiting { connection, continuation in
                 connection.inbox.wait(continuation)
             } cancel: {
                 $0.inbox.wakeReader()
             }
         }
+    }
+
+    private var isServingTask: Bool {
+        servingTask != 0 && withUnsafeCurrentTask { $0?.hashValue == servingTask }
     }
 
     @inline(__always)

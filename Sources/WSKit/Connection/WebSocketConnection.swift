@@ -20,6 +20,11 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         case closed
     }
 
+    private final class Ending {
+        let reason: CloseReason
+        init(_ reason: CloseReason) { self.reason = reason }
+    }
+
     /// Who gets the messages.
     enum Consumer {
         case task
@@ -43,7 +48,12 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var phase: Phase = .open
     var inbound = ByteBuffer()
     var inbox = Inbox()
-    var closeReason: CloseReason?
+    /// Why the connection ended; apart from it, since most of its life there is no reason.
+    private var ending: Ending?
+    var closeReason: CloseReason? {
+        get { ending?.reason }
+        set { ending = newValue.map(Ending.init) }
+    }
     var task: Task<Void, Never>?
     /// Called once when the connection has ended.
     var onEnd: (@Sendable () -> Void)?
@@ -51,27 +61,29 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var topics: [String: Room] = [:]
     var isProcessing = false
     var isReadHeld = false
-    /// Until then, what has arrived behind a message waits for the reader of that message to come back.
-    var deferredUntil = LoopInstant(milliseconds: 0)
     var hasReader = false
+    var isFlushRequested = false
+    var needsFlush = false
+    var isFull = false
+    var isStreaming = false
+    var streamKind = Message.Kind.text
+    var streamCompresses = true
     /// The first message waits for a first reader too: a client's may come together with the 101.
     var hasWaitedForReader = false
     /// The peer sends no more; what it sent before is read to its end first.
     var isInputClosed = false
+    /// Until then, what has arrived behind a message waits for the reader of that message to come back.
+    var deferredUntil = LoopInstant(milliseconds: 0)
+    /// Tells the task that runs the socket's closure from others; 0 when there is none.
+    var servingTask = 0
     var drainAt: LoopInstant?
     /// When a message went either way last: compression with context takeover sleeps some time after.
     var lastMessage = LoopInstant.now
 
     // Sending.
     var out: ByteBuffer?
-    var isFlushRequested = false
-    var needsFlush = false
-    var isFull = false
     var sendWaiters: [UnsafeContinuation<Void, Never>] = []
     var closeWaiters: [UnsafeContinuation<Void, Never>] = []
-    var isStreaming = false
-    var streamKind = Message.Kind.text
-    var streamCompresses = true
     /// The newest message that was missed of each room with `SlowClientPolicy.latestOnly`.
     var latestMissed: [(room: ObjectIdentifier, message: PreparedMessage)] = []
     /// The last ping that came while the send buffer was full: earlier ones need no answer (RFC 6455 §5.5.3).

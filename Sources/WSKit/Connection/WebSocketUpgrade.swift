@@ -61,6 +61,9 @@ private struct WebSocketOpening {
     let service: WebSocketService
     let place: AddressCounter.Place?
 
+    private static let readBuffers = AdaptiveRecvByteBufferAllocator(
+        minimum: 64, initial: 512, maximum: 65536)
+
     func open(_ upgraded: consuming UpgradedConnection) {
         let loop = request.connection.loop
         let machine = WebSocketMachine(
@@ -137,6 +140,7 @@ extension WebSocketConnection {
     /// Runs the closure of a socket on this loop and closes behind it: 1000 when it returns, 1011 when it throws.
     func run(_ body: @escaping @Sendable () async throws -> Void) {
         let task = Task.immediate(executorPreference: loop) { [self] in
+            servingTask = withUnsafeCurrentTask { $0?.hashValue ?? 0 }
             do {
                 try await body()
                 await close(.normal, reason: "")
@@ -150,6 +154,7 @@ extension WebSocketConnection {
                 await close(.internalError, reason: "")
             }
             self.task = nil
+            servingTask = 0
         }
         if !inbox.isEnded { self.task = task }
     }
