@@ -17,6 +17,8 @@ func addSocketRoutes(to app: App) {
     app.webSocket("/wsdd", withTakeover, handler: echo)
     app.webSocket("/wsh", plain, Echo())
 
+    addMix(to: app, withTakeover)
+
     var unnamed = plain
     unnamed.subprotocols = []
     app.webSocket(
@@ -30,6 +32,21 @@ func addSocketRoutes(to app: App) {
     app.get("/bcast") { _ in
         Task { await publishLoad(to: app) }
         return .text("ok")
+    }
+}
+
+/// Beside the contract: what a client asks to be published or to be sent, on sockets with context takeover.
+private func addMix(to app: App, _ options: WebSocketOptions) {
+    app.webSocket("/mix", options) { socket in
+        try await app.rooms["mix"].join(socket) { room in
+            for try await text in socket.texts {
+                if text.hasPrefix("publish ") {
+                    room.publish(String(text.dropFirst("publish ".count)))
+                } else {
+                    try await socket.send(String(text.dropFirst("send ".count)))
+                }
+            }
+        }
     }
 }
 
