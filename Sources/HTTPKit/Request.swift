@@ -182,7 +182,6 @@ public protocol RequestKey {
 /// Invariant: `connection` is touched on the event loop only, everything else is constant.
 package final class ConnectionInfo: @unchecked Sendable {
     package let remoteAddress: SocketAddress?
-    package let localAddress: SocketAddress?
     package let isSecure: Bool
     package let loop: LoopContext
     /// The application that the server serves, for the extensions of the modules above.
@@ -193,12 +192,11 @@ package final class ConnectionInfo: @unchecked Sendable {
     var connection: HTTPConnection?
 
     package init(
-        remoteAddress: SocketAddress?, localAddress: SocketAddress? = nil, isSecure: Bool = false,
+        remoteAddress: SocketAddress?, isSecure: Bool = false,
         loop: LoopContext, owner: (any AnyObject & Sendable)? = nil, logger: Logger? = nil
     ) {
         self.logger = logger
         self.remoteAddress = remoteAddress
-        self.localAddress = localAddress
         self.isSecure = isSecure
         self.loop = loop
         self.owner = owner

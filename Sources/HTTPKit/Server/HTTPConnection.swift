@@ -281,7 +281,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     private var connectionInfo: ConnectionInfo? {
         if info == nil, let channel = context?.channel {
             info = ConnectionInfo(
-                remoteAddress: channel.remoteAddress, localAddress: channel.localAddress,
+                remoteAddress: channel.remoteAddress,
                 isSecure: server.isSecure, loop: loop, owner: server.owner, logger: server.logger)
             info?.connection = self
         }
