@@ -78,7 +78,8 @@ let package = Package(
             name: "FirstProgram", dependencies: ["OnePort"], path: "Examples/FirstProgram",
             swiftSettings: settings),
         .executableTarget(
-            name: "MicroBench", dependencies: ["HTTPKit", "WSKit", "Compression", nioCore, httpTypes],
+            name: "MicroBench",
+            dependencies: ["OnePort", "HTTPKit", "WSKit", "Compression", nioCore, nioEmbedded, httpTypes],
             path: "Benchmarks/Micro", swiftSettings: settings),
         .testTarget(
             name: "CompressionTests", dependencies: ["Compression", nioCore],

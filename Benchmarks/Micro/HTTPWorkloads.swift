@@ -14,11 +14,14 @@ enum HTTPWorkloads {
         encodeHead,
     ]
 
-    private static let shortRequest =
+    static let shortRequest =
         "GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: keep-alive\r\n\r\n"
 
+    static let parametersRequest =
+        "GET /params/42/benchmark HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: keep-alive\r\n\r\n"
+
     /// What Chromium sends for a page: 15 fields, 700 octets.
-    private static let browserRequest =
+    static let browserRequest =
         "GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: keep-alive\r\nCache-Control: max-age=0\r\n"
         + "sec-ch-ua: \"Chromium\";v=\"142\", \"Not?A_Brand\";v=\"8\"\r\nsec-ch-ua-mobile: ?0\r\n"
         + "sec-ch-ua-platform: \"Linux\"\r\nUpgrade-Insecure-Requests: 1\r\n"

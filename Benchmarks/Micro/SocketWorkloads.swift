@@ -18,7 +18,7 @@ enum SocketWorkloads {
     }
 
     /// A client's text frame, masked.
-    private static func frame(_ count: Int) -> ByteBuffer {
+    static func frame(_ count: Int) -> ByteBuffer {
         var frame = ByteBuffer()
         FrameEncoder.write(
             FrameHeader(opcode: .text, mask: key, length: count), text(count).readableBytesSpan, into: &frame)

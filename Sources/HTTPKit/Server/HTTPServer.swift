@@ -126,7 +126,7 @@ public final class HTTPServer: Sendable {
     }
 
     /// Puts the HTTP handler on a new channel, on its event loop.
-    private func serve(_ channel: any Channel) throws {
+    package func serve(_ channel: any Channel) throws {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
             throw ChannelError.inappropriateOperationForState
         }

@@ -1,0 +1,105 @@
+import HTTPTypes
+import NIOCore
+import NIOEmbedded
+import OnePort
+
+/// A whole connection on a channel without a socket: decoder, application, router, an async handler, encoder; and
+/// behind an upgrade an echo. What the transport costs is left out.
+enum ConnectionWorkloads {
+    static let all: [Workload] = [
+        http("connection-plaintext", HTTPWorkloads.shortRequest),
+        http("connection-browser", HTTPWorkloads.browserRequest),
+        http("connection-pipelined-16", HTTPWorkloads.shortRequest, pipelined: 16),
+        http("connection-params", HTTPWorkloads.parametersRequest),
+        echo("connection-echo-20", path: "/task", size: 20),
+        echo("connection-echo-20-callback", path: "/callback", size: 20),
+        echo("connection-echo-16k", path: "/task", size: 16 << 10),
+        echo("connection-echo-16k-callback", path: "/callback", size: 16 << 10),
+    ]
+
+    private static let plainText: HTTPFields = [.contentType: "text/plain"]
+
+    private static func makeApp() -> App {
+        var configuration = AppConfiguration()
+        configuration.environment = .production
+        let app = App(configuration: configuration)
+        app.get("/plaintext") { _ in Response(fields: plainText, body: .string("Hello, World!")) }
+        app.get("/params/{id}/{name}") { request in
+            let (id, name) = (try request.parameters.require("id"), try request.parameters.require("name"))
+            return .text(id + name)
+        }
+        var options = app.webSocketOptions
+        options.deflate = .off
+        app.webSocket("/task", options) { socket in
+            for try await message in socket.messages { try await socket.send(message) }
+        }
+        app.webSocket("/callback", options, Echo())
+        return app
+    }
+
+    private struct Echo: WebSocketHandler {
+        func onMessage(_ message: Message, _ socket: WebSocket) { socket.trySend(message) }
+    }
+
+    /// A connection of the application, which keeps the server and the loop alive.
+    private final class Connection {
+        let server: HTTPServer
+        let channel: EmbeddedChannel
+
+        init() throws {
+            channel = EmbeddedChannel()
+            server = try makeApp().makeServer(group: channel.embeddedEventLoop)
+            try server.serve(channel)
+            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 80)).wait()
+        }
+
+        /// The octets that `input` is answered with.
+        func exchange(_ input: ByteBuffer) throws -> Int {
+            channel.pipeline.fireChannelRead(input)
+            channel.pipeline.fireChannelReadComplete()
+            var count = 0
+            while let out = try channel.readOutbound(as: ByteBuffer.self) { count += out.readableBytes }
+            return count
+        }
+    }
+
+    /// One operation is one read: `pipelined` requests.
+    private static func http(
+        _ name: String, _ request: String, pipelined: Int = 1
+    ) -> Workload {
+        Workload(name, octets: request.utf8.count * pipelined) {
+            let connection = try Connection()
+            let input = ByteBuffer(string: String(repeating: request, count: pipelined))
+            let expected = try connection.exchange(input)
+            guard expected > 100 * pipelined else { throw WrongResult(description: name) }
+            return { operations in
+                for _ in 0..<operations {
+                    guard try connection.exchange(input) == expected else {
+                        throw WrongResult(description: name)
+                    }
+                }
+            }
+        }
+    }
+
+    private static func echo(_ name: String, path: String, size: Int) -> Workload {
+        Workload(name, octets: size) {
+            let connection = try Connection()
+            let handshake =
+                "GET \(path) HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            guard try connection.exchange(ByteBuffer(string: handshake)) > 100 else {
+                throw WrongResult(description: name)
+            }
+            let input = SocketWorkloads.frame(size)
+            let expected = size + (size < 126 ? 2 : 4)
+            return { operations in
+                for _ in 0..<operations {
+                    guard try connection.exchange(input) == expected else {
+                        throw WrongResult(description: name)
+                    }
+                }
+            }
+        }
+    }
+}
