@@ -15,30 +15,31 @@ public struct Request: Sendable {
         let connection: ConnectionInfo
         /// Which exchange of its connection this is.
         let exchange: UInt64
-        var parameters: PathParameters
+        /// The pattern of the route that matched, and where in the head its parameters stand.
+        var pattern: PathPattern?
+        var ranges: ParameterRanges
         var bodyLimit: Int
-        var pattern: String
         var values: [ObjectIdentifier: any Sendable]
 
         init(
             head: RequestHead, body: RequestBody, connection: ConnectionInfo, exchange: UInt64,
-            parameters: PathParameters = PathParameters(), bodyLimit: Int, pattern: String = "",
+            pattern: PathPattern? = nil, ranges: ParameterRanges = ParameterRanges(), bodyLimit: Int,
             values: [ObjectIdentifier: any Sendable] = [:]
         ) {
             self.head = head
             self.body = body
             self.connection = connection
             self.exchange = exchange
-            self.parameters = parameters
-            self.bodyLimit = bodyLimit
             self.pattern = pattern
+            self.ranges = ranges
+            self.bodyLimit = bodyLimit
             self.values = values
         }
 
         func copy() -> Storage {
             Storage(
-                head: head, body: body, connection: connection, exchange: exchange, parameters: parameters,
-                bodyLimit: bodyLimit, pattern: pattern, values: values)
+                head: head, body: body, connection: connection, exchange: exchange, pattern: pattern,
+                ranges: ranges, bodyLimit: bodyLimit, values: values)
         }
     }
 
@@ -100,10 +101,13 @@ public struct Request: Sendable {
     public var body: RequestBody { storage.body }
 
     /// What the path's placeholders matched.
-    public var parameters: PathParameters { storage.parameters }
+    public var parameters: PathParameters {
+        guard let pattern = storage.pattern else { return PathParameters() }
+        return PathParameters(storage.head.buffer, pattern, storage.ranges)
+    }
 
-    /// The pattern of the route that matched, for logs; empty before routing.
-    public var pattern: String { storage.pattern }
+    /// The pattern of the route that matched, for logs; empty where there is none.
+    public var pattern: String { storage.pattern?.text ?? "" }
 
     /// The address of the peer, or of the proxy in front of the server.
     public var remoteAddress: SocketAddress? { storage.connection.remoteAddress }
@@ -128,8 +132,8 @@ public struct Request: Sendable {
         var copy = Request(
             head: head, body: .empty, connection: storage.connection, bodyLimit: storage.bodyLimit)
         copy.mutate {
-            $0.parameters = storage.parameters.moved(to: head.buffer)
             $0.pattern = storage.pattern
+            $0.ranges = storage.ranges
             $0.values = storage.values
         }
         return copy
@@ -150,9 +154,9 @@ public struct Request: Sendable {
 
     /// Says which route has matched. The router calls it once, before the handler sees the request, so it changes
     /// the request in place whoever else holds it.
-    package func setRoute(parameters: PathParameters, pattern: String) {
-        storage.parameters = parameters
+    func setRoute(_ pattern: PathPattern, _ ranges: ParameterRanges) {
         storage.pattern = pattern
+        storage.ranges = ranges
     }
 
     /// A value that middleware puts beside the request for handlers behind it.

@@ -129,18 +129,17 @@ public final class App: Sendable {
         }
     }
 
-    /// All that was declared, as one function.
+    /// The router of all that was declared.
     ///
     /// - Throws: what was wrong with a declaration, naming it.
-    func responder() throws -> Handler {
+    func router() throws -> Router {
         let declared = declarations.withLock { $0 }
         if case .failure(let error) = templates {
             guard case .folderMissing = error else { throw error }
             logger.info("\(error)")
         }
         if let problem = declared.problems.first { throw problem }
-        let router = try table.router(fallback: declared.fallbacks.first)
-        return Middleware.compose(declared.middleware) { request in try await router.respond(to: request) }
+        return try table.router(middleware: declared.middleware, fallback: declared.fallbacks.first)
     }
 }
 

@@ -23,9 +23,13 @@ public struct Middleware: Sendable {
 
     /// `handler` with `middleware` around it, the first outermost.
     package static func compose(_ middleware: [Middleware], around handler: @escaping Handler) -> Handler {
-        middleware.reversed().reduce(handler) { next, layer in
-            { request in try await layer.handle(request, next) }
+        // No `reduce`: a function that passes through a generic one is wrapped, and each call pays for the wrapper.
+        var composed = handler
+        for layer in middleware.reversed() {
+            let next = composed
+            composed = { request in try await layer.handle(request, next) }
         }
+        return composed
     }
 }
 

@@ -121,12 +121,6 @@ public struct PathParameters: Sendable {
         return value
     }
 
-    /// The same parameters on a copy of the head's octets.
-    package func moved(to head: ByteBuffer) -> PathParameters {
-        guard let pattern else { return self }
-        return PathParameters(head, pattern, ranges)
-    }
-
     /// The value as it was sent, still percent-encoded.
     public func raw(_ name: String) -> String? {
         rawRange(name).map {

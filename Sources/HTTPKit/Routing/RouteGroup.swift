@@ -60,43 +60,72 @@ package final class RouteTable: Sendable {
 
     /// The router of all declared routes.
     ///
+    /// - Parameters:
+    ///   - middleware: stands around every answer, those of no route too, the first outermost.
+    ///   - fallback: tried for paths without a route, such as static files.
     /// - Throws: `PathPatternError` or `RouteConflict`, which name the pattern.
-    package func router(fallback: Handler?) throws -> Router {
-        var builder = RouteTrieBuilder<Handler>()
+    package func router(middleware: [Middleware] = [], fallback: Handler? = nil) throws -> Router {
+        var builder = RouteTrieBuilder<Endpoint>()
         var methods: Set<HTTPRequest.Method> = [
             .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
         ]
         for declaration in declarations.withLock({ $0 }) {
-            try builder.insert(declaration.method, try PathPattern(declaration.path), declaration.handler)
+            let handler = Middleware.compose(middleware, around: declaration.handler)
+            try builder.insert(
+                declaration.method, try PathPattern(declaration.path), Endpoint(handler: handler))
             methods.insert(declaration.method)
         }
-        return Router(trie: builder.build(), methods: methods, fallback: fallback)
+        let trie = builder.build()
+        let unrouted = Unrouted(trie: trie, methods: methods, fallback: fallback)
+        return Router(
+            trie: trie,
+            unrouted: Middleware.compose(middleware) { request in try await unrouted.respond(to: request) })
     }
 }
 
-/// Finds the handler of a request and runs it; answers by itself where there is none.
+/// What a route leads to. A function by itself would be wrapped anew wherever it passes through a generic type, and
+/// each call would pay for every wrapper.
+struct Endpoint: Sendable {
+    let handler: Handler
+}
+
+/// Finds the handler of a request.
 package struct Router: Sendable {
-    let trie: RouteTrie<Handler>
+    let trie: RouteTrie<Endpoint>
+    /// Answers what has no route.
+    let unrouted: Handler
+
+    /// The handler that answers the request, middleware around it; the request learns its route.
+    ///
+    /// A lookup waits for nothing, so it is done before the handler's asynchronous call, and costs none of its own.
+    package func handler(for request: Request) -> Handler {
+        var ranges = ParameterRanges()
+        guard let place = trie.place(of: request.head, &ranges) else { return unrouted }
+        let route = trie.routes[place]
+        request.setRoute(route.pattern, ranges)
+        return route.value.handler
+    }
+}
+
+/// The answers to requests that no route takes.
+private struct Unrouted: Sendable {
+    let trie: RouteTrie<Endpoint>
     /// All methods that are known here: the registered ones of RFC 9110 and those of declared routes.
     let methods: Set<HTTPRequest.Method>
-    /// Tried for paths without a route, such as static files.
     let fallback: Handler?
 
-    package func respond(to request: Request) async throws -> Response {
+    func respond(to request: Request) async throws -> Response {
         let head = request.head
         if isForWholeServer(head) {
             return allow(methods.filter { $0 != .connect && $0 != .trace }, status: .noContent)
         }
         if head.method == .connect { throw HTTPFailure(.notImplemented, "this server is no proxy") }
         switch trie.lookup(head.method, in: head.buffer, path: head.path) {
-        case .found(let handler, let parameters):
-            request.setRoute(parameters: parameters, pattern: parameters.pattern?.text ?? "")
-            return try await handler(request)
         case .methodNotAllowed(let allowed):
             if head.method == .options { return allow(allowed + [.options], status: .noContent) }
             try checkMethod(head.method)
             return allow(allowed + [.options], status: .methodNotAllowed)
-        case .notFound:
+        case .found, .notFound:
             try checkMethod(head.method)
             guard let fallback else { throw HTTPFailure(.notFound, "nothing is here") }
             return try await fallback(request)

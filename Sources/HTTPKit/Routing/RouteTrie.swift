@@ -79,5 +79,25 @@ package struct RouteTrie<Value> {
     }
 }
 
+extension RouteTrie {
+    /// Where in `routes` the route of a request stands; `nil` when it has none.
+    func place(of head: RequestHead, _ ranges: inout ParameterRanges) -> Int? {
+        switch head.form {
+        case .authority, .asterisk: return nil
+        case .absolute(_, let path, let query)
+        where head.method == .options && path.isEmpty && query == nil:
+            // For the server as a whole (RFC 9112 §3.2.4).
+            return nil
+        case .origin(let path, _), .absolute(_, let path, _):
+            let outcome =
+                path.isEmpty
+                ? index.find(head.method, RouteIndex.slash.readableBytesUInt8Span, 0..<1, &ranges)
+                : index.find(head.method, head.buffer.readableBytesUInt8Span, path, &ranges)
+            guard case .route(let place) = outcome else { return nil }
+            return Int(place)
+        }
+    }
+}
+
 extension RouteTrie: Sendable where Value: Sendable {}
 extension RouteTrie.Route: Sendable where Value: Sendable {}

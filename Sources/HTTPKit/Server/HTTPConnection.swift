@@ -315,7 +315,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     private func serve(_ request: Request) async {
         var response: Response
         do {
-            response = try await server.responder(request)
+            response = try await server.responder.handler(for: request)(request)
         } catch {
             response = answer(to: error, of: request)
         }

@@ -45,7 +45,7 @@ public final class HTTPServer: Sendable {
     ) {
         self.init(
             configuration: configuration, group: group,
-            context: ServerContext(limits: configuration.limits, logger: logger, responder: responder))
+            context: ServerContext(limits: configuration.limits, logger: logger, responder: .function(responder)))
     }
 
     package init(configuration: Configuration, group: any EventLoopGroup, context: ServerContext) {

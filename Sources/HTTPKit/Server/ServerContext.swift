@@ -7,11 +7,26 @@ import Synchronization
 /// It runs on the event loop of the request's connection; what blocks belongs in `offload`.
 public typealias Handler = @Sendable (Request) async throws -> Response
 
+/// What answers the requests of a server.
+package enum Responder: Sendable {
+    /// One function for all of them.
+    case function(Handler)
+    /// The routes of an application.
+    case router(Router)
+
+    func handler(for request: Request) -> Handler {
+        switch self {
+        case .function(let handler): handler
+        case .router(let router): router.handler(for: request)
+        }
+    }
+}
+
 /// What the connections of one server share.
 package final class ServerContext: Sendable {
     package let limits: HTTPLimits
     package let logger: Logger
-    package let responder: Handler
+    package let responder: Responder
     /// The application, for the extensions of `Request` in the modules above.
     package let owner: (any AnyObject & Sendable)?
     package let isSecure: Bool
@@ -30,7 +45,7 @@ package final class ServerContext: Sendable {
     package init(
         limits: HTTPLimits, logger: Logger, owner: (any AnyObject & Sendable)? = nil, isSecure: Bool = false,
         errorPage: (@Sendable (any Error, Request) -> Response?)? = nil,
-        onRefused: (@Sendable (HTTPError) -> Void)? = nil, responder: @escaping Handler
+        onRefused: (@Sendable (HTTPError) -> Void)? = nil, responder: Responder
     ) {
         self.limits = limits
         self.logger = logger

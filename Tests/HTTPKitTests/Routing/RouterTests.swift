@@ -14,7 +14,7 @@ struct RouterTests {
         let table = RouteTable()
         declare(RouteGroup(table: table))
         let router = try table.router(fallback: fallback)
-        try withWire({ try await router.respond(to: $0) }, test: test)
+        try withWire({ try await router.handler(for: $0)($0) }, test: test)
     }
 
     private func allow(_ answer: String) -> [String] {

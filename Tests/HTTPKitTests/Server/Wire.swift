@@ -21,7 +21,7 @@ final class Wire {
         channel = EmbeddedChannel()
         loop = LoopContext(eventLoop: channel.embeddedEventLoop)
         if let draining { loop.drain(deadline: draining) }
-        let server = ServerContext(limits: limits, logger: logger, responder: responder)
+        let server = ServerContext(limits: limits, logger: logger, responder: .function(responder))
         connection = HTTPConnection(server: server, loop: loop, isAdmitted: isAdmitted)
         transport = Transport(highWaterMark: limits.writeBufferSize)
         try channel.pipeline.syncOperations.addHandler(transport)
