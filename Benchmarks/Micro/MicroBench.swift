@@ -6,7 +6,8 @@ import FoundationEssentials
 /// file allows, `--operations N` runs each exactly N times and prints nothing, for callgrind.
 @main
 struct MicroBench {
-    static let workloads = HTTPWorkloads.all + SocketWorkloads.all + CompressionWorkloads.all + ConnectionWorkloads.all
+    static let workloads =
+        HTTPWorkloads.all + SocketWorkloads.all + CompressionWorkloads.all + ConnectionWorkloads.all
 
     static func main() throws {
         let options = try Options(CommandLine.arguments.dropFirst())

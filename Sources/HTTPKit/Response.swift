@@ -32,14 +32,6 @@ public struct Response: Sendable {
         self.upgrade = upgrade
     }
 
-    /// Whether the handler wants the connection closed behind this answer: `Connection: close`.
-    var asksToClose: Bool {
-        for field in fields where field.name.canonicalName.utf8.count == 10 && field.name == .connection {
-            if field.value.lowercased().contains("close") { return true }
-        }
-        return false
-    }
-
     /// Text as `text/plain; charset=utf-8`.
     public static func text(_ text: String, status: HTTPResponse.Status = .ok) -> Response {
         Response(status: status, fields: textFields, body: .init(storage: .string(text)))

@@ -87,7 +87,8 @@ extension App: Service {
         var errorPage: (@Sendable (any Error, Request) -> Response?)?
         if isDevelopment { errorPage = { DevelopmentPage.response(error: $0, request: $1) } }
         let context = ServerContext(
-            limits: limits, logger: logger, owner: self, errorPage: errorPage, responder: .router(try router()))
+            limits: limits, logger: logger, owner: self, errorPage: errorPage,
+            responder: .router(try router()))
         return HTTPServer(configuration: configuration, group: group, context: context)
     }
 

@@ -75,7 +75,7 @@ extension UInt8 {
     /// anywhere does, and peers differ in where they see its end then.
     @inline(__always)
     package var isHostCharacter: Bool {
-        isAlpha || isDigit || self == 0x2D || self == 0x2E || self == 0x5F || self == 0x7E
+        ByteSet(low: 0x03FF_6000_0000_0000, high: 0x47FF_FFFE_87FF_FFFE).contains(self)
     }
 
     /// The ASCII lower case of a letter; any other octet unchanged.

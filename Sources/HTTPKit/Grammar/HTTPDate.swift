@@ -224,3 +224,17 @@ private struct DateReader {
         return value
     }
 }
+
+/// `Date: ` with a date and the line's end (RFC 9110 §6.6.1), as it goes on the wire.
+package struct DateLine: Sendable {
+    package let octets: InlineArray<37, UInt8>
+
+    package init(secondsSinceEpoch: Int64) {
+        let date = HTTPDate(secondsSinceEpoch: secondsSinceEpoch).imfFixdate
+        var line = InlineArray<37, UInt8>(repeating: 0x0D)
+        for (index, byte) in "Date: ".utf8.enumerated() { line[index] = byte }
+        for index in 0..<HTTPDate.length { line[6 + index] = date[index] }
+        line[36] = 0x0A
+        octets = line
+    }
+}

@@ -28,27 +28,33 @@ package struct RequestDecoder: Sendable {
     ///
     /// After an error the stream cannot be trusted any more: nothing behind it may be read as a request.
     package mutating func next(_ input: inout ByteBuffer) throws(HTTPError) -> RequestHead? {
-        if case .start(let sawEmptyLine) = state {
+        let read = input
+        let span = read.readableBytesUInt8Span
+        let line: RequestLine
+        var position: Int
+        switch state {
+        case .fields(let known, let reached):
+            (line, position) = (known, reached)
+        case .start(let sawEmptyLine):
             isHeadRequest = false
-            if !sawEmptyLine, try skipEmptyLine(&input) { return nil }
-            guard input.readableBytes > 0 else { return nil }
-            guard let line = try RequestLine.parse(input.readableBytesUInt8Span, from: 0, limits: limits)
-            else {
-                return nil
-            }
+            guard span.count > 0 else { return nil }
+            if !sawEmptyLine, span[0] == 0x0D { return try skipEmptyLine(&input) }
+            guard let first = try RequestLine.parse(span, from: 0, limits: limits) else { return nil }
+            (line, position) = (first, first.end)
             isHeadRequest = line.method == .head
             lines.removeAll()
-            state = .fields(line, position: line.end)
         }
-        guard case .fields(let line, var position) = state else { return nil }
-        let isWhole = try lines.parse(input.readableBytesUInt8Span, from: &position, sectionStart: line.end)
-        guard isWhole else {
+        guard try lines.parse(span, from: &position, sectionStart: line.end) else {
             state = .fields(line, position: position)
             return nil
         }
-        state = .start(sawEmptyLine: false)
+        if case .start(sawEmptyLine: false) = state {} else { state = .start(sawEmptyLine: false) }
+        let facts = try Facts(span, line, lines.slots)
         guard let buffer = input.readSlice(length: position) else { return nil }
-        return try head(line, buffer)
+        return RequestHead(
+            buffer: buffer, method: line.method, minorVersion: line.minorVersion, target: line.target,
+            form: facts.form, slots: lines.slots, framing: facts.framing, connection: facts.connection,
+            expectsContinue: facts.expectsContinue, host: facts.host)
     }
 
     /// Whether a part of a head has arrived.
@@ -58,27 +64,28 @@ package struct RequestDecoder: Sendable {
     }
 
     /// One CRLF before the request line is passed over (RFC 9112 §2.2).
-    ///
-    /// - Returns: whether more octets are needed to tell.
-    private mutating func skipEmptyLine(_ input: inout ByteBuffer) throws(HTTPError) -> Bool {
-        guard let first: UInt8 = input.getInteger(at: input.readerIndex), first == 0x0D else { return false }
-        guard let second: UInt8 = input.getInteger(at: input.readerIndex + 1) else { return true }
+    private mutating func skipEmptyLine(_ input: inout ByteBuffer) throws(HTTPError) -> RequestHead? {
+        guard let second: UInt8 = input.getInteger(at: input.readerIndex + 1) else { return nil }
         guard second == 0x0A else { throw .lineEnd }
         input.moveReaderIndex(forwardBy: 2)
         state = .start(sawEmptyLine: true)
-        return false
+        return try next(&input)
     }
+}
 
-    /// Everything about the message that follows from its fields, decided once.
-    private func head(_ line: RequestLine, _ buffer: ByteBuffer) throws(HTTPError) -> RequestHead {
-        let span = buffer.readableBytesUInt8Span
-        let form = try RequestTarget(
+/// Everything about a message that follows from its head, decided once.
+private struct Facts {
+    var form: RequestTarget
+    var framing = BodyFraming.none
+    var connection: ConnectionOptions = []
+    var host: Range<Int>?
+    var expectsContinue = false
+
+    init(_ span: borrowing Span<UInt8>, _ line: RequestLine, _ slots: [FieldSlot]) throws(HTTPError) {
+        form = try RequestTarget(
             span, line.target, isConnect: line.method == .connect, isOptions: line.method == .options)
         var framing = FramingFields()
-        var connection: ConnectionOptions = []
-        var host: Range<Int>?
-        var expectsContinue = false
-        for slot in lines.slots {
+        for slot in slots {
             switch slot.nameLength {
             case 4 where span.equalsIgnoringCase(slot.name, "host"):
                 guard host == nil, Authority.isValid(span, slot.value) else { throw .host }
@@ -97,12 +104,7 @@ package struct RequestDecoder: Sendable {
             }
         }
         try Self.checkHost(span, host, form, minorVersion: line.minorVersion)
-        return RequestHead(
-            buffer: buffer, method: line.method, minorVersion: line.minorVersion, target: line.target,
-            form: form,
-            slots: lines.slots, framing: try framing.framing(minorVersion: line.minorVersion),
-            connection: connection,
-            expectsContinue: expectsContinue, host: host)
+        self.framing = try framing.framing(minorVersion: line.minorVersion)
     }
 
     /// Host is there in HTTP/1.1, and says what an absolute target says (RFC 9112 §3.2, §3.2.2).

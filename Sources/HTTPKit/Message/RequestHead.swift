@@ -46,6 +46,10 @@ package struct ConnectionOptions: OptionSet, Sendable {
 
     /// The options named in a field value: a list of tokens without regard to case.
     init(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) {
+        if bytes.equalsIgnoringCase(range, "keep-alive") {
+            self = .keepAlive
+            return
+        }
         self = []
         var start = range.lowerBound
         while start < range.upperBound {

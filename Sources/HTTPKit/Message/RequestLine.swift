@@ -90,6 +90,13 @@ struct RequestLine {
     private static func parseVersion(
         _ span: borrowing Span<UInt8>, from start: Int
     ) throws(HTTPError) -> (minor: Int, end: Int)? {
+        // What nearly every line ends in.
+        if start &+ 10 <= span.count, span[start &+ 7] == 0x31, span[start &+ 8] == 0x0D,
+            span[start &+ 9] == 0x0A, span.equalsIgnoringCase(start..<start &+ 7, "http/1."),
+            span[start] == 0x48, span[start &+ 1] == 0x54, span[start &+ 2] == 0x54, span[start &+ 3] == 0x50
+        {
+            return (1, start &+ 10)
+        }
         var end = start
         while end < span.count, span[end].isVisible { end &+= 1 }
         // A version has 8 octets; what is much longer is none, whatever may follow.

@@ -18,51 +18,123 @@ package enum ResponseFraming: Equatable, Sendable {
 /// The fields that frame the message are this type's alone: Content-Length, Transfer-Encoding,
 /// Connection and Date of a handler are not copied, so what is sent always says what it is.
 package enum ResponseEncoder {
-    /// Writes a whole head.
+    /// Writes a whole head, and small content behind it.
     ///
     /// - Parameters:
     ///   - preparedFields: the lines of `fields`, where they are there already.
     ///   - declaredLength: for HEAD and 304, where no content is sent: what Content-Length would have been.
     ///   - date: the Date line, ready made (RFC 9110 §6.6.1).
+    ///   - content: what is written behind the head, of the length that `framing` says.
+    /// - Returns: whether the connection goes on behind this answer: not where `fields` say `Connection: close`.
+    @discardableResult
     package static func writeHead(
         status: HTTPResponse.Status, fields: HTTPFields, preparedFields: ByteBuffer? = nil,
         framing: ResponseFraming, declaredLength: Int? = nil, minorVersion: Int, keepAlive: Bool,
-        date: Substring.UTF8View,
+        date: DateLine, content: String.UTF8View = "".utf8,
         into out: inout ByteBuffer
-    ) {
-        writeStatusLine(status, into: &out)
-        out.writeBytes(date)
+    ) -> Bool {
         var upgrades = false
-        if let preparedFields {
-            out.writeImmutableBuffer(preparedFields)
-        } else {
-            for field in fields where !isFramingField(field.name) {
-                if field.name.canonicalName.utf8.count == 7, field.name == .upgrade { upgrades = true }
-                write(field, into: &out)
+        var closes = !keepAlive || framing == .untilClose
+        var place = preparedFields == nil ? fields.startIndex : fields.endIndex
+        var hasBegun = false
+        var isWhole = false
+        // One write where the fields are no larger than usual: each checks the buffer anew.
+        var room =
+            usualFields + maxFrame + content.count + status.reasonPhrase.utf8.count
+            + (preparedFields?.readableBytes ?? 0)
+        while !isWhole {
+            out.writeWithOutputRawSpan(minimumWritableBytes: room) { span in
+                if !hasBegun {
+                    hasBegun = true
+                    appendStart(status, date, to: &span)
+                    if let preparedFields { preparedFields.withUnsafeReadableBytes { span.append($0) } }
+                }
+                while place < fields.endIndex {
+                    let field = fields[place]
+                    switch FieldRole(field.name) {
+                    case .framing: break
+                    case .connection:
+                        if field.value.lowercased().contains("close") { closes = true }
+                    case let role:
+                        if case .upgrade = role { upgrades = true }
+                        let behind = maxFrame + content.count
+                        let missing = append(field, keeping: behind, to: &span)
+                        guard missing == 0 else {
+                            room = missing + usualFields + behind
+                            return
+                        }
+                    }
+                    place += 1
+                }
+                switch framing {
+                case .length(let length): appendLength(length, to: &span)
+                case .chunked: span.append("Transfer-Encoding: chunked\r\n")
+                case .noContent, .untilClose:
+                    if let declaredLength { appendLength(declaredLength, to: &span) }
+                }
+                span.append(connectionLine(closes: closes, isOld: minorVersion == 0, upgrades: upgrades))
+                span.append(content)
+                isWhole = true
             }
         }
-        switch framing {
-        case .length(let length): writeLength(length, into: &out)
-        case .chunked: out.writeStaticString("Transfer-Encoding: chunked\r\n")
-        case .noContent, .untilClose:
-            if let declaredLength { writeLength(declaredLength, into: &out) }
+        return !closes
+    }
+
+    /// Room for the fields of most answers, in octets.
+    private static let usualFields = 512
+    /// The most that is written beside fields and content: status line without its reason (17), Date (37),
+    /// Content-Length with 19 digits (37), Connection (37).
+    private static let maxFrame = 128
+
+    /// What a field of an answer is to the encoder.
+    private enum FieldRole {
+        /// One that the encoder writes itself.
+        case framing
+        /// Connection, which the encoder writes itself, but which may ask for the end of the connection.
+        case connection
+        case upgrade
+        /// One that is written as it is.
+        case other
+
+        /// Names of other lengths are told apart without a comparison.
+        init(_ name: HTTPField.Name) {
+            switch name.canonicalName.utf8.count {
+            case 4: self = name == .date ? .framing : .other
+            case 7: self = name == .upgrade ? .upgrade : .other
+            case 10: self = name == .connection ? .connection : .other
+            case 14: self = name == .contentLength ? .framing : .other
+            case 17: self = name == .transferEncoding ? .framing : .other
+            default: self = .other
+            }
         }
-        writeConnection(
-            closes: !keepAlive || framing == .untilClose, isOld: minorVersion == 0, upgrades: upgrades,
-            into: &out)
+    }
+
+    /// Status line and Date.
+    private static func appendStart(
+        _ status: HTTPResponse.Status, _ date: DateLine, to span: inout OutputRawSpan
+    ) {
+        if status.code == 200 {
+            span.append("HTTP/1.1 200 OK\r\n")
+        } else {
+            span.append("HTTP/1.1 ")
+            span.appendDecimal(status.code)
+            span.append(" ")
+            span.append(status.reasonPhrase.utf8)
+            span.append("\r\n")
+        }
+        date.octets.span.withUnsafeBytes { span.append($0) }
     }
 
     /// The Connection field (RFC 9112 §9.3, §9.6) and the end of the head. Who sends Upgrade, as a 426 does, names
     /// it there too (RFC 9110 §7.8).
-    private static func writeConnection(closes: Bool, isOld: Bool, upgrades: Bool, into out: inout ByteBuffer)
-    {
+    private static func connectionLine(closes: Bool, isOld: Bool, upgrades: Bool) -> StaticString {
         switch (closes, isOld, upgrades) {
-        case (false, false, false): out.writeStaticString("\r\n")
-        case (true, _, false): out.writeStaticString("Connection: close\r\n\r\n")
-        case (false, true, false): out.writeStaticString("Connection: keep-alive\r\n\r\n")
-        case (true, _, true): out.writeStaticString("Connection: close, upgrade\r\n\r\n")
-        case (false, true, true): out.writeStaticString("Connection: keep-alive, upgrade\r\n\r\n")
-        case (false, false, true): out.writeStaticString("Connection: upgrade\r\n\r\n")
+        case (false, false, false): "\r\n"
+        case (true, _, false): "Connection: close\r\n\r\n"
+        case (false, true, false): "Connection: keep-alive\r\n\r\n"
+        case (true, _, true): "Connection: close, upgrade\r\n\r\n"
+        case (false, true, true): "Connection: keep-alive, upgrade\r\n\r\n"
+        case (false, false, true): "Connection: upgrade\r\n\r\n"
         }
     }
 
@@ -99,18 +171,32 @@ package enum ResponseEncoder {
     }
 
     private static func writeStatusLine(_ status: HTTPResponse.Status, into out: inout ByteBuffer) {
-        if status.code == 200 {
-            out.writeStaticString("HTTP/1.1 200 OK\r\n")
-            return
-        }
         out.writeStaticString("HTTP/1.1 ")
-        writeDecimal(status.code, into: &out)
+        out.writeString(String(status.code))
         out.writeStaticString(" ")
         out.writeString(status.reasonPhrase)
         out.writeStaticString("\r\n")
     }
 
     /// Values are free of CR, LF and NUL by construction: `HTTPField` holds no others.
+    ///
+    /// - Parameter room: what must be left behind the line.
+    /// - Returns: 0, or the length of the line where it does not fit.
+    private static func append(
+        _ field: HTTPField, keeping room: Int, to span: inout OutputRawSpan
+    ) -> Int {
+        let name = field.name.rawName.utf8
+        return field.withUnsafeBytesOfValue { value in
+            let length = name.count + value.count + 4
+            guard length + room <= span.freeCapacity else { return length }
+            span.append(name)
+            span.append(": ")
+            span.append(UnsafeRawBufferPointer(value))
+            span.append("\r\n")
+            return 0
+        }
+    }
+
     private static func write(_ field: HTTPField, into out: inout ByteBuffer) {
         out.writeString(field.name.rawName)
         out.writeStaticString(": ")
@@ -118,31 +204,16 @@ package enum ResponseEncoder {
         out.writeStaticString("\r\n")
     }
 
-    private static func writeLength(_ length: Int, into out: inout ByteBuffer) {
-        out.writeStaticString("Content-Length: ")
-        writeDecimal(length, into: &out)
-        out.writeStaticString("\r\n")
+    private static func appendLength(_ length: Int, to span: inout OutputRawSpan) {
+        span.append("Content-Length: ")
+        span.appendDecimal(length)
+        span.append("\r\n")
     }
 
     private static func isFramingField(_ name: HTTPField.Name) -> Bool {
         let length = name.canonicalName.utf8.count
         guard length == 4 || length == 10 || length == 14 || length == 17 else { return false }
         return name == .date || name == .contentLength || name == .transferEncoding || name == .connection
-    }
-
-    private static func writeDecimal(_ value: Int, into out: inout ByteBuffer) {
-        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
-        withUnsafeMutableBytes(of: &digits) { bytes in
-            // 24 octets hold the 19 digits of the largest `Int`.
-            var rest = UInt64(max(0, value))
-            var index = bytes.count
-            repeat {
-                index -= 1
-                bytes[index] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
-                rest /= 10
-            } while rest > 0
-            out.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[index...]))
-        }
     }
 
     private static func writeHexadecimal(_ value: Int, into out: inout ByteBuffer) {

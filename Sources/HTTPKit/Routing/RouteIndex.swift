@@ -96,7 +96,6 @@ struct RouteWalk {
     /// Where the path ends.
     let end: Int
     let form: PathForm
-    var ranges = ParameterRanges()
     /// Whether a route of another method was met.
     var sawRoute = false
     var allowed: [HTTPRequest.Method] = []

@@ -89,10 +89,8 @@ extension RouteTrie {
             // For the server as a whole (RFC 9112 §3.2.4).
             return nil
         case .origin(let path, _), .absolute(_, let path, _):
-            let outcome =
-                path.isEmpty
-                ? index.find(head.method, RouteIndex.slash.readableBytesUInt8Span, 0..<1, &ranges)
-                : index.find(head.method, head.buffer.readableBytesUInt8Span, path, &ranges)
+            let (bytes, path) = path.isEmpty ? (RouteIndex.slash, 0..<1) : (head.buffer, path)
+            let outcome = index.find(head.method, bytes.readableBytesUInt8Span, path, &ranges)
             guard case .route(let place) = outcome else { return nil }
             return Int(place)
         }

@@ -6,13 +6,19 @@ enum BodyDecoder {
     /// There is none, or it has all been read.
     case done
     case length(remaining: Int)
-    case chunked(ChunkedDecoder)
+    case chunked(Chunked)
+
+    /// The decoder behind one reference: most requests have no content, and the enumeration is looked at often.
+    final class Chunked {
+        var decoder: ChunkedDecoder
+        init(_ limits: HTTPLimits) { decoder = ChunkedDecoder(limits: limits) }
+    }
 
     init(_ framing: BodyFraming, limits: HTTPLimits) {
         switch framing {
         case .none: self = .done
         case .length(let length): self = .length(remaining: length)
-        case .chunked: self = .chunked(ChunkedDecoder(limits: limits))
+        case .chunked: self = .chunked(Chunked(limits))
         }
     }
 
@@ -32,9 +38,9 @@ enum BodyDecoder {
             self = .length(remaining: remaining - take)
             if take == remaining { self = .done }
             return .data(slice)
-        case .chunked(var decoder):
-            let step = try decoder.next(&input)
-            if case .end = step { self = .done } else { self = .chunked(decoder) }
+        case .chunked(let chunked):
+            let step = try chunked.decoder.next(&input)
+            if case .end = step { self = .done }
             return step
         }
     }

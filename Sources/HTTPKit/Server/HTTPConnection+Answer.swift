@@ -29,20 +29,9 @@ extension HTTPConnection {
     func send(_ response: Response, of request: Request, exchange: UInt64) -> Bool {
         loop.eventLoop.assertInEventLoop()
         guard exchange == self.exchange, case .exchange = phase else { return true }
-        var response = response
-        if let upgrade = response.upgrade, response.status == .switchingProtocols {
-            if body.isDone, minorVersion > 0 {
-                perform(upgrade, response, request)
-                return true
-            }
-            // Content would have to be read first, and HTTP/1.0 cannot upgrade (RFC 9110 §7.8).
-            response = Response(
-                error: HTTPFailure(.badRequest, "an upgrade is asked for in HTTP/1.1, without content"))
-        }
         if response.status.code < 200 {
-            server.logger.error(
-                "an interim status cannot be an answer", metadata: ["status": "\(response.status)"])
-            response = Response(error: HTTPFailure(.internalServerError))
+            sendInterimStatus(response, of: request)
+            return true
         }
         switch response.body.storage {
         case .empty, .string, .bytes: break
@@ -58,16 +47,34 @@ extension HTTPConnection {
         return true
     }
 
+    /// An answer of a status that ends no exchange: the change of protocol, where it may be, or a handler's mistake.
+    private func sendInterimStatus(_ response: Response, of request: Request) {
+        if let upgrade = response.upgrade, response.status == .switchingProtocols {
+            if body.isDone, minorVersion > 0 { return perform(upgrade, response, request) }
+            // Content would have to be read first, and HTTP/1.0 cannot upgrade (RFC 9110 §7.8).
+            writeWhole(
+                Response(
+                    error: HTTPFailure(.badRequest, "an upgrade is asked for in HTTP/1.1, without content")))
+        } else {
+            server.logger.error(
+                "an interim status cannot be an answer", metadata: ["status": "\(response.status)"])
+            writeWhole(Response(error: HTTPFailure(.internalServerError)))
+        }
+        finishAnswer()
+    }
+
     /// Writes head and content of an answer that needs no waiting.
     func writeWhole(_ response: Response) {
         let hasContent =
             Self.allowsContent(response.status) && !isHeadRequest && response.status != .resetContent
-        writeHead(response)
-        guard hasContent else { return }
         switch response.body.storage {
-        case .string(let text): withOut { $0.writeString(text) }
-        case .bytes(let buffer): write(buffer)
-        case .empty, .stream, .parts: break
+        case .string(let text) where hasContent:
+            writeHead(response, content: text.utf8)
+        case .bytes(let buffer) where hasContent:
+            writeHead(response)
+            write(buffer)
+        case .empty, .string, .bytes, .stream, .parts:
+            writeHead(response)
         }
     }
 
@@ -75,11 +82,10 @@ extension HTTPConnection {
         status.code >= 200 && status.code != 204 && status.code != 304
     }
 
-    /// Decides framing and persistence, and writes the head.
-    func writeHead(_ response: Response) {
+    /// Decides framing and persistence, and writes the head, with text behind it.
+    func writeHead(_ response: Response, content: String.UTF8View = "".utf8) {
         isContinueOwed = isContinueOwed && !body.isDone
-        if !Persistence.canDiscard(remainder, limits: limits) { keepsAlive = false }
-        if response.asksToClose { keepsAlive = false }
+        if !Persistence.canDiscard(remainder, limit: server.limits.maxDiscardedBody) { keepsAlive = false }
         let framing = framing(of: response)
         if framing == .untilClose { keepsAlive = false }
         var declaredLength: Int?
@@ -89,15 +95,16 @@ extension HTTPConnection {
             declaredLength = response.declaredLength ?? response.body.length
             if response.status == .notModified, declaredLength == 0 { declaredLength = nil }
         }
-        let dateLine = loop.dateLine
-        let (minorVersion, keepsAlive) = (minorVersion, keepsAlive)
+        let date = loop.dateLine
+        let (minorVersion, wanted) = (minorVersion, keepsAlive)
+        var goesOn = true
         withOut {
-            ResponseEncoder.writeHead(
+            goesOn = ResponseEncoder.writeHead(
                 status: response.status, fields: response.fields, preparedFields: response.preparedFields,
                 framing: framing, declaredLength: declaredLength, minorVersion: minorVersion,
-                keepAlive: keepsAlive,
-                date: dateLine, into: &$0)
+                keepAlive: wanted, date: date, content: content, into: &$0)
         }
+        if !goesOn { keepsAlive = false }
     }
 
     func framing(of response: Response) -> ResponseFraming {

@@ -7,7 +7,9 @@ extension HTTPConnection {
     func readBody() -> Bool {
         while !body.isDone {
             let isDropped = isAnswerComplete
-            if !isDropped, let bodyStream, !bodyStream.takesMore(limits.bodyBufferSize) { return false }
+            if !isDropped, let bodyStream, !bodyStream.takesMore(server.limits.bodyBufferSize) {
+                return false
+            }
             do throws(HTTPError) {
                 switch try body.next(&inbound) {
                 case .needMore:
@@ -52,7 +54,7 @@ extension HTTPConnection {
 
     private func discard(_ octets: Int) {
         discarded += octets
-        if discarded > limits.maxDiscardedBody { keepsAlive = false }
+        if discarded > server.limits.maxDiscardedBody { keepsAlive = false }
     }
 
     /// The content cannot be read any further, so nothing behind it can: the handler learns why, and the

@@ -7,6 +7,10 @@ import NIOCore
 ///
 /// Invariant: the state is touched on the channel's event loop only, which debug builds assert where a call may
 /// come from elsewhere. The responder's task runs there too, so no hop and no lock stands between them.
+///
+/// `@exclusivity(unchecked)` stands where the compiler cannot see that no two accesses overlap and would check each
+/// of them when it runs: 2,500 of 15,000 instructions of a pipelined request. They do not overlap, since what is
+/// passed on `inout` goes to cores that know nothing of the connection.
 final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopMember, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = IOData
@@ -29,7 +33,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     enum Answer {
         case pending
         /// A streamed answer of which nothing has been sent.
-        case prepared(Response)
+        indirect case prepared(Response)
         case streaming(ResponseFraming, remaining: Int?)
         case complete
     }
@@ -37,44 +41,46 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     let server: ServerContext
     let loop: LoopContext
     private let isAdmitted: Bool
-    var context: ChannelHandlerContext?
-    var info: ConnectionInfo?
+    @exclusivity(unchecked) var context: ChannelHandlerContext?
+    @exclusivity(unchecked) var info: ConnectionInfo?
     var memberIndex = -1
 
-    var phase: Phase = .head
-    var inbound = ByteBuffer()
+    @exclusivity(unchecked) var phase: Phase = .head
+    @exclusivity(unchecked) var inbound = ByteBuffer()
     var isInputClosed = false
     var drainDeadline: LoopInstant?
-    var deadline: LoopInstant
+    @exclusivity(unchecked) var deadline: LoopInstant
     var requestCount = 0
-    var decoder: RequestDecoder
-    var isProcessing = false
-    private var isReadHeld = false
+    @exclusivity(unchecked) var decoder: RequestDecoder
+    @exclusivity(unchecked) var isProcessing = false
+    @exclusivity(unchecked) private var isReadHeld = false
     /// Whether a part of a head has been read.
     var isReadingHead = false
 
     // The exchange.
-    var exchange: UInt64 = 0
-    var answer: Answer = .complete
-    var body: BodyDecoder = .done
-    var bodyStream: BodyStream?
+    @exclusivity(unchecked) var exchange: UInt64 = 0
+    @exclusivity(unchecked) var answer: Answer = .complete
+    @exclusivity(unchecked) var body: BodyDecoder = .done
+    @exclusivity(unchecked) var bodyStream: BodyStream?
     var bodyPace = BodyPace()
     var discarded = 0
     var isContinueOwed = false
     var keepsAlive = true
     var isHeadRequest = false
     var minorVersion = 1
-    var trailers: HTTPFields?
-    var task: Task<Void, Never>?
+    @exclusivity(unchecked) var trailers: HTTPFields?
+    @exclusivity(unchecked) var task: Task<Void, Never>?
     private var isTaskRunning = false
     /// The task that has answered a request takes the next one itself.
-    var isServing = false
-    private var nextRequest: Request?
+    @exclusivity(unchecked) var isServing = false
+    @exclusivity(unchecked) private var nextRequest: Request?
 
     // Writing.
-    var out: ByteBuffer?
-    var isFlushRequested = false
+    @exclusivity(unchecked) var out: ByteBuffer?
+    @exclusivity(unchecked) var isFlushRequested = false
     var needsFlush = false
+    /// What the channel said last; asking it for every request costs more than being told.
+    private var isWritable = true
     var writeWaiters: [UnsafeContinuation<Void, Never>] = []
     var sending: FileSlice?
     var writeProgress = WriteProgress()
@@ -94,6 +100,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isWritable = context.channel.isWritable
         loop.add(self)
     }
 
@@ -183,7 +190,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         loop.turn {
-            if context.channel.isWritable {
+            isWritable = context.channel.isWritable
+            if isWritable {
                 resumeWriters()
                 process()
             }
@@ -222,8 +230,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     /// No request is begun while the answers before it are not taken: a client that does not read gets no more.
     private var canBeginRequest: Bool {
-        if let out, out.readableBytes > limits.writeBufferSize / 4 { flush() }
-        return context?.channel.isWritable ?? false
+        if let waiting = out?.readableBytes, waiting > server.limits.writeBufferSize / 4 { flush() }
+        return isWritable
     }
 
     /// Reads the next head and begins its exchange. Answers whether there is more to do.
@@ -245,8 +253,9 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         }
     }
 
-    private func begin(_ head: RequestHead) {
-        requestCount += 1
+    private func begin(_ head: consuming RequestHead) {
+        guard let info = connectionInfo else { return closeNow() }
+        requestCount &+= 1
         loop.statistics.requests &+= 1
         exchange &+= 1
         phase = .exchange
@@ -255,17 +264,17 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         isHeadRequest = head.method == .head
         minorVersion = head.minorVersion
         keepsAlive =
-            Persistence.wants(head) && drainDeadline == nil && requestCount < limits.maxRequestsPerConnection
+            Persistence.wants(head) && drainDeadline == nil
+            && requestCount < server.limits.maxRequestsPerConnection
         isContinueOwed = head.expectsContinue && head.framing != .none
-        body = BodyDecoder(head.framing, limits: limits)
-        guard let info = connectionInfo else { return closeNow() }
+        body = BodyDecoder(head.framing, limits: server.limits)
         let content: RequestBody
         if case .none = head.framing {
             content = .empty
         } else {
             var length: Int?
             if case .length(let declared) = head.framing { length = declared }
-            let stream = BodyStream(declaredLength: length, limit: limits.maxBodySize, loop: loop)
+            let stream = BodyStream(declaredLength: length, limit: server.limits.maxBodySize, loop: loop)
             stream.connection = self
             bodyStream = stream
             bodyPace = BodyPace()
@@ -274,7 +283,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         }
         run(
             Request(
-                head: head, body: content, connection: info, bodyLimit: limits.maxBodySize, exchange: exchange
+                head: head, body: content, connection: info, bodyLimit: server.limits.maxBodySize,
+                exchange: exchange
             ))
     }
 

@@ -45,7 +45,8 @@ public final class HTTPServer: Sendable {
     ) {
         self.init(
             configuration: configuration, group: group,
-            context: ServerContext(limits: configuration.limits, logger: logger, responder: .function(responder)))
+            context: ServerContext(
+                limits: configuration.limits, logger: logger, responder: .function(responder)))
     }
 
     package init(configuration: Configuration, group: any EventLoopGroup, context: ServerContext) {

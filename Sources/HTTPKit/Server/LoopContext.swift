@@ -64,31 +64,31 @@ package struct LoopInstant: Comparable, Sendable {
 /// the flush at the end of a turn, and the counters.
 ///
 /// Invariant: everything mutable is touched on the event loop only, which debug builds assert; `enqueue` is the
-/// one entrance from other threads.
+/// one entrance from other threads. `@exclusivity(unchecked)` as in `HTTPConnection`: no access calls out.
 package final class LoopContext: TaskExecutor, @unchecked Sendable {
     package let eventLoop: any EventLoop
     /// What happened on this loop, to be read on it.
-    package var statistics = LoopStatistics()
+    @exclusivity(unchecked) package var statistics = LoopStatistics()
     /// Called with the route of a handler that held the loop longer than `blockingThreshold`.
     package var onBlockedLoop: (@Sendable (_ milliseconds: Int64, _ route: String) -> Void)?
     /// The request that was begun last in this turn, for the watchdog's log.
-    package var lastRequest: Request?
+    @exclusivity(unchecked) package var lastRequest: Request?
     /// Room for what other modules keep per loop, by the type that keeps it.
     package var extensions: [ObjectIdentifier: AnyObject] = [:]
     /// When this turn of the loop began: the time that timeouts are counted from.
-    package private(set) var now = LoopInstant.now
+    @exclusivity(unchecked) package private(set) var now = LoopInstant.now
     /// When the server is to be gone, once it is told to go.
     package private(set) var drainDeadline: LoopInstant?
 
-    private var jobs = Deque<UnownedJob>()
-    private var unflushed: [any LoopMember] = []
+    @exclusivity(unchecked) private var jobs = Deque<UnownedJob>()
+    @exclusivity(unchecked) private var unflushed: [any LoopMember] = []
     private var members: [any LoopMember] = []
-    private var turnDepth = 0
+    @exclusivity(unchecked) private var turnDepth = 0
     private var isTurnScheduled = false
     private var ticker: RepeatedTask?
-    private var dateSecond = Int.min
-    private var cachedDateLine = "".utf8[...]
-    private var spareBuffers: [ByteBuffer] = []
+    private var dateIsGoodUntil = LoopInstant(milliseconds: .min)
+    @exclusivity(unchecked) private var cachedDateLine = DateLine(secondsSinceEpoch: 0)
+    @exclusivity(unchecked) private var spareBuffers: [ByteBuffer] = []
 
     private static let jobsPerTurn = 4096
     private static let tickInterval = TimeAmount.milliseconds(500)
@@ -209,16 +209,16 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     // MARK: What is shared
 
     /// `Date: …` and its line end (RFC 9110 §6.6.1), made anew once a second.
-    package var dateLine: Substring.UTF8View {
-        var time = timespec()
-        #if canImport(Glibc)
-            clock_gettime(CLOCK_REALTIME_COARSE, &time)
-        #else
-            clock_gettime(CLOCK_REALTIME, &time)
-        #endif
-        if time.tv_sec != dateSecond {
-            dateSecond = time.tv_sec
-            cachedDateLine = "Date: \(HTTPDate(secondsSinceEpoch: Int64(time.tv_sec)))\r\n"[...].utf8
+    package var dateLine: DateLine {
+        if now >= dateIsGoodUntil {
+            var time = timespec()
+            #if canImport(Glibc)
+                clock_gettime(CLOCK_REALTIME_COARSE, &time)
+            #else
+                clock_gettime(CLOCK_REALTIME, &time)
+            #endif
+            cachedDateLine = DateLine(secondsSinceEpoch: Int64(time.tv_sec))
+            dateIsGoodUntil = now.advanced(byMilliseconds: 1000 - Int64(time.tv_nsec) / 1_000_000)
         }
         return cachedDateLine
     }

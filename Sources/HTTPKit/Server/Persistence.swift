@@ -9,10 +9,10 @@ enum Persistence {
     }
 
     /// Whether content that the handler left unread can be passed over, so that the next request is found behind it.
-    static func canDiscard(_ body: BodyRemainder, limits: HTTPLimits) -> Bool {
+    static func canDiscard(_ body: BodyRemainder, limit: Int) -> Bool {
         switch body {
         case .none: true
-        case .length(let octets): octets <= limits.maxDiscardedBody
+        case .length(let octets): octets <= limit
         case .unknown: true
         case .notInvited: false
         }

@@ -14,8 +14,11 @@ struct ResponseEncoderTests {
         var out = ByteBuffer()
         ResponseEncoder.writeHead(
             status: status, fields: fields, framing: framing, declaredLength: declared, minorVersion: minor,
-            keepAlive: keepAlive, date: "Date: D\r\n"[...].utf8, into: &out)
-        return String(buffer: out)
+            keepAlive: keepAlive, date: DateLine(secondsSinceEpoch: 784_111_777), into: &out)
+        let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+        let text = String(buffer: out)
+        #expect(text.components(separatedBy: date).count == 2, "one Date, as given")
+        return text.components(separatedBy: date).joined(separator: "Date: D\r\n")
     }
 
     @Test("RFC 9112 §4, §6.2: status line, Date, fields, Content-Length")
@@ -142,5 +145,46 @@ struct ResponseEncoderTests {
             }
         }
         #expect(read == content)
+    }
+
+    @Test(
+        "RFC 9112 §5: fields of any number and size are written whole, and the content behind them",
+        arguments: [0, 1, 3, 20, 400], [0, 1, 500, 5_000])
+    func manyFields(count: Int, size: Int) {
+        var fields: HTTPFields = [:]
+        var expected = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+        for index in 0..<count {
+            guard let name = HTTPField.Name("X-Field-\(index)") else { continue }
+            let value = String(repeating: "v", count: size)
+            fields.append(HTTPField(name: name, value: value))
+            expected += "X-Field-\(index): \(value)\r\n"
+        }
+        let content = String(repeating: "ä", count: 3_000)
+        expected += "Content-Length: 6000\r\n\r\n" + content
+        for already in [0, 100, 4_000] {
+            var out = ByteBuffer(repeating: 0x21, count: already)
+            ResponseEncoder.writeHead(
+                status: .ok, fields: fields, framing: .length(6_000), minorVersion: 1, keepAlive: true,
+                date: DateLine(secondsSinceEpoch: 784_111_777), content: content.utf8, into: &out)
+            #expect(String(buffer: out) == String(repeating: "!", count: already) + expected)
+        }
+    }
+
+    @Test("RFC 9112 §4: a reason phrase of any length, a code of three digits")
+    func longReason() {
+        let reason = String(repeating: "reason ", count: 200)
+        #expect(
+            head(.init(code: 599, reasonPhrase: reason), [:], .length(0))
+                == "HTTP/1.1 599 \(reason)\r\nDate: D\r\nContent-Length: 0\r\n\r\n")
+    }
+
+    @Test("RFC 9110 §8.6: the decimals of every length of number", arguments: 0..<19)
+    func decimals(digits: Int) {
+        var value = 1
+        for _ in 0..<digits { value *= 10 }
+        for number in [value - 1, value, value + 1, Int.max] {
+            let text = head(.ok, [:], .length(number))
+            #expect(text.contains("\r\nContent-Length: \(number)\r\n\r\n"))
+        }
     }
 }
