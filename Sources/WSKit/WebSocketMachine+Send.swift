@@ -47,6 +47,19 @@ extension WebSocketMachine {
             message.payload.readableBytesSpan, opcode: message.kind.opcode, isCompressed: false, into: &out)
     }
 
+    /// The frame of a large message that was received as a client's and goes out as it came; nil when its frames have
+    /// to be made.
+    ///
+    /// - Throws: ``WSError/closed``, ``WSError/messageInProgress``.
+    package func frame(standingBefore message: Message, compress: Bool) throws(WSError) -> ByteBuffer? {
+        try checkMaySend()
+        guard role == .server, message.count > FrameEncoder.copySize, !compress || deflater == nil,
+            message.count <= limits.sentFrameSize
+        else { return nil }
+        let header = FrameHeader(opcode: message.kind.opcode, length: message.count)
+        return FrameEncoder.frame(before: message.payload, header)
+    }
+
     /// The frame of a prepared message for this connection, shared with all that take the same form. A server's.
     ///
     /// What it returns must be sent: the compressor counts on the peer's having seen it.

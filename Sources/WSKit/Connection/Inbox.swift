@@ -21,8 +21,8 @@ struct Inbox {
     var isAwaited: Bool { waiter != nil }
 
     /// Whether so much waits that the peer is held back.
-    func isFull(_ limits: WSLimits) -> Bool {
-        parts.count >= limits.maxQueuedMessages || octets >= limits.maxQueuedOctets
+    func isFull(maxMessages: Int, maxOctets: Int) -> Bool {
+        parts.count >= maxMessages || octets >= maxOctets
     }
 
     /// Adds a part and wakes the reader.

@@ -3,9 +3,6 @@ public import NIOCore
 
 /// The way out: messages, prepared messages, streams, pings.
 extension WebSocketConnection {
-    /// Up to this size a frame is copied behind others; above it goes by itself.
-    private static let copySize = 4096
-
     // MARK: Messages
 
     func send(_ message: Message, compress: Bool) async throws {
@@ -41,8 +38,14 @@ extension WebSocketConnection {
     private func trySendOnLoop(_ message: Message, compress: Bool) -> SendOutcome {
         guard case .open = phase, machine.isOpen else { return .closed }
         do throws(WSError) {
-            try write { (machine, out) throws(WSError) in
-                try machine.encode(message, compress: compress, into: &out)
+            if message.count > FrameEncoder.copySize,
+                let frame = try machine.frame(standingBefore: message, compress: compress)
+            {
+                write(frame)
+            } else {
+                try write { (machine, out) throws(WSError) in
+                    try machine.encode(message, compress: compress, into: &out)
+                }
             }
         } catch {
             fail(error)
@@ -243,7 +246,7 @@ extension WebSocketConnection {
             out = buffer
             throw error
         }
-        let isLarge = buffer.readableBytes > Self.copySize
+        let isLarge = buffer.readableBytes > FrameEncoder.copySize
         out = buffer
         if isLarge { handOver() }
         requestFlush()
@@ -251,7 +254,7 @@ extension WebSocketConnection {
 
     /// Writes a frame that others share: by itself when nothing waits before it.
     private func write(_ frame: ByteBuffer) {
-        if out != nil, frame.readableBytes <= Self.copySize {
+        if out != nil, frame.readableBytes <= FrameEncoder.copySize {
             out?.writeImmutableBuffer(frame)
         } else {
             handOver()
@@ -279,11 +282,18 @@ extension WebSocketConnection {
 
     package func flush() {
         isFlushRequested = false
-        handOver()
-        if needsFlush {
-            needsFlush = false
-            context?.flush()
+        guard let buffer = out else {
+            if needsFlush {
+                needsFlush = false
+                context?.flush()
+            }
+            return
         }
+        out = nil
+        needsFlush = false
+        loop.statistics.bytesOut &+= buffer.readableBytes
+        context?.writeAndFlush(wrapOutboundOut(.byteBuffer(buffer)), promise: nil)
+        loop.recycle(buffer)
     }
 }
 

@@ -6,6 +6,9 @@ package import NIOCore
 ///
 /// Invariant: the state is touched on the channel's event loop only, which debug builds assert where a call may
 /// come from elsewhere; `onLoop` and its kin are the entrances for other threads.
+///
+/// `@exclusivity(unchecked)` as in `HTTPConnection`: what is passed on `inout`, the machine and the buffers, goes to
+/// code that knows nothing of the connection, so no two accesses overlap.
 package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Sendable {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = IOData
@@ -40,16 +43,16 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     /// The route, for logs.
     let route: String
     /// The connection lives through its socket, and the socket through this reference until the end.
-    var socket: WebSocket?
-    var context: ChannelHandlerContext?
+    @exclusivity(unchecked) var socket: WebSocket?
+    @exclusivity(unchecked) var context: ChannelHandlerContext?
     package var memberIndex = -1
 
-    var machine: WebSocketMachine
-    var phase: Phase = .open
-    var inbound = ByteBuffer()
-    var inbox = Inbox()
+    @exclusivity(unchecked) var machine: WebSocketMachine
+    @exclusivity(unchecked) var phase: Phase = .open
+    @exclusivity(unchecked) var inbound = ByteBuffer()
+    @exclusivity(unchecked) var inbox = Inbox()
     /// Why the connection ended; apart from it, since most of its life there is no reason.
-    private var ending: Ending?
+    @exclusivity(unchecked) private var ending: Ending?
     var closeReason: CloseReason? {
         get { ending?.reason }
         set { ending = newValue.map(Ending.init) }
@@ -57,32 +60,32 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var task: Task<Void, Never>?
     /// Called once when the connection has ended.
     var onEnd: (@Sendable () -> Void)?
-    var memberships: [SocketSet] = []
+    @exclusivity(unchecked) var memberships: [SocketSet] = []
     var topics: [String: Room] = [:]
-    var isProcessing = false
-    var isReadHeld = false
-    var hasReader = false
-    var isFlushRequested = false
-    var needsFlush = false
-    var isFull = false
-    var isStreaming = false
+    @exclusivity(unchecked) var isProcessing = false
+    @exclusivity(unchecked) var isReadHeld = false
+    @exclusivity(unchecked) var hasReader = false
+    @exclusivity(unchecked) var isFlushRequested = false
+    @exclusivity(unchecked) var needsFlush = false
+    @exclusivity(unchecked) var isFull = false
+    @exclusivity(unchecked) var isStreaming = false
     var streamKind = Message.Kind.text
     var streamCompresses = true
     /// The first message waits for a first reader too: a client's may come together with the 101.
     var hasWaitedForReader = false
     /// The peer sends no more; what it sent before is read to its end first.
-    var isInputClosed = false
+    @exclusivity(unchecked) var isInputClosed = false
     /// Until then, what has arrived behind a message waits for the reader of that message to come back.
-    var deferredUntil = LoopInstant(milliseconds: 0)
+    @exclusivity(unchecked) var deferredUntil = LoopInstant(milliseconds: 0)
     /// Tells the task that runs the socket's closure from others; 0 when there is none.
     var servingTask = 0
     var drainAt: LoopInstant?
     /// When a message went either way last: compression with context takeover sleeps some time after.
-    var lastMessage = LoopInstant.now
+    @exclusivity(unchecked) var lastMessage = LoopInstant.now
 
     // Sending.
-    var out: ByteBuffer?
-    var sendWaiters: [UnsafeContinuation<Void, Never>] = []
+    @exclusivity(unchecked) var out: ByteBuffer?
+    @exclusivity(unchecked) var sendWaiters: [UnsafeContinuation<Void, Never>] = []
     var closeWaiters: [UnsafeContinuation<Void, Never>] = []
     /// The newest message that was missed of each room with `SlowClientPolicy.latestOnly`.
     var latestMissed: [(room: ObjectIdentifier, message: PreparedMessage)] = []
@@ -223,8 +226,11 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var mayReceive: Bool {
         guard case .open = phase else { return true }
         switch consumer {
-        case .task: return !inbox.isFull(limits)
-        case .callbacks: return context?.channel.isWritable ?? true
+        case .task:
+            return !inbox.isFull(
+                maxMessages: sharedLimits.value.maxQueuedMessages,
+                maxOctets: sharedLimits.value.maxQueuedOctets)
+        case .callbacks: return !isFull
         }
     }
 

@@ -17,6 +17,37 @@ package enum FrameEncoder {
         if let mask = header.mask { out.writeInteger(mask, endianness: .little) }
     }
 
+    /// Below this size a payload is copied behind its header; a larger one is sent from where it is.
+    package static let copySize = 4096
+
+    /// A buffer for a payload that arrives under `header`; where the message may be sent on as it is, the header that
+    /// a server would send it under stands before its first octet: see ``frame(before:_:)``.
+    ///
+    /// - Parameter reserves: whether to make room for all of the payload.
+    static func payloadBuffer(for header: FrameHeader, reserves: Bool) -> ByteBuffer {
+        let isWorthIt = header.length > copySize && header.isFinal && header.mask != nil
+        let needed = (reserves ? header.length : 0) + (isWorthIt ? FrameHeader.maxEncodedLength : 0)
+        var payload = needed > 0 ? ByteBufferAllocator().buffer(capacity: needed) : ByteBuffer()
+        if isWorthIt {
+            write(FrameHeader(opcode: header.opcode, length: header.length), into: &payload)
+            payload.moveReaderIndex(to: payload.writerIndex)
+        }
+        return payload
+    }
+
+    /// `payload` together with `header`, where that very header stands before its first octet: then nothing has to be
+    /// copied to send on what was received. The octets are compared, so it does not matter how they came there.
+    static func frame(before payload: ByteBuffer, _ header: FrameHeader) -> ByteBuffer? {
+        let length = header.encodedLength
+        guard payload.readerIndex >= length, header.length == payload.readableBytes else { return nil }
+        var expected = ByteBuffer()
+        write(header, into: &expected)
+        var frame = payload
+        frame.moveReaderIndex(to: payload.readerIndex - length)
+        guard frame.readableBytesView.prefix(length) == expected.readableBytesView[...] else { return nil }
+        return frame
+    }
+
     /// Appends the header and `payload`, masked in the same pass when the header has a key.
     ///
     /// The header's length must be that of the payload. Nothing is allocated when `out` has room.

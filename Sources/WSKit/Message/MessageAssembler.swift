@@ -135,7 +135,7 @@ package struct MessageAssembler {
             return payload
         }
         // Unmasked in place it would be copied all the same: the transport's pool holds the storage too.
-        var payload = ByteBufferAllocator().buffer(capacity: header.length)
+        var payload = FrameEncoder.payloadBuffer(for: header, reserves: true)
         Mask.append(
             input.readableBytesSpan.extracting(first: header.length), key: mask, phase: 0, to: &payload)
         input.moveReaderIndex(forwardBy: header.length)
@@ -168,6 +168,10 @@ package struct MessageAssembler {
     {
         let count = min(header.length - offset, input.readableBytes)
         guard count > 0 else { return }
+        if offset == 0, payload.capacity == 0 {
+            // Of the announced length nothing is reserved: it need not be true.
+            payload = FrameEncoder.payloadBuffer(for: header, reserves: false)
+        }
         if let mask = header.mask {
             Mask.append(
                 input.readableBytesSpan.extracting(first: count), key: mask, phase: offset, to: &payload)
