@@ -251,13 +251,12 @@ extension WebSocketConnection {
 
     /// Writes a frame that others share: by itself when nothing waits before it.
     private func write(_ frame: ByteBuffer) {
-        if out != nil, frame.readableBytes <= Self.copySize {
-            out?.writeImmutableBuffer(frame)
+        if frame.readableBytes <= Self.copySize, out != nil || isBacklogged {
+            withOut { _, out in out.writeImmutableBuffer(frame) }
+            if let out, out.readableBytes > Self.copySize { handOver() }
         } else {
             handOver()
-            loop.statistics.bytesOut &+= frame.readableBytes
-            context?.write(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
-            needsFlush = true
+            give(frame)
         }
         requestFlush()
     }
@@ -271,15 +270,42 @@ extension WebSocketConnection {
     private func handOver() {
         guard let buffer = out else { return }
         out = nil
-        loop.statistics.bytesOut &+= buffer.readableBytes
-        context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: nil)
-        needsFlush = true
+        give(buffer)
         loop.recycle(buffer)
+    }
+
+    private func give(_ buffer: ByteBuffer) {
+        loop.statistics.bytesOut &+= buffer.readableBytes
+        context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
+        needsFlush = true
+    }
+
+    /// How many writes there are between two looks at whether the peer takes them.
+    private static let writesPerLook: UInt8 = 32
+
+    /// The transport keeps a buffer for each write that the peer has not taken, however few octets are in it, and its
+    /// bound counts the octets. So while one of these promises waits, small frames are gathered here.
+    private func backlogPromise() -> EventLoopPromise<Void>? {
+        writes &+= 1
+        guard writes % Self.writesPerLook == 0, !isBacklogged, let context else { return nil }
+        isBacklogged = true
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { _ in
+            self.isBacklogged = false
+            if self.out != nil, !self.isClosed { self.requestFlush() }
+        }
+        return promise
+    }
+
+    /// A few octets wait behind what the peer has not taken; at the end nothing does.
+    private var isGathering: Bool {
+        guard isBacklogged, !needsFlush, !isClosed, machine.isOpen, let out else { return false }
+        return out.readableBytes <= Self.copySize
     }
 
     package func flush() {
         isFlushRequested = false
-        handOver()
+        if !isGathering { handOver() }
         if needsFlush {
             needsFlush = false
             context?.flush()

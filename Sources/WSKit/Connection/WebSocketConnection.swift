@@ -64,6 +64,10 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var hasReader = false
     var isFlushRequested = false
     var needsFlush = false
+    /// Counts what was given to the channel, to look now and then whether the peer takes it.
+    var writes: UInt8 = 0
+    /// Something that was given to the channel some time ago has not been taken yet.
+    var isBacklogged = false
     var isFull = false
     var isStreaming = false
     var streamKind = Message.Kind.text
