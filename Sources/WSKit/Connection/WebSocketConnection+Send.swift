@@ -84,18 +84,12 @@ extension WebSocketConnection {
     func deliver(_ message: PreparedMessage, policy: SlowClientPolicy, room: ObjectIdentifier) {
         guard case .open = phase, machine.isOpen else { return }
         guard !isFull, !isStreaming else {
-            switch policy {
-            case .drop: loop.statistics.messagesDropped &+= 1
-            case .latestOnly:
-                if let index = latestMissed.firstIndex(where: { $0.room == room }) {
-                    loop.statistics.messagesDropped &+= 1
-                    latestMissed.remove(at: index)
-                }
-                latestMissed.append((room, message))
-            case .disconnect(let code):
+            guard case .latestOnly = policy else { return miss(1, policy: policy) }
+            if let index = latestMissed.firstIndex(where: { $0.room == room }) {
                 loop.statistics.messagesDropped &+= 1
-                startClose(code, reason: "messages are not read fast enough")
+                latestMissed.remove(at: index)
             }
+            latestMissed.append((room, message))
             return
         }
         do throws(WSError) {
@@ -107,6 +101,18 @@ extension WebSocketConnection {
             loop.statistics.messagesOut &+= 1
         } catch {
             fail(error)
+        }
+    }
+
+    /// So many published messages cannot come; of a policy that wants the latest, the caller brings that.
+    func miss(_ count: Int, policy: SlowClientPolicy) {
+        guard case .open = phase, machine.isOpen else { return }
+        switch policy {
+        case .drop: loop.statistics.messagesDropped &+= count
+        case .latestOnly: loop.statistics.messagesDropped &+= count - 1
+        case .disconnect(let code):
+            loop.statistics.messagesDropped &+= count
+            startClose(code, reason: "messages are not read fast enough")
         }
     }
 
