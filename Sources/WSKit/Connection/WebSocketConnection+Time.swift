@@ -44,9 +44,10 @@ extension WebSocketConnection {
         }
     }
 
-    /// The pongs of a peer whose messages are held back, or that our pings do not reach, cannot be read.
+    /// The pongs of a peer whose messages are held back, or that our pings do not reach, cannot be read. One that has
+    /// closed its side sends none any more.
     private func excuseSilence(_ now: LoopInstant) {
-        guard machine.isOpen else { return }
+        guard machine.isOpen, !isInputClosed else { return }
         if isFull {
             machine.excuseSilence(at: NIODeadline(now))
         } else if isReadHeld || !mayReceive {
