@@ -131,9 +131,13 @@ extension WebSocketConnection {
         }
         deliverMissed()
         wakeSenders()
-        if case .callbacks(let handler) = consumer, let socket, case .open = phase { handler.onDrain(socket) }
+        tellOfRoom()
         process()
         resumeReading()
+    }
+
+    private func tellOfRoom() {
+        if case .callbacks(let handler) = consumer, let socket, case .open = phase { handler.onDrain(socket) }
     }
 
     private func updateGate() { gate.isFull = isFull || isStreaming }
@@ -179,7 +183,8 @@ extension WebSocketConnection {
         while isFull {
             guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
             flush()
-            try await waitForSenders()
+            // The transport may have taken all of it at once: then nobody would wake this writer.
+            if isFull { try await waitForSenders() }
         }
         // A writer that outlives its stream writes nothing.
         guard case .open = phase, machine.isOpen, isStreaming else {
@@ -195,6 +200,7 @@ extension WebSocketConnection {
             updateGate()
             deliverMissed()
             wakeSenders()
+            if !isFull { tellOfRoom() }
         }
     }
 

@@ -171,6 +171,52 @@ import Testing
         #expect(harness.loop.statistics.messagesDropped == 1)
     }
 
+    @Test("a stream goes on when the flush that it asks for makes room at once")
+    func streamFindsRoom() throws {
+        let harness = try ConnectionHarness()
+        try harness.channel.pipeline.syncOperations.addHandler(RoomAtFlush(), position: .first)
+        harness.serve { socket in
+            try await socket.sendStream(.text) { writer in
+                try await writer.write("a")
+                // As a write over the water mark does, in the same turn.
+                harness.channel.isWritable = false
+                harness.channel.pipeline.fireChannelWritabilityChanged()
+                try await writer.write("b")
+            }
+        }
+        let parts = frame(0x01, "a", key: nil) + frame(0x00, "b", key: nil) + frame(0x80, "", key: nil)
+        #expect(try harness.sent().starts(with: parts))
+    }
+
+    @Test("callbacks: a message that a stream has kept out is told of its end")
+    func drainAfterStream() throws {
+        let journal = Journal()
+        let harness = try ConnectionHarness(consumer: .callbacks(Callbacks(journal: journal)))
+        let socket = harness.open()
+        harness.loop.turn {
+            harness.connection.run {
+                try await socket.sendStream(.text) { writer in
+                    try await writer.write("a")
+                    if socket.trySend(Message(text: "no")) == .full { journal.note("full") }
+                }
+                journal.note("whole")
+            }
+        }
+        harness.run()
+        #expect(journal.all.starts(with: ["full", "drain", "whole"]))
+    }
+
+    @Test("a peer that has closed its side cannot answer: it is given up when nobody takes its messages")
+    func halfClosed() throws {
+        let harness = try ConnectionHarness { $0.maxQueuedMessages = 1 }
+        _ = harness.open()
+        try harness.receive(frame(0x81, "one") + frame(0x81, "two"))
+        harness.endInput()
+        for second in 0..<60 { harness.tick(after: .seconds(second)) }
+        #expect(harness.connection.closeReason == .lost(.pingTimeout))
+        #expect(!harness.channel.isActive)
+    }
+
     @Test("what other threads hand over is bounded")
     func gate() {
         let gate = SendGate()
@@ -221,6 +267,19 @@ import Testing
         #expect(throws: HTTPFailure.self) { try counter.admit(address, limit: 1) }
         other?.release()
         #expect(try counter.admit(nil, limit: 1) == nil)
+    }
+}
+
+/// A transport that takes all that waits when it is flushed.
+private final class RoomAtFlush: ChannelOutboundHandler {
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
+
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        guard let channel = context.channel as? EmbeddedChannel, !channel.isWritable else { return }
+        channel.isWritable = true
+        context.pipeline.fireChannelWritabilityChanged()
     }
 }
 
