@@ -17,6 +17,9 @@ package final class Inflater {
     // zlib keeps a pointer back to its z_stream, so the structure must never move.
     private let stream: UnsafeMutablePointer<z_stream>
 
+    /// No block is unfinished, and the last one ended with an octet: nothing is missing if the input ends here.
+    package private(set) var isBetweenBlocks = true
+
     /// Starts a stream that can follow distances of up to 2 to the power of `windowBits` octets, 8 to 15.
     ///
     /// - Throws: ``CompressionError/memory``.
@@ -40,6 +43,7 @@ package final class Inflater {
     /// Forgets the history and any unfinished block, without new memory.
     package func reset() {
         inflateReset(stream)
+        isBetweenBlocks = true
     }
 
     /// The history: the last octets that came out, at most the window's size.
@@ -88,6 +92,8 @@ package final class Inflater {
     package static let tail: InlineArray<4, UInt8> = [0x00, 0x00, 0xFF, 0xFF]
 
     private static let largestPass = 1 << 30
+    /// What zlib's `data_type` says behind a block that was not the last, with no bits left of its last octet.
+    private static let betweenBlocks: Int32 = 128
 
     private func check(_ status: Int32) throws(CompressionError) {
         switch status {
@@ -108,6 +114,7 @@ package final class Inflater {
         defer { stream.pointee.next_in = nil }
         var status = Z_OK
         var hasSpace = false
+        let sizeBefore = output.readableBytes
         // A first guess that fits most text; afterwards it doubles with what has really come out.
         var step = max(64, source.count &* 4)
         while room > 0 {
@@ -131,6 +138,7 @@ package final class Inflater {
             if status == Z_STREAM_END {
                 // Keeps the window, unlike inflateReset: later blocks may refer to what came before.
                 status = inflateResetKeep(stream)
+                stream.pointee.data_type = Self.betweenBlocks
                 if stream.pointee.avail_in > 0 || left > 0 { continue }
                 break
             }
@@ -139,6 +147,10 @@ package final class Inflater {
         }
         let consumed = source.count - left - Int(stream.pointee.avail_in)
         stream.pointee.avail_in = 0
+        // A stream that nothing was done with is where it was, though zlib says otherwise of one that is new.
+        if consumed > 0 || output.readableBytes > sizeBefore || !isBetweenBlocks {
+            isBetweenBlocks = stream.pointee.data_type == Self.betweenBlocks
+        }
         return (Progress(consumed: consumed, isFull: room == 0), status)
     }
 }

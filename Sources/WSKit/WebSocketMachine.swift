@@ -105,6 +105,12 @@ package struct WebSocketMachine {
         set { assembler.delivery = newValue }
     }
 
+    /// A part was full when the last octet of its frame was used up: the rest may be within the decompressor, and
+    /// comes out of ``next(_:now:)`` without more octets.
+    package var owesPart: Bool {
+        if case .data(let header, let offset) = reading { offset >= header.length } else { false }
+    }
+
     // MARK: Receiving
 
     /// The next event from `input`; nil when all of it is used up and more is needed.
@@ -227,9 +233,11 @@ package struct WebSocketMachine {
         }
     }
 
-    /// Counts as a sign of life: while this end holds back its reads, or what it sends does not get through, a
-    /// pong could not come in time.
+    /// Counts as a sign of life: while what this end sends does not get through, a pong could not come in time.
     package mutating func excuseSilence(at now: NIODeadline) { keepAlive.hear(at: now) }
+
+    /// While this end holds back its reads a pong cannot be heard: none is missed, but pings go on.
+    package mutating func excusePong(at now: NIODeadline) { keepAlive.excusePong(at: now) }
 
     /// What is due at `now`.
     package mutating func tick(at now: NIODeadline) -> TickAction {

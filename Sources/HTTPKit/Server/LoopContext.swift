@@ -1,6 +1,7 @@
 import DequeModule
 import HTTPTypes
 package import NIOCore
+package import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -79,6 +80,9 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     @exclusivity(unchecked) package private(set) var now = LoopInstant.now
     /// When the server is to be gone, once it is told to go.
     package private(set) var drainDeadline: LoopInstant?
+
+    /// About how many octets of other threads' messages are on their way to this loop; touched by any thread.
+    package let queuedOctets = Atomic(0)
 
     @exclusivity(unchecked) private var jobs = Deque<UnownedJob>()
     @exclusivity(unchecked) private var unflushed: [any LoopMember] = []

@@ -30,6 +30,11 @@ package struct KeepAliveClock: Sendable {
         pinged = nil
     }
 
+    /// Notes that a pong could not be heard: the peer is not dead without it, and is asked again in time.
+    package mutating func excusePong(at now: NIODeadline) {
+        if pinged != nil { hear(at: now) }
+    }
+
     /// When something will be due; nil when never.
     package var deadline: NIODeadline? {
         guard let interval else { return nil }

@@ -30,14 +30,17 @@ final class SendGate: Sendable {
         }
     }
 
+    /// What a message takes on its way beside its octets, about: even empty ones are bounded.
+    static let overhead = 128
+
     /// Asks for a message's way to the loop; `leave` is called there when it was given.
     func enter(_ count: Int, limit: Int) -> SendOutcome {
         if isClosed { return .closed }
         guard !isFull, octets.load(ordering: .relaxed) < limit else { return .full }
-        octets.wrappingAdd(count, ordering: .relaxed)
+        octets.wrappingAdd(count + Self.overhead, ordering: .relaxed)
         return .sent
     }
 
     /// The message has come to the loop.
-    func leave(_ count: Int) { octets.wrappingSubtract(count, ordering: .relaxed) }
+    func leave(_ count: Int) { octets.wrappingSubtract(count + Self.overhead, ordering: .relaxed) }
 }

@@ -207,7 +207,7 @@ public protocol WebSocketHandler: Sendable {
     func onOpen(_ socket: WebSocket)
     /// A message has come.
     func onMessage(_ message: Message, _ socket: WebSocket)
-    /// The send buffer, which was full, has room again.
+    /// The send buffer, which was full, has room again, or a stream that was being sent is whole.
     func onDrain(_ socket: WebSocket)
     /// The connection has ended.
     func onClose(_ reason: CloseReason, _ socket: WebSocket)

@@ -26,7 +26,7 @@ extension WebSocketConnection {
 
     /// Ends the connection once all of a peer that is gone has been read.
     private func endInput() {
-        guard isInputClosed, inbound.readableBytes == 0 else { return }
+        guard isInputClosed, !hasUndecoded else { return }
         peerIsGone(.lost(.transportClosed))
     }
 
@@ -93,7 +93,7 @@ extension WebSocketConnection {
             }
             if inbox.isEnded { return nil }
             deferredUntil = LoopInstant(milliseconds: 0)
-            if inbound.readableBytes > 0, !isProcessing, mayReceive {
+            if hasUndecoded, !isProcessing, mayReceive {
                 loop.turn { process() }
                 continue
             }

@@ -87,18 +87,12 @@ extension WebSocketConnection {
     func deliver(_ message: PreparedMessage, policy: SlowClientPolicy, room: ObjectIdentifier) {
         guard case .open = phase, machine.isOpen else { return }
         guard !isFull, !isStreaming else {
-            switch policy {
-            case .drop: loop.statistics.messagesDropped &+= 1
-            case .latestOnly:
-                if let index = latestMissed.firstIndex(where: { $0.room == room }) {
-                    loop.statistics.messagesDropped &+= 1
-                    latestMissed.remove(at: index)
-                }
-                latestMissed.append((room, message))
-            case .disconnect(let code):
+            guard case .latestOnly = policy else { return miss(1, policy: policy) }
+            if let index = latestMissed.firstIndex(where: { $0.room == room }) {
                 loop.statistics.messagesDropped &+= 1
-                startClose(code, reason: "messages are not read fast enough")
+                latestMissed.remove(at: index)
             }
+            latestMissed.append((room, message))
             return
         }
         do throws(WSError) {
@@ -110,6 +104,18 @@ extension WebSocketConnection {
             loop.statistics.messagesOut &+= 1
         } catch {
             fail(error)
+        }
+    }
+
+    /// So many published messages cannot come; of a policy that wants the latest, the caller brings that.
+    func miss(_ count: Int, policy: SlowClientPolicy) {
+        guard case .open = phase, machine.isOpen else { return }
+        switch policy {
+        case .drop: loop.statistics.messagesDropped &+= count
+        case .latestOnly: loop.statistics.messagesDropped &+= count - 1
+        case .disconnect(let code):
+            loop.statistics.messagesDropped &+= count
+            startClose(code, reason: "messages are not read fast enough")
         }
     }
 
@@ -128,9 +134,13 @@ extension WebSocketConnection {
         }
         deliverMissed()
         wakeSenders()
-        if case .callbacks(let handler) = consumer, let socket, case .open = phase { handler.onDrain(socket) }
+        tellOfRoom()
         process()
         resumeReading()
+    }
+
+    private func tellOfRoom() {
+        if case .callbacks(let handler) = consumer, let socket, case .open = phase { handler.onDrain(socket) }
     }
 
     private func updateGate() { gate.isFull = isFull || isStreaming }
@@ -176,7 +186,8 @@ extension WebSocketConnection {
         while isFull {
             guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
             flush()
-            try await waitForSenders()
+            // The transport may have taken all of it at once: then nobody would wake this writer.
+            if isFull { try await waitForSenders() }
         }
         // A writer that outlives its stream writes nothing.
         guard case .open = phase, machine.isOpen, isStreaming else {
@@ -192,6 +203,7 @@ extension WebSocketConnection {
             updateGate()
             deliverMissed()
             wakeSenders()
+            if !isFull { tellOfRoom() }
         }
     }
 
@@ -254,13 +266,12 @@ extension WebSocketConnection {
 
     /// Writes a frame that others share: by itself when nothing waits before it.
     private func write(_ frame: ByteBuffer) {
-        if out != nil, frame.readableBytes <= FrameEncoder.copySize {
-            out?.writeImmutableBuffer(frame)
+        if frame.readableBytes <= FrameEncoder.copySize, out != nil || isBacklogged {
+            withOut { _, out in out.writeImmutableBuffer(frame) }
+            if let out, out.readableBytes > FrameEncoder.copySize { handOver() }
         } else {
             handOver()
-            loop.statistics.bytesOut &+= frame.readableBytes
-            context?.write(wrapOutboundOut(.byteBuffer(frame)), promise: nil)
-            needsFlush = true
+            give(frame)
         }
         requestFlush()
     }
@@ -274,15 +285,42 @@ extension WebSocketConnection {
     private func handOver() {
         guard let buffer = out else { return }
         out = nil
-        loop.statistics.bytesOut &+= buffer.readableBytes
-        context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: nil)
-        needsFlush = true
+        give(buffer)
         loop.recycle(buffer)
+    }
+
+    private func give(_ buffer: ByteBuffer) {
+        loop.statistics.bytesOut &+= buffer.readableBytes
+        context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
+        needsFlush = true
+    }
+
+    /// How many writes there are between two looks at whether the peer takes them.
+    private static let writesPerLook: UInt8 = 32
+
+    /// The transport keeps a buffer for each write that the peer has not taken, however few octets are in it, and its
+    /// bound counts the octets. So while one of these promises waits, small frames are gathered here.
+    private func backlogPromise() -> EventLoopPromise<Void>? {
+        writes &+= 1
+        guard writes % Self.writesPerLook == 0, !isBacklogged, let context else { return nil }
+        isBacklogged = true
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { _ in
+            self.isBacklogged = false
+            if self.out != nil, !self.isClosed { self.requestFlush() }
+        }
+        return promise
+    }
+
+    /// A few octets wait behind what the peer has not taken; at the end nothing does.
+    private var isGathering: Bool {
+        guard isBacklogged, !needsFlush, !isClosed, machine.isOpen, let out else { return false }
+        return out.readableBytes <= FrameEncoder.copySize
     }
 
     package func flush() {
         isFlushRequested = false
-        guard let buffer = out else {
+        guard !isGathering, let buffer = out else {
             if needsFlush {
                 needsFlush = false
                 context?.flush()
@@ -292,7 +330,7 @@ extension WebSocketConnection {
         out = nil
         needsFlush = false
         loop.statistics.bytesOut &+= buffer.readableBytes
-        context?.writeAndFlush(wrapOutboundOut(.byteBuffer(buffer)), promise: nil)
+        context?.writeAndFlush(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
         loop.recycle(buffer)
     }
 }

@@ -4,6 +4,11 @@ import NIOCore
 /// What happens to a connection as time passes: pings, peers that vanish or do not read, the drain.
 extension WebSocketConnection {
     package func tick(now: LoopInstant) {
+        if let end = loop.drainDeadline, now >= end {
+            closeReason = closeReason ?? .lost(.closeTimeout)
+            context?.close(promise: nil)
+            return
+        }
         switch phase {
         case .lingering(let deadline):
             if now >= deadline { context?.close(promise: nil) }
@@ -24,9 +29,8 @@ extension WebSocketConnection {
             if machine.isAwake { machine.sleep() }
             inbox.shrink()
         }
-        if inbound.readableBytes > 0 { process() }
-        // The pongs of a peer whose messages are held back, or that our pings do not reach, cannot be read.
-        if machine.isOpen, isFull || isReadHeld || !mayReceive { machine.excuseSilence(at: NIODeadline(now)) }
+        if hasUndecoded { process() }
+        excuseSilence(now)
         switch machine.tick(at: NIODeadline(now)) {
         case .nothing: break
         case .sendPing(let payload):
@@ -37,6 +41,18 @@ extension WebSocketConnection {
         case .closeTimedOut:
             closeReason = closeReason ?? .lost(.closeTimeout)
             context?.close(promise: nil)
+        }
+    }
+
+    /// The pongs of a peer whose messages are held back, or that our pings do not reach, cannot be read. One that has
+    /// closed its side sends none any more.
+    private func excuseSilence(_ now: LoopInstant) {
+        guard machine.isOpen, !isInputClosed else { return }
+        if isFull {
+            machine.excuseSilence(at: NIODeadline(now))
+        } else if isReadHeld || !mayReceive {
+            // Pings are of use without their pongs: the transport of a peer that is gone fails by them.
+            machine.excusePong(at: NIODeadline(now))
         }
     }
 

@@ -67,6 +67,10 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     @exclusivity(unchecked) var hasReader = false
     @exclusivity(unchecked) var isFlushRequested = false
     @exclusivity(unchecked) var needsFlush = false
+    /// Counts what was given to the channel, to look now and then whether the peer takes it.
+    var writes: UInt8 = 0
+    /// Something that was given to the channel some time ago has not been taken yet.
+    var isBacklogged = false
     @exclusivity(unchecked) var isFull = false
     @exclusivity(unchecked) var isStreaming = false
     var streamKind = Message.Kind.text
@@ -219,8 +223,14 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     static let deferral = Duration.seconds(1)
 
     /// Whether the reader is at work on a message. What follows is decoded when it asks for more, so that its answer
-    /// goes out before an error or a close frame behind that message ends the connection.
-    var isDeferred: Bool { !inbox.isAwaited && loop.now < deferredUntil }
+    /// goes out before an error or a close frame behind that message ends the connection. Once this side closes there
+    /// is no answer to wait for, and one that waits for a pong would wait for itself.
+    var isDeferred: Bool {
+        !inbox.isAwaited && loop.now < deferredUntil && machine.isOpen && pings.isEmpty
+    }
+
+    /// Whether something can be decoded without waiting for the peer.
+    var hasUndecoded: Bool { inbound.readableBytes > 0 || machine.owesPart }
 
     /// Whether the application can take more: the inbox has room, or a callback's answer would find room.
     var mayReceive: Bool {

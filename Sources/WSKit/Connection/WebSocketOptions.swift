@@ -16,7 +16,7 @@ public struct WebSocketOptions: Sendable {
     /// over it the handshake is answered 429. `nil` is no bound.
     public var maxSocketsPerAddress: Int?
     /// Gives messages in the parts they arrive in, through `WebSocket.parts`: for messages of any size through
-    /// constant memory.
+    /// constant memory. It is for sockets served by a closure; callbacks get whole messages.
     public var deliversParts = false
 
     /// The limits, held once for all sockets.

@@ -66,15 +66,18 @@ private struct WebSocketOpening {
 
     func open(_ upgraded: consuming UpgradedConnection) {
         let loop = request.connection.loop
-        let machine = WebSocketMachine(
-            role: .server, limits: options.sharedLimits, deflate: acceptance.deflate, mode: options.deflate,
-            shared: SharedDeflate.shared(on: loop), delivery: options.deliversParts ? .parts : .whole,
-            now: NIODeadline(loop.now))
         let consumer: WebSocketConnection.Consumer
+        var delivery = MessageAssembler.Delivery.whole
         switch service {
-        case .closure: consumer = .task
+        case .closure:
+            consumer = .task
+            if options.deliversParts { delivery = .parts }
         case .callbacks(let handler): consumer = .callbacks(handler)
         }
+        let machine = WebSocketMachine(
+            role: .server, limits: options.sharedLimits, deflate: acceptance.deflate, mode: options.deflate,
+            shared: SharedDeflate.shared(on: loop), delivery: delivery,
+            now: NIODeadline(loop.now))
         let connection = WebSocketConnection(
             loop: loop, machine: machine, limits: options.sharedLimits, consumer: consumer, rooms: rooms,
             logger: logger,

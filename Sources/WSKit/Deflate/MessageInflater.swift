@@ -43,19 +43,35 @@ package struct MessageInflater {
     }
 
     /// Appends what the end of the message brings out, at most `room` octets; true when that was all.
+    ///
+    /// A message that leaves no block unfinished needs no tail: one without octets, or whose sender did not leave
+    /// the tail off. The tail would be a beginning without an end then, and spoil the messages behind.
+    ///
+    /// - Throws: ``CompressionError/corrupt`` when the message ends in the middle of a block, and as inflating does.
     package mutating func finish(into out: inout ByteBuffer, room: Int) throws(CompressionError) -> Bool {
         let inflater = try begin()
+        if tailUsed == 0, inflater.isBetweenBlocks {
+            end()
+            return true
+        }
         let progress = try inflater.inflate(
             Inflater.tail.span.bytes.extracting(droppingFirst: tailUsed), into: &out, room: room)
         tailUsed += progress.consumed
         if progress.isFull { return false }
-        end()
+        try checkEnd(of: inflater)
         return true
     }
 
     /// Ends a message at its limit.
     package mutating func finishNothing() throws(CompressionError) {
-        try begin().inflateNothing(Inflater.tail.span.bytes.extracting(droppingFirst: tailUsed))
+        let inflater = try begin()
+        try inflater.inflateNothing(Inflater.tail.span.bytes.extracting(droppingFirst: tailUsed))
+        try checkEnd(of: inflater)
+    }
+
+    /// With its tail the message is whole blocks, or octets of it are missing.
+    private mutating func checkEnd(of inflater: Inflater) throws(CompressionError) {
+        guard inflater.isBetweenBlocks else { throw .corrupt }
         end()
     }
 

@@ -7,10 +7,12 @@ final class SocketSet: Sendable {
     /// The members on one loop.
     ///
     /// Invariant: touched on that loop only.
-    private final class Shard: @unchecked Sendable {
+    final class Shard: @unchecked Sendable {
         let loop: LoopContext
         var members: [Member] = []
         var places: [ObjectIdentifier: Int] = [:]
+        /// What other threads had for the members while too much was on its way to this loop.
+        private let missed = Mutex<Missed?>(nil)
 
         init(loop: LoopContext) { self.loop = loop }
 
@@ -42,12 +44,70 @@ final class SocketSet: Sendable {
             return true
         }
 
+        /// From another thread. A loop that falls behind gets no more than it can keep: its members miss messages as
+        /// slow clients do.
+        func enqueue(_ message: PreparedMessage, except excluded: WebSocketConnection?) {
+            let isMissed = missed.withLock { missed in
+                if missed == nil, loop.queuedOctets.load(ordering: .relaxed) < SocketSet.maxQueuedOctets {
+                    return false
+                }
+                // Until the loop has seen that, later ones are missed too: else they would come before this one.
+                if missed == nil { loop.eventLoop.execute { self.deliverMissed() } }
+                missed = Missed(message, except: excluded, after: missed)
+                return true
+            }
+            guard !isMissed else { return }
+            let octets = message.message.count + SocketSet.messageOverhead
+            loop.queuedOctets.wrappingAdd(octets, ordering: .relaxed)
+            loop.eventLoop.execute {
+                self.loop.queuedOctets.wrappingSubtract(octets, ordering: .relaxed)
+                self.deliver(message, except: excluded)
+            }
+        }
+
+        private func deliverMissed() {
+            guard let missed = missed.withLock({ $0.take() }) else { return }
+            loop.turn {
+                for member in members where member.connection !== missed.spared {
+                    member.connection.miss(missed.count, policy: member.policy)
+                    guard case .latestOnly = member.policy, member.connection !== missed.excluded else {
+                        continue
+                    }
+                    member.connection.deliver(
+                        missed.latest, policy: member.policy, room: ObjectIdentifier(self))
+                }
+            }
+        }
+
         func deliver(_ message: PreparedMessage, except excluded: WebSocketConnection?) {
             loop.turn {
                 for member in members where member.connection !== excluded {
                     member.connection.deliver(message, policy: member.policy, room: ObjectIdentifier(self))
                 }
             }
+        }
+    }
+
+    /// How much may be on its way to one loop, about, before its sockets miss messages.
+    static let maxQueuedOctets = 32 << 20
+    /// What a message takes on its way beside its octets, about.
+    static let messageOverhead = 512
+
+    /// Messages that did not get on their way to a loop.
+    private struct Missed {
+        let count: Int
+        let latest: PreparedMessage
+        let excluded: WebSocketConnection?
+        /// Who was to have none of them.
+        let spared: WebSocketConnection?
+
+        init(
+            _ message: PreparedMessage, except excluded: WebSocketConnection?, after earlier: Missed?
+        ) {
+            count = (earlier?.count ?? 0) + 1
+            latest = message
+            self.excluded = excluded
+            spared = earlier.map { $0.spared === excluded ? excluded : nil } ?? excluded
         }
     }
 
@@ -65,7 +125,7 @@ final class SocketSet: Sendable {
     /// How many sockets are in the set.
     var count: Int { members.load(ordering: .relaxed) }
 
-    private func shard(of loop: LoopContext) -> Shard {
+    func shard(of loop: LoopContext) -> Shard {
         shards.withLock { shards in
             if let shard = shards[ObjectIdentifier(loop)] { return shard }
             let shard = Shard(loop: loop)
@@ -111,7 +171,7 @@ final class SocketSet: Sendable {
             if shard.loop.eventLoop.inEventLoop {
                 shard.deliver(message, except: excluded)
             } else {
-                shard.loop.eventLoop.execute { shard.deliver(message, except: excluded) }
+                shard.enqueue(message, except: excluded)
             }
         }
     }

@@ -18,11 +18,17 @@ struct ConnectionHarness {
         consumer: WebSocketConnection.Consumer = .task, deflate: DeflateParameters? = nil,
         mode: DeflateMode = .shared,
         rooms: Rooms? = nil, delivery: MessageAssembler.Delivery = .whole,
-        limits: (inout WSLimits) -> Void = { _ in }
+        on neighbour: ConnectionHarness? = nil, limits: (inout WSLimits) -> Void = { _ in }
     ) throws {
-        channel = EmbeddedChannel()
+        if let neighbour {
+            // Another connection of the same loop.
+            channel = EmbeddedChannel(loop: neighbour.channel.embeddedEventLoop)
+            loop = neighbour.loop
+        } else {
+            channel = EmbeddedChannel()
+            loop = LoopContext(eventLoop: channel.embeddedEventLoop)
+        }
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
-        loop = LoopContext(eventLoop: channel.embeddedEventLoop)
         let limits = WSLimits(limits)
         let machine = WebSocketMachine(
             role: .server, limits: limits, deflate: deflate, mode: mode, delivery: delivery,

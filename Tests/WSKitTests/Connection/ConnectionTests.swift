@@ -125,6 +125,45 @@ import Testing
         #expect(journal.all.count == 2)
     }
 
+    @Test("RFC 6455 §7.1.1: the answer to our close frame does not wait behind a message that was read")
+    func closeIsNotDeferred() throws {
+        let harness = try ConnectionHarness()
+        harness.serve { socket in for try await _ in socket.messages { break } }
+        try harness.receive(frame(0x81, "last"))
+        #expect(try harness.sent() == closeFrame(1000, key: nil))
+        try harness.receive(frame(0x81, "too late") + closeFrame(1000))
+        #expect(harness.connection.closeReason?.isClean == true)
+    }
+
+    @Test("a pong does not wait behind the message whose reader asked for it")
+    func pongIsNotDeferred() throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        harness.serve { socket in
+            for try await _ in socket.messages {
+                _ = try await socket.ping()
+                journal.note("pong")
+            }
+        }
+        try harness.receive(frame(0x81, "ask"))
+        let ping = try #require(harness.connection.pings.first).payload
+        try harness.receive(frame(0x8A, Array(ping.readableBytesView)))
+        #expect(journal.all == ["pong"])
+    }
+
+    @Test("what a peer leaves open is cut off at the drain deadline, whatever the close timeout is")
+    func drainDeadline() throws {
+        let harness = try ConnectionHarness { $0.closeTimeout = .seconds(60) }
+        harness.serve { socket in for try await _ in socket.messages {} }
+        harness.loop.drain(deadline: harness.began.advanced(by: .seconds(2)))
+        _ = try harness.sent()
+        harness.tick(after: .seconds(1))
+        #expect(harness.channel.isActive)
+        harness.tick(after: .seconds(3))
+        #expect(!harness.channel.isActive)
+        #expect(harness.connection.closeReason == .lost(.closeTimeout))
+    }
+
     @Test("drain says 1001")
     func drain() throws {
         let harness = try ConnectionHarness()

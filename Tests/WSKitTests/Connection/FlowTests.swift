@@ -111,9 +111,17 @@ import Testing
         let held = try ConnectionHarness { $0.maxQueuedMessages = 1 }
         _ = held.open()
         try held.receive(frame(0x81, "one") + frame(0x81, "two"))
-        for second in stride(from: 30, to: 200, by: 10) { held.tick(after: .seconds(second)) }
+        for second in 0..<200 { held.tick(after: .seconds(second)) }
         #expect(held.channel.isActive)
-        #expect(try held.sent().isEmpty)
+        // It is asked all the same: if it is gone, that makes the transport fail.
+        #expect(try held.sent().chunks(of: 10).map(\.first) == [0x89, 0x89, 0x89, 0x89, 0x89, 0x89])
+
+        let slow = try ConnectionHarness { $0.sendTimeout = .seconds(1000) }
+        _ = slow.open()
+        slow.setWritable(false)
+        for second in 0..<200 { slow.tick(after: .seconds(second)) }
+        #expect(slow.channel.isActive)
+        #expect(try slow.sent().isEmpty, "nothing piles up for a peer that does not read")
     }
 
     @Test("RFC 6455 §5.5.3: the pong of a later ping answers the earlier ones")
@@ -163,18 +171,72 @@ import Testing
         #expect(harness.loop.statistics.messagesDropped == 1)
     }
 
+    @Test("a stream goes on when the flush that it asks for makes room at once")
+    func streamFindsRoom() throws {
+        let harness = try ConnectionHarness()
+        try harness.channel.pipeline.syncOperations.addHandler(RoomAtFlush(), position: .first)
+        harness.serve { socket in
+            try await socket.sendStream(.text) { writer in
+                try await writer.write("a")
+                // As a write over the water mark does, in the same turn.
+                harness.channel.isWritable = false
+                harness.channel.pipeline.fireChannelWritabilityChanged()
+                try await writer.write("b")
+            }
+        }
+        let parts = frame(0x01, "a", key: nil) + frame(0x00, "b", key: nil) + frame(0x80, "", key: nil)
+        #expect(try harness.sent().starts(with: parts))
+    }
+
+    @Test("callbacks: a message that a stream has kept out is told of its end")
+    func drainAfterStream() throws {
+        let journal = Journal()
+        let harness = try ConnectionHarness(consumer: .callbacks(Callbacks(journal: journal)))
+        let socket = harness.open()
+        harness.loop.turn {
+            harness.connection.run {
+                try await socket.sendStream(.text) { writer in
+                    try await writer.write("a")
+                    if socket.trySend(Message(text: "no")) == .full { journal.note("full") }
+                }
+                journal.note("whole")
+            }
+        }
+        harness.run()
+        #expect(journal.all.starts(with: ["full", "drain", "whole"]))
+    }
+
+    @Test("a peer that has closed its side cannot answer: it is given up when nobody takes its messages")
+    func halfClosed() throws {
+        let harness = try ConnectionHarness { $0.maxQueuedMessages = 1 }
+        _ = harness.open()
+        try harness.receive(frame(0x81, "one") + frame(0x81, "two"))
+        harness.endInput()
+        for second in 0..<60 { harness.tick(after: .seconds(second)) }
+        #expect(harness.connection.closeReason == .lost(.pingTimeout))
+        #expect(!harness.channel.isActive)
+    }
+
     @Test("what other threads hand over is bounded")
     func gate() {
         let gate = SendGate()
-        #expect(gate.enter(6, limit: 10) == .sent && gate.enter(6, limit: 10) == .sent)
-        #expect(gate.enter(1, limit: 10) == .full)
+        let limit = 10 + SendGate.overhead
+        #expect(gate.enter(6, limit: limit) == .sent && gate.enter(6, limit: limit) == .sent)
+        #expect(gate.enter(1, limit: limit) == .full)
         gate.leave(6)
-        #expect(gate.enter(1, limit: 10) == .sent)
+        #expect(gate.enter(1, limit: limit) == .sent)
         gate.isFull = true
-        #expect(gate.enter(1, limit: 10) == .full)
+        #expect(gate.enter(1, limit: limit) == .full)
         gate.isFull = false
         gate.isClosed = true
-        #expect(gate.enter(1, limit: 10) == .closed)
+        #expect(gate.enter(1, limit: limit) == .closed)
+    }
+
+    @Test("empty messages that other threads hand over are bounded as well")
+    func gateCountsMessages() {
+        let gate = SendGate()
+        let taken = (0..<1000).count { _ in gate.enter(0, limit: 10 * SendGate.overhead) == .sent }
+        #expect(taken == 10)
     }
 
     @Test("context takeover sleeps after the idle time")
@@ -205,6 +267,26 @@ import Testing
         #expect(throws: HTTPFailure.self) { try counter.admit(address, limit: 1) }
         other?.release()
         #expect(try counter.admit(nil, limit: 1) == nil)
+    }
+}
+
+/// A transport that takes all that waits when it is flushed.
+private final class RoomAtFlush: ChannelOutboundHandler {
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
+
+    func flush(context: ChannelHandlerContext) {
+        context.flush()
+        guard let channel = context.channel as? EmbeddedChannel, !channel.isWritable else { return }
+        channel.isWritable = true
+        context.pipeline.fireChannelWritabilityChanged()
+    }
+}
+
+extension Array {
+    /// Pieces of that many elements, the last one of what is left.
+    fileprivate func chunks(of size: Int) -> [ArraySlice<Element>] {
+        stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
     }
 }
 

@@ -68,6 +68,36 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
         #expect(WSError.corruptDeflate.closeCode == .invalidPayload)
     }
 
+    @Test("RFC 7692 §6.2 a message that ends in the middle of a block is corrupt, not a shorter message")
+    func truncated() throws {
+        let text = "The quick brown fox jumps over the lazy dog, and then some more text follows here."
+        let packed = try deflated(Array(text.utf8))
+        let stored: [UInt8] = [0x00, 0x05, 0x00, 0xFA, 0xFF, 0x48, 0x65, 0x6C]
+        for parameters in [both, noTakeover] {
+            replay(frame(0xC2, stored), to: Outcome(error: .corruptDeflate)) { machine(deflate: parameters) }
+            // The last octet holds no more than the beginning of the empty block that the tail ends.
+            for count in 1..<packed.count - 1 {
+                replay(frame(0xC2, Array(packed[..<count])), to: Outcome(error: .corruptDeflate)) {
+                    machine(deflate: parameters)
+                }
+            }
+        }
+    }
+
+    @Test("a message that leaves no block unfinished needs no tail, and spoils none behind it")
+    func withoutTail() throws {
+        // The final block alone, the tail that was not left off, and nothing at all.
+        let ended: [UInt8] = [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
+        let unstripped = hello + [0x00, 0x00, 0xFF, 0xFF]
+        let referring: [UInt8] = [0xF2, 0x00, 0x11, 0x00, 0x00]
+        for (octets, text) in [(ended, "Hello"), (unstripped, "Hello"), ([], "")] {
+            replay(
+                frame(0xC1, hello) + frame(0xC1, octets) + frame(0xC1, referring),
+                to: Outcome(events: [.text("Hello"), .text(text), .text("Hello")])
+            ) { machine(deflate: both) }
+        }
+    }
+
     @Test("text that is not UTF-8 is noticed before the compressed message ends")
     func earlyUTF8() throws {
         let packed = try deflated(Array("κόσμε".utf8) + [0xF4, 0x90] + [UInt8](repeating: 0x61, count: 9))
