@@ -87,7 +87,7 @@ def measure(settings, scenario, server, floor_rate):
             result = load(settings, server, running, [*scenario.load, "--rate", f"{rate:.0f}"])
         else:
             result = load(settings, server, running, scenario.load)
-    result["value"] = result["pss_bytes"] if scenario.kind == "idle" else result["cpu_us"]
+    result["value"] = result["anonymous_bytes"] if scenario.kind == "idle" else result["cpu_us"]
     return result
 
 

@@ -64,7 +64,7 @@ def arguments(port, threads):
 
 def oneport_like(name, title, binary):
     command = lambda port, threads: [binary, *arguments(port, threads), "--max-body", str(64 << 20)]
-    features = HTTP | SOCKETS | {"params", "wsd", "wsdd", "wsh", "static", "oneport"}
+    features = HTTP | SOCKETS | {"params", "wsd", "wsdd", "wsh", "wshd", "static", "oneport"}
     missing = None if os.access(binary, os.X_OK) else f"{binary} is not there"
     return Server(name, title, features, command, missing=missing)
 

@@ -50,7 +50,7 @@ struct sample {
     double serverSystem;    // seconds
     uint64_t clientCPU;     // nanoseconds
     uint64_t allocations;   // calls that allocate, when the server runs under allocations.c
-    long serverPSS;         // KiB
+    long serverAnonymous;         // KiB
     long serverRSS;         // KiB
 };
 struct sample takeSample(const struct options *options, bool withMemory);

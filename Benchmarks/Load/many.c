@@ -115,10 +115,10 @@ void runIdle(const struct options *options) {
     struct sample idleTo = takeSample(options, false);
     double total = options->connections;
     printf(
-        "{\"sockets\": %.0f, \"pss_bytes\": %.1f, \"rss_bytes\": %.1f, \"before_kib\": %ld, "
+        "{\"sockets\": %.0f, \"anonymous_bytes\": %.1f, \"rss_bytes\": %.1f, \"before_kib\": %ld, "
         "\"after_kib\": %ld, \"handshake_cpu_us\": %.2f, \"idle_cpu_share\": %.5f, \"errors\": 0}\n",
-        total, (double)(last.serverPSS - first.serverPSS) * 1024 / total,
-        (double)(last.serverRSS - first.serverRSS) * 1024 / total, first.serverPSS, last.serverPSS,
+        total, (double)(last.serverAnonymous - first.serverAnonymous) * 1024 / total,
+        (double)(last.serverRSS - first.serverRSS) * 1024 / total, first.serverAnonymous, last.serverAnonymous,
         (double)(last.serverCPU - first.serverCPU) / 1e3 / total,
         (double)(idleTo.serverCPU - idleFrom.serverCPU) / (double)(idleTo.at - idleFrom.at));
     closeMany(connections, options->connections);

@@ -87,7 +87,7 @@ static void sampleMemory(pid_t pid, struct sample *sample) {
     if (file == NULL) return;
     while (fgets(line, sizeof line, file) != NULL) {
         sscanf(line, "Rss: %ld", &sample->serverRSS);
-        sscanf(line, "Pss: %ld", &sample->serverPSS);
+        sscanf(line, "Anonymous: %ld", &sample->serverAnonymous);
     }
     fclose(file);
 }

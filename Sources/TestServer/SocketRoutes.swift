@@ -17,6 +17,8 @@ func addSocketRoutes(to app: App) {
     app.webSocket("/wsdd", withTakeover, handler: echo)
     app.webSocket("/wsh", plain, Echo())
 
+    // Beside the contract: the callback shape with deflate, to measure what an idle socket of it takes.
+    app.webSocket("/wshd", deflated, Echo())
     addMix(to: app, withTakeover)
 
     var unnamed = plain

@@ -22,7 +22,7 @@ extension WebSocketConnection {
         // Nobody reads the inbox any more, so what stands before the peer's close frame must not hold it back.
         discardInbox()
         guard case .open = phase else { return }
-        await withUnsafeContinuation { closeWaiters.append($0) }
+        await withUnsafeContinuation { setAside().closeWaiters.append($0) }
     }
 
     /// Lets the peer's close frame through where the application has stopped to read.
@@ -88,18 +88,19 @@ extension WebSocketConnection {
     private func ended() {
         let reason = closeReason ?? .lost(.transportClosed)
         gate.isClosed = true
-        owedPong = nil
         for set in memberships { set.removeOnLoop(self) }
         memberships = []
         for topic in topics.keys { rooms?.release(topic) }
         topics = [:]
-        latestMissed = []
+        let left = known
+        left?.owedPong = nil
+        left?.latestMissed = []
         inbox.end()
         wakeSenders()
-        for waiter in closeWaiters { waiter.resume() }
-        closeWaiters = []
-        for ping in pings { ping.waiter.resume(returning: nil) }
-        pings = []
+        for waiter in left?.closeWaiters ?? [] { waiter.resume() }
+        left?.closeWaiters = []
+        for ping in left?.pings ?? [] { ping.waiter.resume(returning: nil) }
+        left?.pings = []
         if case .callbacks(let handler) = consumer, let socket { handler.onClose(reason, socket) }
         socket = nil
         onEnd?()

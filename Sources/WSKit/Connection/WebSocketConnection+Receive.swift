@@ -43,7 +43,7 @@ extension WebSocketConnection {
             deliver(MessagePart(kind: kind, data: data, isFinal: isFinal))
         case .ping(let payload):
             guard !isFull else {
-                owedPong = payload
+                setAside().owedPong = payload
                 return
             }
             withOut { machine, out in machine.encodePong(payload, into: &out) }
@@ -69,10 +69,12 @@ extension WebSocketConnection {
     }
 
     private func receivePong(_ payload: ByteBuffer) {
-        guard let index = pings.firstIndex(where: { $0.payload == payload }) else { return }
+        guard let aside = known, let index = aside.pings.firstIndex(where: { $0.payload == payload }) else {
+            return
+        }
         // A peer may answer only the newest of several pings (RFC 6455 §5.5.3).
-        let answered = pings[...index]
-        pings = Array(pings[(index + 1)...])
+        let answered = aside.pings[...index]
+        aside.pings = Array(aside.pings[(index + 1)...])
         for ping in answered { ping.waiter.resume(returning: ping.sent.duration(to: .now)) }
     }
 

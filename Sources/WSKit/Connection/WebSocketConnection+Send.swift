@@ -88,11 +88,12 @@ extension WebSocketConnection {
         guard case .open = phase, machine.isOpen else { return }
         guard !isFull, !isStreaming else {
             guard case .latestOnly = policy else { return miss(1, policy: policy) }
-            if let index = latestMissed.firstIndex(where: { $0.room == room }) {
+            let aside = setAside()
+            if let index = aside.latestMissed.firstIndex(where: { $0.room == room }) {
                 loop.statistics.messagesDropped &+= 1
-                latestMissed.remove(at: index)
+                aside.latestMissed.remove(at: index)
             }
-            latestMissed.append((room, message))
+            aside.latestMissed.append((room, message))
             return
         }
         do throws(WSError) {
@@ -127,9 +128,9 @@ extension WebSocketConnection {
         }
         isFull = false
         updateGate()
-        stalledSince = nil
-        if let payload = owedPong {
-            owedPong = nil
+        known?.stall = nil
+        if let payload = known?.owedPong {
+            known?.owedPong = nil
             withOut { machine, out in machine.encodePong(payload, into: &out) }
         }
         deliverMissed()
@@ -146,8 +147,8 @@ extension WebSocketConnection {
     private func updateGate() { gate.isFull = isFull || isStreaming }
 
     private func deliverMissed() {
-        let missed = latestMissed
-        latestMissed = []
+        guard let missed = known?.latestMissed, !missed.isEmpty else { return }
+        known?.latestMissed = []
         for (room, message) in missed { deliver(message, policy: .latestOnly, room: room) }
     }
 
@@ -214,14 +215,15 @@ extension WebSocketConnection {
             return try await hop { try await $0.ping() }
         }
         guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
-        pingCounter += 1
+        let aside = setAside()
+        aside.pingCounter += 1
         // The first octet keeps it apart from the pings of the keep-alive.
-        let payload = ByteBuffer(bytes: [0x61] + withUnsafeBytes(of: pingCounter.bigEndian, Array.init))
+        let payload = ByteBuffer(bytes: [0x61] + withUnsafeBytes(of: aside.pingCounter.bigEndian, Array.init))
         withOut { machine, out in machine.encodePing(payload, into: &out) }
         try Task.checkCancellation()
         let answer = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                pings.append((payload, .now, continuation))
+                aside.pings.append(Ping(payload: payload, sent: .now, waiter: continuation))
             }
         } onCancel: {
             loop.eventLoop.execute { self.forgetPing(payload) }
@@ -232,8 +234,10 @@ extension WebSocketConnection {
     }
 
     private func forgetPing(_ payload: ByteBuffer) {
-        guard let index = pings.firstIndex(where: { $0.payload == payload }) else { return }
-        pings.remove(at: index).waiter.resume(returning: nil)
+        guard let aside = known, let index = aside.pings.firstIndex(where: { $0.payload == payload }) else {
+            return
+        }
+        aside.pings.remove(at: index).waiter.resume(returning: nil)
     }
 
     // MARK: The buffer

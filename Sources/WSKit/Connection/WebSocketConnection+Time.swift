@@ -60,15 +60,14 @@ extension WebSocketConnection {
         guard let channel = context?.channel, !channel.isWritable,
             let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
         else {
-            stalledSince = nil
+            known?.stall = nil
             return false
         }
-        guard let since = stalledSince, waiting >= stalledBytes else {
-            stalledSince = now
-            stalledBytes = waiting
+        guard let stall = known?.stall, waiting >= stall.octets else {
+            setAside().stall = (now, waiting)
             return false
         }
-        return now >= since.advanced(by: limits.sendTimeout)
+        return now >= stall.since.advanced(by: limits.sendTimeout)
     }
 
     /// Says goodbye with 1001, at a moment of its own within the first part of the drain time, so that thousands of

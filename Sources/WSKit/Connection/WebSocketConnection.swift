@@ -90,21 +90,10 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     // Sending.
     @exclusivity(unchecked) var out: ByteBuffer?
     @exclusivity(unchecked) var sendWaiters: [UnsafeContinuation<Void, Never>] = []
-    var closeWaiters: [UnsafeContinuation<Void, Never>] = []
-    /// The newest message that was missed of each room with `SlowClientPolicy.latestOnly`.
-    var latestMissed: [(room: ObjectIdentifier, message: PreparedMessage)] = []
-    /// The last ping that came while the send buffer was full: earlier ones need no answer (RFC 6455 §5.5.3).
-    var owedPong: ByteBuffer?
     /// What threads other than the loop's see of the way out.
     let gate = SendGate()
-    var stalledSince: LoopInstant?
-    var stalledBytes = 0
-
-    // Pings of the application's own.
-    var pings:
-        [(payload: ByteBuffer, sent: ContinuousClock.Instant, waiter: UnsafeContinuation<Duration?, Never>)] =
-            []
-    var pingCounter: UInt64 = 0
+    /// What most connections never need.
+    @exclusivity(unchecked) private var aside: Aside?
 
     init(
         loop: LoopContext, machine: consuming WebSocketMachine, limits: SharedLimits, consumer: Consumer,
@@ -118,6 +107,38 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         self.rooms = rooms
         self.logger = logger
         self.route = route
+    }
+
+    /// What most connections never need, made when it is first set: an idle socket does not pay for it.
+    final class Aside {
+        var closeWaiters: [UnsafeContinuation<Void, Never>] = []
+        /// The newest message that was missed of each room with `SlowClientPolicy.latestOnly`.
+        var latestMissed: [(room: ObjectIdentifier, message: PreparedMessage)] = []
+        /// The last ping that came while the send buffer was full: earlier ones need no answer (RFC 6455 §5.5.3).
+        var owedPong: ByteBuffer?
+        /// Since when the peer has taken nothing, and how much waited then.
+        var stall: (since: LoopInstant, octets: Int)?
+        /// Pings of the application's own that wait for their pongs.
+        var pings: [Ping] = []
+        var pingCounter: UInt64 = 0
+    }
+
+    /// A ping of the application's own.
+    struct Ping {
+        let payload: ByteBuffer
+        let sent: ContinuousClock.Instant
+        let waiter: UnsafeContinuation<Duration?, Never>
+    }
+
+    /// What was set aside, if anything was.
+    var known: Aside? { aside }
+
+    /// A place to set something aside.
+    func setAside() -> Aside {
+        if let aside { return aside }
+        let made = Aside()
+        aside = made
+        return made
     }
 
     var isClosed: Bool {
@@ -226,7 +247,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     /// goes out before an error or a close frame behind that message ends the connection. Once this side closes there
     /// is no answer to wait for, and one that waits for a pong would wait for itself.
     var isDeferred: Bool {
-        !inbox.isAwaited && loop.now < deferredUntil && machine.isOpen && pings.isEmpty
+        !inbox.isAwaited && loop.now < deferredUntil && machine.isOpen && aside?.pings.isEmpty != false
     }
 
     /// Whether something can be decoded without waiting for the peer.

@@ -146,7 +146,7 @@ import Testing
             }
         }
         try harness.receive(frame(0x81, "ask"))
-        let ping = try #require(harness.connection.pings.first).payload
+        let ping = try #require(harness.connection.known?.pings.first).payload
         try harness.receive(frame(0x8A, Array(ping.readableBytesView)))
         #expect(journal.all == ["pong"])
     }

@@ -135,8 +135,8 @@ import Testing
             journal.note("both")
             for try await _ in socket.messages {}
         }
-        harness.waitFor { harness.connection.pings.count == 2 }
-        let last = try #require(harness.connection.pings.last).payload
+        harness.waitFor { harness.connection.known?.pings.count == 2 }
+        let last = try #require(harness.connection.known?.pings.last).payload
         try harness.receive(frame(0x8A, Array(last.readableBytesView)))
         harness.waitFor { !journal.all.isEmpty }
         #expect(journal.all == ["both"])
