@@ -40,11 +40,13 @@ package enum FrameEncoder {
     static func frame(before payload: ByteBuffer, _ header: FrameHeader) -> ByteBuffer? {
         let length = header.encodedLength
         guard payload.readerIndex >= length, header.length == payload.readableBytes else { return nil }
-        var expected = ByteBuffer()
-        write(header, into: &expected)
         var frame = payload
         frame.moveReaderIndex(to: payload.readerIndex - length)
-        guard frame.readableBytesView.prefix(length) == expected.readableBytesView[...] else { return nil }
+        let octets = frame.readableBytesUInt8Span
+        // A client's header has a mask, which is not parsed as a server's.
+        guard let found = try? FrameHeader.parse(octets, from: .server, allowsCompression: false),
+            found == header
+        else { return nil }
         return frame
     }
 
