@@ -5,6 +5,7 @@ import NIOCore
 /// The way out: answers, streamed content, files, and the change of protocol.
 extension HTTPConnection {
     /// The answer to what a handler threw. Its own failures are logged once, with the route; clients' are not.
+    @inline(never)
     func answer(to error: any Error, of request: Request) -> Response {
         if let error = error as? ErrorWithFields {
             var response = answer(to: error.underlying, of: request)
@@ -26,6 +27,7 @@ extension HTTPConnection {
     /// Sends an answer that is there as a whole.
     ///
     /// - Returns: `false` when its content has still to be streamed.
+    @inline(never)
     func send(_ response: Response, of request: Request, exchange: UInt64) -> Bool {
         loop.eventLoop.assertInEventLoop()
         guard exchange == self.exchange, case .exchange = phase else { return true }

@@ -5,7 +5,9 @@ import NIOCore
 /// Answers whose content is written piece by piece.
 extension HTTPConnection {
     /// Runs the writer of a streamed answer to its end.
-    func stream(_ response: Response, of request: Request, exchange: UInt64) async {
+    func stream(_ request: Request) async {
+        let exchange = request.exchange
+        guard exchange == self.exchange, case .prepared(let response) = answer else { return }
         do {
             switch response.body.storage {
             case .stream(_, let write): try await write(ResponseWriter(connection: self, exchange: exchange))
@@ -24,6 +26,7 @@ extension HTTPConnection {
         try body()
     }
 
+    @inline(never)
     private func endStream(exchange: UInt64) throws {
         guard exchange == self.exchange, case .exchange = phase else { return }
         if case .prepared(let response) = answer {
@@ -40,6 +43,7 @@ extension HTTPConnection {
     }
 
     /// Before the first octet a failure is an ordinary answer; behind it, only the end of the connection can tell.
+    @inline(never)
     private func failStream(_ error: any Error, of request: Request, exchange: UInt64) {
         guard exchange == self.exchange, case .exchange = phase else { return }
         if case .prepared = answer {
@@ -91,6 +95,7 @@ extension HTTPConnection {
         return framing
     }
 
+    @inline(never)
     private func writePiece(_ data: ByteBuffer, exchange: UInt64) throws {
         try openAnswer(exchange: exchange)
         let framing = try takeFromAnnounced(data.readableBytes, exchange: exchange)

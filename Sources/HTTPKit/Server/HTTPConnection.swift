@@ -323,18 +323,18 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     }
 
     private func serve(_ request: Request) async {
-        var response: Response
         do {
-            response = try await server.responder.handler(for: request)(request)
+            let handler = server.responder.handler(for: request)
+            // What is not sent at once is kept in `answer`, not on the stack of the task.
+            if send(try await handler(request), of: request, exchange: request.exchange) { return }
         } catch {
-            response = answer(to: error, of: request)
+            if send(answer(to: error, of: request), of: request, exchange: request.exchange) { return }
         }
-        if !send(response, of: request, exchange: request.exchange) {
-            await stream(response, of: request, exchange: request.exchange)
-        }
+        await stream(request)
     }
 
     /// The request behind the one that the task has just answered, where it has arrived.
+    @inline(never)
     private func takeNextRequest() -> Request? {
         loop.eventLoop.assertInEventLoop()
         let wasProcessing = isProcessing

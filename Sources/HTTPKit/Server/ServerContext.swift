@@ -14,6 +14,7 @@ package enum Responder: Sendable {
     /// The routes of an application.
     case router(Router)
 
+    @inline(never)
     func handler(for request: Request) -> Handler {
         switch self {
         case .function(let handler): handler

@@ -14,6 +14,7 @@ extension WebSocketConnection {
         wakeSenders()
     }
 
+    @inline(never)
     func close(_ code: CloseCode, reason: String) async {
         guard loop.eventLoop.inEventLoop else {
             return await Task(executorPreference: loop) { await self.close(code, reason: reason) }.value

@@ -89,28 +89,42 @@ extension WebSocketConnection {
     private func nextPartOnLoop() async throws -> MessagePart? {
         hasReader = true
         while true {
+            if let part = try takePart() { return part }
+            if inbox.isEnded { return nil }
+            // Nobody but this connection cancels the task that serves it, and that after its end only: it waits
+            // without a cancellation handler, whose frame would cost each idle socket another KiB of stack.
+            if isServingTask {
+                await withUnsafeContinuation { inbox.wait($0) }
+            } else {
+                try await waitAsAnyTask()
+            }
+        }
+    }
+
+    /// The next part, where one is there or can be decoded; `nil` where it has to be waited for, or none will come.
+    @inline(never)
+    private func takePart() throws(ConcurrentReadError) -> MessagePart? {
+        while true {
             if let part = inbox.pop() {
                 if isReadHeld { loop.turn { process() } }
                 return part
             }
             if inbox.isEnded { return nil }
             deferredUntil = LoopInstant(milliseconds: 0)
-            if hasUndecoded, !isProcessing, mayReceive {
-                loop.turn { process() }
-                continue
-            }
-            guard !inbox.isAwaited else { throw ConcurrentReadError() }
-            // Nobody but this connection cancels the task that serves it, and that after its end only: it waits
-            // without a cancellation handler, whose frame would cost each idle socket another KiB of stack.
-            if isServingTask {
-                await withUnsafeContinuation { inbox.wait($0) }
-                continue
-            }
-            try await waiting { connection, continuation in
-                connection.inbox.wait(continuation)
-            } cancel: {
-                $0.inbox.wakeReader()
-            }
+            guard hasUndecoded, !isProcessing, mayReceive else { break }
+            loop.turn { process() }
+        }
+        guard !inbox.isAwaited else { throw ConcurrentReadError() }
+        return nil
+    }
+
+    /// Not part of its caller, on whose frame it depends whether an idle socket's task fits into one slab.
+    @inline(never)
+    private func waitAsAnyTask() async throws {
+        try await waiting { connection, continuation in
+            connection.inbox.wait(continuation)
+        } cancel: {
+            $0.inbox.wakeReader()
         }
     }
 
