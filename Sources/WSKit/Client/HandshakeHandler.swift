@@ -112,7 +112,9 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
         if case .awaitingTunnel = state {
             guard let head = try decoder.next(&inbound) else { return }
             guard (200...299).contains(head.status) else {
-                throw WebSocketConnectError(address: address, reason: "the proxy answered \(head.status)")
+                throw WebSocketConnectError(
+                    address: address, reason: "the proxy answered \(head.status)",
+                    mayPass: ReconnectPolicy.mayPass(head.status))
             }
             state = .awaitingAnswer
             sendRequest()

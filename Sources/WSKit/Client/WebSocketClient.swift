@@ -50,47 +50,8 @@ public final class WebSocketClient: Sendable {
         return try await shared.closing(socket, body)
     }
 
-    /// Keeps a WebSocket open: connects, runs `body`, and when the connection was lost, or could not be made,
-    /// connects again after the policy's pause.
-    ///
-    /// It returns when `body` returns while the connection is open, and when the server closed with 1000.
-    ///
-    /// - Throws: what `body` throws by itself; the last error when the policy gives up; `CancellationError`.
-    public static func keepConnected(
-        to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions(),
-        reconnect policy: ReconnectPolicy = ReconnectPolicy(), clock: any Clock<Duration> = ContinuousClock(),
-        _ body: (WebSocket) async throws -> Void
-    ) async throws {
-        let address = try WebSocketAddress(address)
-        var failures = 0
-        while true {
-            do {
-                let socket = try await shared.open(address, options)
-                failures = 0
-                let wasOpen = try await shared.closing(socket) { socket in
-                    try await body(socket)
-                    return await socket.closeReason == nil
-                }
-                if wasOpen { return }
-                if await socket.closeReason?.code == .normal { return }
-            } catch let error where Self.isWorthAnotherTry(error) {
-                if let most = policy.maxAttempts, failures + 1 >= most { throw error }
-            }
-            try await clock.sleep(for: policy.delay(before: failures, random: .random(in: 0..<1)))
-            failures += 1
-        }
-    }
-
-    /// Whether time may mend it: the transport's troubles and a server that is busy, not one that refuses.
-    private static func isWorthAnotherTry(_ error: any Error) -> Bool {
-        switch error {
-        case is WebSocketClosed, is WebSocketConnectError: true
-        case ClientHandshakeError.status(let status, _): status >= 500 || status == 429 || status == 408
-        default: false
-        }
-    }
-
-    private func closing<Result>(
+    /// Runs `body` and closes the socket behind it, also when the task is cancelled.
+    func closing<Result>(
         _ socket: WebSocket, _ body: (WebSocket) async throws -> Result
     ) async throws -> Result {
         try await withTaskCancellationHandler {
@@ -117,7 +78,7 @@ public final class WebSocketClient: Sendable {
     ) async throws -> WebSocket {
         guard !address.isSecure else {
             throw WebSocketConnectError(
-                address: address, reason: "wss needs TLS, which this product does not serve")
+                address: address, reason: "wss needs TLS, which this product does not serve", mayPass: false)
         }
         let eventLoop = group.next()
         let timeout = TimeAmount(options.connectTimeout)
@@ -207,6 +168,14 @@ public struct WebSocketConnectError: Error, CustomStringConvertible {
     public let address: WebSocketAddress
     /// What happened.
     public let reason: String
+    /// Whether time may mend it.
+    let mayPass: Bool
+
+    init(address: WebSocketAddress, reason: String, mayPass: Bool = true) {
+        self.address = address
+        self.reason = reason
+        self.mayPass = mayPass
+    }
 
     /// Address and reason.
     public var description: String { "cannot connect to \(address): \(reason)" }
