@@ -23,7 +23,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     private let loop: LoopContext
     private let logger: Logger
     private let handshake: ClientHandshake
-    private let decoder: ResponseDecoder
+    private var decoder: ResponseDecoder
     private var state: State = .idle
     private var inbound = ByteBuffer()
     private var context: ChannelHandlerContext?
