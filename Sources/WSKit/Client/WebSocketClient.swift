@@ -41,7 +41,8 @@ public final class WebSocketClient: Sendable {
         try await shared.open(try WebSocketAddress(address), options)
     }
 
-    /// Opens a WebSocket with the shared client and closes it behind `body`, also when the task is cancelled.
+    /// Opens a WebSocket with the shared client and closes it behind `body`, also when the task is cancelled; a
+    /// server that does not answer the close frame is waited for as long as `WSLimits.closeTimeout` says.
     public static func withConnection<Result>(
         to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions(),
         _ body: (WebSocket) async throws -> Result
@@ -83,7 +84,9 @@ public final class WebSocketClient: Sendable {
         let eventLoop = group.next()
         let timeout = TimeAmount(options.connectTimeout)
         let deadline = NIODeadline.now() + timeout
+        let attempt = ConnectAttempt()
         let connecting = ClientBootstrap(group: eventLoop)
+            .channelInitializer { attempt.add($0) }
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.autoRead, value: false)
@@ -92,28 +95,13 @@ public final class WebSocketClient: Sendable {
             .connect(host: options.proxy?.host ?? address.host, port: options.proxy?.port ?? address.port)
         let channel: any Channel
         do {
-            channel = try await Self.cancellable(connecting, on: eventLoop)
-        } catch let error as CancellationError {
-            throw error
+            channel = try await attempt.wait(for: connecting, on: eventLoop)
         } catch {
+            // However the attempt's end is told when it was cancelled.
+            try Task.checkCancellation()
             throw WebSocketConnectError(address: address, reason: "\(error)")
         }
         return try await open(address, options, on: channel, deadline: deadline)
-    }
-
-    /// Waits for a channel; on cancellation no longer, and the channel is closed when it comes.
-    private static func cancellable(
-        _ connecting: EventLoopFuture<any Channel>, on eventLoop: any EventLoop
-    ) async throws -> any Channel {
-        let promise = eventLoop.makePromise(of: (any Channel).self)
-        connecting.cascade(to: promise)
-        return try await withTaskCancellationHandler {
-            try await promise.futureResult.get()
-        } onCancel: {
-            // A promise that is fulfilled already keeps its channel, which the handshake closes then.
-            promise.fail(CancellationError())
-            connecting.whenSuccess { $0.close(promise: nil) }
-        }
     }
 
     /// Opens a WebSocket over a channel that is connected already and does not read by itself yet.
@@ -158,6 +146,45 @@ public final class WebSocketClient: Sendable {
             let made = LoopContext(eventLoop: eventLoop)
             contexts[key] = made
             return made
+        }
+    }
+}
+
+/// One attempt to connect, which may try several addresses of a name: its channels are closed when it is cancelled,
+/// so that none goes on connecting for nobody.
+private final class ConnectAttempt: Sendable {
+    private struct State {
+        var channels: [any Channel] = []
+        var isCancelled = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Takes a channel that is about to connect.
+    func add(_ channel: any Channel) -> EventLoopFuture<Void> {
+        let isCancelled = state.withLock { state in
+            if !state.isCancelled { state.channels.append(channel) }
+            return state.isCancelled
+        }
+        guard isCancelled else { return channel.eventLoop.makeSucceededVoidFuture() }
+        return channel.eventLoop.makeFailedFuture(CancellationError())
+    }
+
+    /// Waits for the channel that was connected; on cancellation no longer.
+    func wait(
+        for connecting: EventLoopFuture<any Channel>, on eventLoop: any EventLoop
+    ) async throws -> any Channel {
+        let promise = eventLoop.makePromise(of: (any Channel).self)
+        connecting.cascade(to: promise)
+        return try await withTaskCancellationHandler {
+            try await promise.futureResult.get()
+        } onCancel: {
+            promise.fail(CancellationError())
+            let channels = state.withLock { state in
+                state.isCancelled = true
+                return state.channels
+            }
+            for channel in channels { channel.close(promise: nil) }
         }
     }
 }
