@@ -41,6 +41,8 @@ public struct HTTPFailure: ResponseError, CustomStringConvertible {
 public enum HTTPError: ResponseError, Equatable {
     /// The request line is not `method SP target SP version` (RFC 9112 §3).
     case requestLine
+    /// The status line of a server is not `version SP status SP reason` (RFC 9112 §4).
+    case statusLine
     /// The first octets are not HTTP; the text says what they look like.
     case notHTTP(String)
     /// A method that this server does not know (RFC 9110 §15.6.2).
@@ -102,6 +104,7 @@ public enum HTTPError: ResponseError, Equatable {
     public var message: String {
         switch self {
         case .requestLine: "the request line is not \"method target version\" (RFC 9112 §3)"
+        case .statusLine: "the status line is not \"HTTP/1.1 status reason\" (RFC 9112 §4)"
         case .notHTTP(let found): "this port speaks HTTP/1.1; what came looks like \(found)"
         case .methodNotImplemented: "this method is not known here (RFC 9110 §9.1)"
         case .requestTarget: "the request target is not valid (RFC 9112 §3.2)"

@@ -19,7 +19,8 @@ public struct TestClient: Sendable {
 
     /// Sends a request and reads the whole answer.
     ///
-    /// - Throws: `TestClientError` when no whole answer comes within a minute.
+    /// - Throws: `TestClientError` when no whole answer comes within a minute, or more than one; `HTTPError` when it
+    ///   cannot be read.
     public func request(
         _ method: HTTPRequest.Method, _ target: String, fields: HTTPFields = [:], body: ByteBuffer? = nil
     ) async throws -> TestResponse {
@@ -32,7 +33,7 @@ public struct TestClient: Sendable {
         for field in fields { head.writeString("\(field.name.rawName): \(field.value)\r\n") }
         head.writeStaticString("\r\n")
         if let body { head.writeImmutableBuffer(body) }
-        return try TestResponse(raw: try await exchange(head), isHead: method == .head)
+        return try TestResponse(raw: try await exchange(head), answering: method)
     }
 
     /// Sends octets as they are and returns everything that comes back until the server closes.
@@ -113,6 +114,8 @@ public enum TestClientError: Error, Hashable {
     case timeout
     /// The server closed before its answer was whole; the octets that came.
     case incomplete(String)
+    /// The server sent more than its answer; the octets behind it.
+    case surplus(String)
     /// The system gave no pair of sockets.
     case noSocket(errno: Int32)
 }

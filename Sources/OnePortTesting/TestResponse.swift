@@ -21,39 +21,48 @@ public struct TestResponse: Sendable {
         try JSON.decode(type, from: body)
     }
 
-    /// Reads an answer from everything that a connection has brought.
-    init(raw: ByteBuffer, isHead: Bool) throws {
+    /// Reads the answer to a request from everything that its connection has brought.
+    init(raw: ByteBuffer, answering method: HTTPRequest.Method) throws {
         var input = raw
-        guard let head = try ResponseDecoder(limits: HTTPLimits()).next(&input) else {
+        var decoder = ResponseDecoder(limits: HTTPLimits())
+        guard let head = try decoder.next(&input) else {
             throw TestClientError.incomplete(String(buffer: raw))
         }
         status = HTTPResponse.Status(code: head.status)
         fields = head.fields
-        var content = ByteBuffer()
-        var trailers: HTTPFields?
-        if isHead || head.status == 204 || head.status == 304 {
-            // No content, whatever the fields say (RFC 9112 §6.3).
-        } else if head.fields[.transferEncoding]?.lowercased() == "chunked" {
-            var decoder = ChunkedDecoder(limits: HTTPLimits())
-            var isWhole = false
-            while !isWhole {
-                switch try decoder.next(&input) {
-                case .data(var data): content.writeBuffer(&data)
-                case .end(let fields):
-                    trailers = fields
-                    isWhole = true
-                case .needMore: throw TestClientError.incomplete(String(buffer: raw))
-                }
-            }
-        } else if let length = head.fields[.contentLength].flatMap({ Int($0) }) {
+        switch try head.framing(answering: method) {
+        case .noContent:
+            (body, trailers) = (ByteBuffer(), nil)
+        case .length(let length):
             guard let slice = input.readSlice(length: length) else {
                 throw TestClientError.incomplete(String(buffer: raw))
             }
-            content = slice
-        } else {
-            content = input
+            (body, trailers) = (slice, nil)
+        case .chunked:
+            guard let content = try Self.readChunks(&input) else {
+                throw TestClientError.incomplete(String(buffer: raw))
+            }
+            (body, trailers) = content
+        case .untilClose:
+            (body, trailers) = (input, nil)
+            return
         }
-        body = content
-        self.trailers = trailers
+        // What follows a 101 is of another protocol.
+        guard input.readableBytes == 0 || head.status == 101 else {
+            throw TestClientError.surplus(String(buffer: input))
+        }
+    }
+
+    /// Reads chunked content to its end; `nil` when it has none.
+    private static func readChunks(_ input: inout ByteBuffer) throws -> (ByteBuffer, HTTPFields?)? {
+        var content = ByteBuffer()
+        var decoder = ChunkedDecoder(limits: HTTPLimits())
+        while true {
+            switch try decoder.next(&input) {
+            case .data(var data): content.writeBuffer(&data)
+            case .end(let trailers): return (content, trailers)
+            case .needMore: return nil
+            }
+        }
     }
 }

@@ -4,7 +4,8 @@ package import NIOCore
 
 /// Why a JSON content was not taken; it names the field (RFC 8259).
 public struct JSONContentError: ResponseError, Equatable, CustomStringConvertible {
-    /// Where in the document: `user.name`, `items[3]`; empty for the document itself.
+    /// Where in the document: `user.name`, `items[3]`; empty for the document itself, and for a number out of the
+    /// range of its type, where Foundation does not say which.
     public let path: String
     /// What is wrong there.
     public let reason: String
@@ -24,7 +25,10 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
     }
 
     /// The field and the reason of a failed decoding, in words for the sender.
-    package init(_ error: any Error) {
+    ///
+    /// - Parameter isJSON: whether the text is JSON, which Foundation does not always tell from values that do not
+    ///   fit.
+    fileprivate init(_ error: any Error, isJSON: () -> Bool) {
         guard let error = error as? DecodingError else {
             self.init(path: "", reason: "the text is not JSON")
             return
@@ -37,14 +41,22 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
         case .typeMismatch(let type, let context):
             self.init(path: Self.path(context.codingPath), reason: "has another type; wanted \(type)")
         case .dataCorrupted(let context):
-            let isDocument = context.codingPath.isEmpty
+            let path = Self.path(context.codingPath)
+            guard context.debugDescription == Self.anyFailure else {
+                self.init(path: path, reason: context.debugDescription)
+                return
+            }
             self.init(
-                path: Self.path(context.codingPath),
-                reason: isDocument ? "the text is not JSON" : context.debugDescription)
+                path: path,
+                reason: isJSON() ? "a value is malformed or does not fit its field" : "the text is not JSON")
         @unknown default:
             self.init(path: "", reason: "the text does not fit")
         }
     }
+
+    /// What Foundation says of a text that is not JSON, and of a number that does not fit its type too; then it does
+    /// not say which.
+    private static let anyFailure = "The given data was not valid JSON."
 
     private static func path(_ keys: [any CodingKey]) -> String {
         var path = ""
@@ -88,11 +100,17 @@ package enum JSON {
     package static func decode<Value: Decodable>(
         _ type: Value.Type, from buffer: ByteBuffer
     ) throws(JSONContentError) -> Value {
+        let data = Data(buffer.readableBytesView)
         do {
-            return try decoder.decode(type, from: Data(buffer.readableBytesView))
+            return try decoder.decode(type, from: data)
         } catch {
-            throw JSONContentError(error)
+            throw JSONContentError(error) { (try? decoder.decode(AnyDocument.self, from: data)) != nil }
         }
+    }
+
+    /// Takes any text that is JSON, and nothing of it.
+    private struct AnyDocument: Decodable {
+        init(from decoder: any Decoder) {}
     }
 }
 

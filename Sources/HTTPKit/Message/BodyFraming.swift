@@ -1,6 +1,8 @@
+package import HTTPTypes
+
 /// How a request's content is delimited (RFC 9112 §6.3).
 ///
-/// This is the one place that decides it: two opinions on where a message ends are a smuggled request.
+/// This file is the one place that decides it: two opinions on where a message ends are a smuggled request.
 package enum BodyFraming: Equatable, Sendable {
     /// No content.
     case none
@@ -65,15 +67,43 @@ struct FramingFields {
         if !sawCoding { failure = failure ?? .transferEncoding }
     }
 
-    /// The framing of the message, once all its fields are known.
+    /// The framing of a request, once all its fields are known.
     func framing(minorVersion: Int) throws(HTTPError) -> BodyFraming {
-        guard sawTransferEncoding else {
-            guard let contentLength, contentLength > 0 else { return .none }
-            return .length(contentLength)
-        }
+        if try isChunked(minorVersion: minorVersion) { return .chunked }
+        guard let contentLength, contentLength > 0 else { return .none }
+        return .length(contentLength)
+    }
+
+    /// The framing of an answer that has content: without either field it ends with the connection.
+    func answerFraming(minorVersion: Int) throws(HTTPError) -> ResponseFraming {
+        if try isChunked(minorVersion: minorVersion) { return .chunked }
+        return contentLength.map(ResponseFraming.length) ?? .untilClose
+    }
+
+    private func isChunked(minorVersion: Int) throws(HTTPError) -> Bool {
+        guard sawTransferEncoding else { return false }
         if contentLength != nil || minorVersion == 0 { throw .conflictingFraming }
         if let failure { throw failure }
         guard chunkedIsFinal else { throw .transferEncoding }
-        return .chunked
+        return true
+    }
+}
+
+extension ResponseHead {
+    /// How the answer's content is delimited (RFC 9112 §6.3), given the method that it answers.
+    ///
+    /// - Throws: what makes the end of the answer uncertain. Nothing behind its head may be read then.
+    package func framing(answering method: HTTPRequest.Method) throws(HTTPError) -> ResponseFraming {
+        // Rules 1 and 2, whatever the fields say.
+        if method == .head || status < 200 || status == 204 || status == 304 { return .noContent }
+        if method == .connect, status < 300 { return .noContent }
+        var framing = FramingFields()
+        for value in fields[values: .transferEncoding].map({ Array($0.utf8) }) {
+            framing.addTransferEncoding(value.span, value.indices)
+        }
+        for value in fields[values: .contentLength].map({ Array($0.utf8) }) {
+            try framing.addContentLength(value.span, value.indices)
+        }
+        return try framing.answerFraming(minorVersion: minorVersion)
     }
 }

@@ -23,7 +23,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     private let loop: LoopContext
     private let logger: Logger
     private let handshake: ClientHandshake
-    private let decoder: ResponseDecoder
+    private var decoder: ResponseDecoder
     private var state: State = .idle
     private var inbound = ByteBuffer()
     private var context: ChannelHandlerContext?
@@ -112,7 +112,9 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
         if case .awaitingTunnel = state {
             guard let head = try decoder.next(&inbound) else { return }
             guard (200...299).contains(head.status) else {
-                throw WebSocketConnectError(address: address, reason: "the proxy answered \(head.status)")
+                throw WebSocketConnectError(
+                    address: address, reason: "the proxy answered \(head.status)",
+                    mayPass: ReconnectPolicy.mayPass(head.status))
             }
             state = .awaitingAnswer
             sendRequest()

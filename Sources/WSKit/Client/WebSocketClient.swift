@@ -41,7 +41,8 @@ public final class WebSocketClient: Sendable {
         try await shared.open(try WebSocketAddress(address), options)
     }
 
-    /// Opens a WebSocket with the shared client and closes it behind `body`, also when the task is cancelled.
+    /// Opens a WebSocket with the shared client and closes it behind `body`, also when the task is cancelled; a
+    /// server that does not answer the close frame is waited for as long as `WSLimits.closeTimeout` says.
     public static func withConnection<Result>(
         to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions(),
         _ body: (WebSocket) async throws -> Result
@@ -50,47 +51,8 @@ public final class WebSocketClient: Sendable {
         return try await shared.closing(socket, body)
     }
 
-    /// Keeps a WebSocket open: connects, runs `body`, and when the connection was lost, or could not be made,
-    /// connects again after the policy's pause.
-    ///
-    /// It returns when `body` returns while the connection is open, and when the server closed with 1000.
-    ///
-    /// - Throws: what `body` throws by itself; the last error when the policy gives up; `CancellationError`.
-    public static func keepConnected(
-        to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions(),
-        reconnect policy: ReconnectPolicy = ReconnectPolicy(), clock: any Clock<Duration> = ContinuousClock(),
-        _ body: (WebSocket) async throws -> Void
-    ) async throws {
-        let address = try WebSocketAddress(address)
-        var failures = 0
-        while true {
-            do {
-                let socket = try await shared.open(address, options)
-                failures = 0
-                let wasOpen = try await shared.closing(socket) { socket in
-                    try await body(socket)
-                    return await socket.closeReason == nil
-                }
-                if wasOpen { return }
-                if await socket.closeReason?.code == .normal { return }
-            } catch let error where Self.isWorthAnotherTry(error) {
-                if let most = policy.maxAttempts, failures + 1 >= most { throw error }
-            }
-            try await clock.sleep(for: policy.delay(before: failures, random: .random(in: 0..<1)))
-            failures += 1
-        }
-    }
-
-    /// Whether time may mend it: the transport's troubles and a server that is busy, not one that refuses.
-    private static func isWorthAnotherTry(_ error: any Error) -> Bool {
-        switch error {
-        case is WebSocketClosed, is WebSocketConnectError: true
-        case ClientHandshakeError.status(let status, _): status >= 500 || status == 429 || status == 408
-        default: false
-        }
-    }
-
-    private func closing<Result>(
+    /// Runs `body` and closes the socket behind it, also when the task is cancelled.
+    func closing<Result>(
         _ socket: WebSocket, _ body: (WebSocket) async throws -> Result
     ) async throws -> Result {
         try await withTaskCancellationHandler {
@@ -117,12 +79,14 @@ public final class WebSocketClient: Sendable {
     ) async throws -> WebSocket {
         guard !address.isSecure else {
             throw WebSocketConnectError(
-                address: address, reason: "wss needs TLS, which this product does not serve")
+                address: address, reason: "wss needs TLS, which this product does not serve", mayPass: false)
         }
         let eventLoop = group.next()
         let timeout = TimeAmount(options.connectTimeout)
         let deadline = NIODeadline.now() + timeout
+        let attempt = ConnectAttempt()
         let connecting = ClientBootstrap(group: eventLoop)
+            .channelInitializer { attempt.add($0) }
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.autoRead, value: false)
@@ -131,28 +95,13 @@ public final class WebSocketClient: Sendable {
             .connect(host: options.proxy?.host ?? address.host, port: options.proxy?.port ?? address.port)
         let channel: any Channel
         do {
-            channel = try await Self.cancellable(connecting, on: eventLoop)
-        } catch let error as CancellationError {
-            throw error
+            channel = try await attempt.wait(for: connecting, on: eventLoop)
         } catch {
+            // However the attempt's end is told when it was cancelled.
+            try Task.checkCancellation()
             throw WebSocketConnectError(address: address, reason: "\(error)")
         }
         return try await open(address, options, on: channel, deadline: deadline)
-    }
-
-    /// Waits for a channel; on cancellation no longer, and the channel is closed when it comes.
-    private static func cancellable(
-        _ connecting: EventLoopFuture<any Channel>, on eventLoop: any EventLoop
-    ) async throws -> any Channel {
-        let promise = eventLoop.makePromise(of: (any Channel).self)
-        connecting.cascade(to: promise)
-        return try await withTaskCancellationHandler {
-            try await promise.futureResult.get()
-        } onCancel: {
-            // A promise that is fulfilled already keeps its channel, which the handshake closes then.
-            promise.fail(CancellationError())
-            connecting.whenSuccess { $0.close(promise: nil) }
-        }
     }
 
     /// Opens a WebSocket over a channel that is connected already and does not read by itself yet.
@@ -201,12 +150,59 @@ public final class WebSocketClient: Sendable {
     }
 }
 
+/// One attempt to connect, which may try several addresses of a name: its channels are closed when it is cancelled,
+/// so that none goes on connecting for nobody.
+private final class ConnectAttempt: Sendable {
+    private struct State {
+        var channels: [any Channel] = []
+        var isCancelled = false
+    }
+
+    private let state = Mutex(State())
+
+    /// Takes a channel that is about to connect.
+    func add(_ channel: any Channel) -> EventLoopFuture<Void> {
+        let isCancelled = state.withLock { state in
+            if !state.isCancelled { state.channels.append(channel) }
+            return state.isCancelled
+        }
+        guard isCancelled else { return channel.eventLoop.makeSucceededVoidFuture() }
+        return channel.eventLoop.makeFailedFuture(CancellationError())
+    }
+
+    /// Waits for the channel that was connected; on cancellation no longer.
+    func wait(
+        for connecting: EventLoopFuture<any Channel>, on eventLoop: any EventLoop
+    ) async throws -> any Channel {
+        let promise = eventLoop.makePromise(of: (any Channel).self)
+        connecting.cascade(to: promise)
+        return try await withTaskCancellationHandler {
+            try await promise.futureResult.get()
+        } onCancel: {
+            promise.fail(CancellationError())
+            let channels = state.withLock { state in
+                state.isCancelled = true
+                return state.channels
+            }
+            for channel in channels { channel.close(promise: nil) }
+        }
+    }
+}
+
 /// A server could not be reached.
 public struct WebSocketConnectError: Error, CustomStringConvertible {
     /// The address that was asked for.
     public let address: WebSocketAddress
     /// What happened.
     public let reason: String
+    /// Whether time may mend it.
+    let mayPass: Bool
+
+    init(address: WebSocketAddress, reason: String, mayPass: Bool = true) {
+        self.address = address
+        self.reason = reason
+        self.mayPass = mayPass
+    }
 
     /// Address and reason.
     public var description: String { "cannot connect to \(address): \(reason)" }

@@ -43,28 +43,3 @@ public struct WebSocketClientOptions: Sendable {
         configure(&self)
     }
 }
-
-/// When a client that was disconnected tries again: after pauses that grow, each drawn by chance so that many
-/// clients do not come back at once.
-public struct ReconnectPolicy: Sendable {
-    /// The bound of the first pause.
-    public var initialDelay: Duration = .milliseconds(250)
-    /// The bound of the longest pause.
-    public var maxDelay: Duration = .seconds(30)
-    /// By how much the bound grows each time.
-    public var factor = 2.0
-    /// How often it tries in a row before it gives up; `nil` never gives up.
-    public var maxAttempts: Int?
-
-    /// The defaults: a quarter of a second at first, half a minute at most, for ever.
-    public init() {}
-
-    /// The pause before attempt `number`, which counts from 0; `random` is within 0..<1.
-    ///
-    /// - Returns: between half of the bound and the bound.
-    public func delay(before number: Int, random: Double) -> Duration {
-        var bound = initialDelay
-        for _ in 0..<min(number, 64) where bound < maxDelay { bound = min(bound * factor, maxDelay) }
-        return min(bound, maxDelay) * (0.5 + 0.5 * min(max(random, 0), 1))
-    }
-}

@@ -31,6 +31,7 @@ extension WebSocketConnection {
         loop.turn {
             while inbox.pop() != nil {}
             inbox.end()
+            deferredUntil = LoopInstant(milliseconds: 0)
             process()
             resumeReading()
         }

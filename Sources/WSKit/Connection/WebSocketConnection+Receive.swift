@@ -57,6 +57,8 @@ extension WebSocketConnection {
     private func deliver(_ part: MessagePart) {
         switch consumer {
         case .task:
+            // Once the application reads no more, nothing waits for it either.
+            guard !inbox.isEnded else { return }
             inbox.push(part)
             if hasReader || !hasWaitedForReader {
                 hasWaitedForReader = true

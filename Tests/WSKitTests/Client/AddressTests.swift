@@ -31,13 +31,4 @@ import Testing
     func refused(_ text: String) {
         #expect(throws: WebSocketAddressError.self) { try WebSocketAddress(text) }
     }
-
-    @Test(
-        "reconnect pauses grow to their bound; half of each is left to chance",
-        arguments: [(0, 250), (1, 500), (3, 2000), (6, 16_000), (7, 30_000), (500, 30_000)])
-    func delays(_ number: Int, _ bound: Int) {
-        let policy = ReconnectPolicy()
-        #expect(policy.delay(before: number, random: 1) == .milliseconds(bound))
-        #expect(policy.delay(before: number, random: 0) == .milliseconds(bound) / 2)
-    }
 }

@@ -20,6 +20,21 @@ import Testing
         #expect(harness.loop.statistics.sockets == 0 && harness.loop.memberCount == 0)
     }
 
+    @Test(
+        "RFC 6455 §1.4: a closure that ends after some messages; those still on their way do not delay the end",
+        arguments: [0, 1, 40])
+    func closureReturnsEarly(_ more: Int) throws {
+        let harness = try ConnectionHarness()
+        harness.serve { socket in _ = try await socket.texts.first { _ in true } }
+        try harness.receive(frame(0x81, "first"))
+        #expect(try harness.sent() == closeFrame(1000, key: nil))
+        for _ in 0..<more { try harness.receive(frame(0x81, "late")) }
+        try harness.receive(closeFrame(1000))
+        #expect(harness.connection.closeReason?.isClean == true)
+        harness.endInput()
+        #expect(!harness.channel.isActive)
+    }
+
     @Test("a closure that throws closes with 1011")
     func closureThrows() throws {
         struct Failure: Error {}

@@ -1,0 +1,164 @@
+import NIOCore
+import NIOPosix
+import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Threads for blocking calls, so that they take none from what is tested.
+private let threads: NIOThreadPool = {
+    let pool = NIOThreadPool(numberOfThreads: 16)
+    pool.start()
+    return pool
+}()
+
+/// A TCP socket on a port of 127.0.0.1 that does only what the test has it do: a server that does not behave.
+final class BareSocket: Sendable {
+    let descriptor: CInt
+
+    /// Takes a port, on which nobody listens yet.
+    init() throws {
+        descriptor = try Self.make()
+        let descriptor = descriptor
+        let isBound = Self.withAddress(port: 0) { bind(descriptor, $0, $1) } == 0
+        try #require(isBound)
+    }
+
+    private init(descriptor: CInt) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+
+    var port: Int {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        _ = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    /// Has the kernel take connections, so many before they are accepted.
+    func listen(backlog: CInt) throws {
+        #if canImport(Glibc)
+            try #require(Glibc.listen(descriptor, backlog) == 0)
+        #else
+            try #require(Darwin.listen(descriptor, backlog) == 0)
+        #endif
+    }
+
+    /// The next connection.
+    func accept() async throws -> BareSocket {
+        let descriptor = descriptor
+        let accepted = try await threads.runIfActive {
+            #if canImport(Glibc)
+                Glibc.accept(descriptor, nil, nil)
+            #else
+                Darwin.accept(descriptor, nil, nil)
+            #endif
+        }
+        try #require(accepted >= 0)
+        return BareSocket(descriptor: accepted)
+    }
+
+    /// Begins to connect to a port, without waiting.
+    static func connecting(to port: Int) throws -> BareSocket {
+        let socket = BareSocket(descriptor: try make())
+        _ = fcntl(socket.descriptor, F_SETFL, O_NONBLOCK)
+        let result = withAddress(port: port) { connect(socket.descriptor, $0, $1) }
+        try #require(result == 0 || errno == EINPROGRESS)
+        return socket
+    }
+
+    /// What has come, up to the empty line; `nil` when the peer closed.
+    func receiveHead() async throws -> String? {
+        var text = ""
+        while !text.contains("\r\n\r\n") {
+            guard let octets = try await receive() else { return nil }
+            text += String(decoding: octets, as: UTF8.self)
+        }
+        return text
+    }
+
+    /// Returns when the peer has closed, whatever it sends before.
+    func receiveEnd() async throws {
+        while try await receive() != nil {}
+    }
+
+    private func receive() async throws -> [UInt8]? {
+        let descriptor = descriptor
+        return try await threads.runIfActive {
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+            return count > 0 ? Array(buffer[..<count]) : nil
+        }
+    }
+
+    func send(_ text: String) {
+        let octets = Array(text.utf8)
+        _ = octets.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    }
+
+    private static func make() throws -> CInt {
+        #if canImport(Glibc)
+            let made = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        #else
+            let made = socket(AF_INET, SOCK_STREAM, 0)
+        #endif
+        try #require(made >= 0)
+        return made
+    }
+
+    private static func withAddress(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        address.sin_port = in_port_t(UInt16(truncatingIfNeeded: port)).bigEndian
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+    }
+}
+
+#if os(Linux)
+    /// How many sockets are held open that are connected, or are connecting, to `port`. The system's table may change
+    /// while it is read: to be asked until it is as it should be.
+    func descriptors(to port: Int) -> Int {
+        guard let file = fopen("/proc/self/net/tcp", "r") else { return -1 }
+        defer { fclose(file) }
+        let wanted = ":" + hexadecimal(port)
+        var line = [CChar](repeating: 0, count: 512)
+        var inodes: Set<Substring> = []
+        while fgets(&line, CInt(line.count), file) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+            // sl, local address, remote address, state, queues, timer, retransmits, uid, timeout, inode.
+            let columns = text.split(separator: " ")
+            if columns.count > 9, columns[2].hasSuffix(wanted), columns[9] != "0" {
+                inodes.insert(columns[9])
+            }
+        }
+        return inodes.count
+    }
+
+    private func hexadecimal(_ port: Int) -> String {
+        let digits = String(port, radix: 16, uppercase: true)
+        return String(repeating: "0", count: 4 - digits.count) + digits
+    }
+#endif
+
+/// Returns when `condition` holds.
+///
+/// - Throws: when it does not within a minute.
+func waitUntil(_ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation)
+    async throws
+{
+    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+    while try await !condition() {
+        try #require(ContinuousClock.now < deadline, "it never came to that", sourceLocation: sourceLocation)
+        await Task.yield()
+    }
+}

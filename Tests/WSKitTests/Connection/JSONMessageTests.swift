@@ -1,0 +1,130 @@
+import HTTPKit
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import WSKit
+
+private struct Order: Codable, Sendable, Equatable {
+    enum Size: String, Codable { case small, large }
+    struct Item: Codable, Equatable {
+        var name: String
+        var count: UInt8
+        var size: Size?
+    }
+    var id: Int
+    var items: [Item] = []
+}
+
+@Suite("Messages as values of JSON")
+struct JSONMessageTests {
+    private static let good = #"{"id":1,"items":[{"name":"tea","count":2,"size":"small"}]}"#
+
+    /// Serves a socket that answers each value with its id, and each failure with its text.
+    private func serve<Value: Decodable & Sendable>(
+        _ harness: ConnectionHarness, _ journal: Journal, as type: Value.Type,
+        _ answer: @escaping @Sendable (Value) -> String
+    ) {
+        harness.serve { socket in
+            for try await result in socket.messages(as: type) {
+                switch result {
+                case .success(let value): journal.note(answer(value))
+                case .failure(let error): journal.note(error.message)
+                }
+            }
+            journal.note("end")
+        }
+    }
+
+    @Test(
+        "RFC 8259: a message that does not decode names the field; those before and behind it arrive",
+        arguments: [
+            (#"{"items":[]}"#, #"JSON field "id": is missing"#),
+            (#"{"id":"1","items":[]}"#, #"JSON field "id": has another type; wanted Int"#),
+            (#"{"id":null,"items":[]}"#, #"JSON field "id": is null; wanted Int"#),
+            (#"{"id":1}"#, #"JSON field "items": is missing"#),
+            (
+                #"{"id":1,"items":[{"name":"a","count":1},{"name":"b"}]}"#,
+                #"JSON field "items[1].count": is missing"#
+            ),
+            (
+                #"{"id":1,"items":[{"name":7,"count":1}]}"#,
+                #"JSON field "items[0].name": has another type; wanted String"#
+            ),
+            // Foundation does not say which number does not fit.
+            (#"{"id":1,"items":[{"name":"a","count":300}]}"#, "JSON: a value is malformed or does not fit"),
+            (#"{"id":1,"items":[{"name":"a","count":-1}]}"#, "JSON: a value is malformed or does not fit"),
+            (#"{"id":1,"items":[{"name":"a","count":1,"size":"huge"}]}"#, #"JSON field "items[0].size": "#),
+            (#"[1]"#, "JSON: has another type"), ("", "JSON: the text is not JSON"),
+            ("{", "JSON: the text is not JSON"),
+            ("null", "JSON: "), (#"{"id":1,"items":[]}x"#, "JSON: the text is not JSON"),
+            (String(repeating: "[", count: 100_000), "JSON: the text is not JSON"),
+        ])
+    func named(_ text: String, _ failure: String) throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        serve(harness, journal, as: Order.self) { "\($0.id)" }
+        for text in [Self.good, text, Self.good, text, Self.good] { try harness.receive(frame(0x81, text)) }
+        let heard = journal.all
+        #expect(heard.map { $0.hasPrefix("1") } == [true, false, true, false, true])
+        #expect(heard.dropFirst().first?.hasPrefix(failure) == true, "\(heard)")
+        #expect(harness.connection.closeReason == nil && harness.channel.isActive)
+        try harness.receive(closeFrame(1000))
+        #expect(journal.all.last == "end")
+    }
+
+    @Test("a value that is no object: what is JSON and does not fit is not called no JSON")
+    func bareValues() throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        serve(harness, journal, as: Order.Size.self) { $0.rawValue }
+        for text in [#""small""#, #""huge""#, "7", #""large""#, "small"] {
+            try harness.receive(frame(0x81, text))
+        }
+        let heard = journal.all
+        #expect(heard.count == 5 && heard.first == "small" && heard.dropFirst(3).first == "large")
+        #expect(heard.dropFirst().first?.contains("huge") == true, "\(heard)")
+        #expect(heard.dropFirst(2).first == "JSON: has another type; wanted String", "\(heard)")
+        #expect(heard.last == "JSON: the text is not JSON")
+    }
+
+    @Test("binary messages decode too; octets that are no UTF-8 do not end the socket there")
+    func binary() throws {
+        let harness = try ConnectionHarness()
+        let journal = Journal()
+        serve(harness, journal, as: Order.self) { "\($0.id)" }
+        try harness.receive(frame(0x82, [0xFF, 0xFE]) + frame(0x82, Self.good))
+        #expect(journal.all == ["JSON: the text is not JSON", "1"])
+        #expect(harness.channel.isActive)
+    }
+
+    @Test("a burst in one read, fragments, and a message cut anywhere: one result for each, in order")
+    func cut() throws {
+        let wanted = ["1", #"JSON field "id": is missing"#, "1"]
+        let half = Array(Self.good.utf8)
+        let octets =
+            frame(0x01, Array(half.prefix(9))) + frame(0x80, Array(half.dropFirst(9))) + frame(0x81, "{}")
+            + frame(0x81, Self.good)
+        for cut in octets.indices {
+            let harness = try ConnectionHarness()
+            let journal = Journal()
+            serve(harness, journal, as: Order.self) { "\($0.id)" }
+            try harness.receive(Array(octets[..<cut]))
+            try harness.receive(Array(octets[cut...]))
+            #expect(journal.all == wanted, "cut at \(cut)")
+        }
+    }
+
+    @Test("what is sent as JSON decodes to what it was")
+    func sent() throws {
+        let harness = try ConnectionHarness()
+        let order = Order(id: 7, items: [.init(name: "Käse/\u{1F9C0}", count: 255, size: nil)])
+        harness.serve { socket in
+            try await socket.send(json: order)
+            for try await _ in socket.messages {}
+        }
+        let octets = try harness.sent()
+        #expect(octets.first == 0x81)
+        #expect(try JSON.decode(Order.self, from: ByteBuffer(bytes: octets.dropFirst(2))) == order)
+    }
+}
