@@ -110,6 +110,33 @@ extension Span where Element == UInt8 {
         return index
     }
 
+    /// The index of the first octet at or after `start` that is no tchar (RFC 9110 §5.6.2); `count` when there is none.
+    ///
+    /// Letters, digits and hyphens, of which nearly all names are made, are looked at eight at a time: 2 instructions
+    /// an octet instead of 10.
+    @inline(__always)
+    package func endOfToken(from start: Int) -> Int {
+        var index = start
+        let high: UInt64 = 0x8080_8080_8080_8080
+        // Safe: eight octets are loaded only where eight remain. The sums are of seven bits each and stay within
+        // their octets, whose high bits then say what each of them is.
+        withUnsafeBytes { bytes in
+            while index &+ 8 <= bytes.count {
+                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                let seven = word & ~high
+                let lower = seven | 0x2020_2020_2020_2020
+                let letter = (lower &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(lower &+ 0x0505_0505_0505_0505)
+                let digit = (seven &+ 0x5050_5050_5050_5050) & ~(seven &+ 0x4646_4646_4646_4646)
+                let hyphen = ~((seven ^ 0x2D2D_2D2D_2D2D_2D2D) &+ ~high)
+                let other = (~(letter | digit | hyphen) | word) & high
+                index &+= other == 0 ? 8 : other.trailingZeroBitCount / 8
+                if other != 0 { return }
+            }
+        }
+        while index < count, self[index].isTokenCharacter { index &+= 1 }
+        return index
+    }
+
     /// Whether the octets of `range` equal `name`, which is given in lower case, without regard to case.
     @inline(__always)
     package func equalsIgnoringCase(_ range: Range<Int>, _ name: StaticString) -> Bool {

@@ -63,8 +63,7 @@ package struct FieldLines: Sendable {
     /// One line from `start`; its end, or `nil` when it is not whole.
     private mutating func parseLine(_ span: borrowing Span<UInt8>, from start: Int) throws(HTTPError) -> Int?
     {
-        var colon = start
-        while colon < span.count, span[colon].isTokenCharacter { colon &+= 1 }
+        let colon = span.endOfToken(from: start)
         guard colon < span.count else { return nil }
         guard span[colon] == 0x3A, colon > start else {
             throw Self.nameError(span[colon], isFirst: colon == start)
