@@ -120,7 +120,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
             sendRequest()
         }
         guard case .awaitingAnswer = state, let head = try decoder.next(&inbound) else { return }
-        let agreement = try handshake.check(status: head.status, fields: head.fields)
+        let agreement = try handshake.check(
+            status: head.status, minorVersion: head.minorVersion, fields: head.fields)
         try open(agreement)
     }
 

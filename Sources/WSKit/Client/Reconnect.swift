@@ -5,7 +5,7 @@ public struct ReconnectPolicy: Sendable {
     public var initialDelay: Duration = .milliseconds(250)
     /// The bound of the longest pause.
     public var maxDelay: Duration = .seconds(30)
-    /// By how much the bound grows each time.
+    /// By how much the bound grows each time, until a connection has lasted longer than the pause that is due.
     public var factor = 2.0
     /// How many attempts in a row may fail before it gives up; `nil` never gives up. A connection that was open and
     /// was lost is no failed attempt.
@@ -18,13 +18,17 @@ public struct ReconnectPolicy: Sendable {
     ///
     /// - Returns: between half of the bound and the bound.
     public func delay(before number: Int, random: Double) -> Duration {
+        bound(before: number) * (0.5 + 0.5 * min(max(random, 0), 1))
+    }
+
+    func bound(before number: Int) -> Duration {
         var bound = initialDelay
         var left = factor > 1 ? number : 0
         while left > 0, bound < maxDelay {
             bound = bound * factor
             left -= 1
         }
-        return min(bound, maxDelay) * (0.5 + 0.5 * min(max(random, 0), 1))
+        return min(bound, maxDelay)
     }
 
     /// Whether a server that answers with this status may answer otherwise later: it is busy, and does not refuse.
@@ -34,19 +38,26 @@ public struct ReconnectPolicy: Sendable {
 /// What one client's attempts have come to, and how long it pauses before the next.
 struct ReconnectSeries {
     private let policy: ReconnectPolicy
-    /// Pauses and failed attempts since the connection was open.
+    /// Pauses since a connection lasted.
     private var pauses = 0
+    /// Failed attempts since the connection was open.
     private var failures = 0
 
     init(_ policy: ReconnectPolicy) { self.policy = policy }
 
     /// The connection is open.
-    mutating func opened() { (pauses, failures) = (0, 0) }
+    mutating func opened() { failures = 0 }
 
-    /// The connection, which was open, was lost.
+    /// The connection, which was open for that long, was lost. A server that accepts and hangs up at once is not
+    /// stormed: the pauses begin anew only when the connection lasted longer than the pause that is due.
     ///
     /// - Returns: the pause before the next attempt.
-    mutating func lost(random: Double) -> Duration {
+    mutating func lost(after lasted: Duration, random: Double) -> Duration {
+        if lasted > policy.bound(before: pauses) { pauses = 0 }
+        return pause(random)
+    }
+
+    private mutating func pause(_ random: Double) -> Duration {
         defer { pauses += 1 }
         return policy.delay(before: pauses, random: random)
     }
@@ -57,7 +68,7 @@ struct ReconnectSeries {
     mutating func failed(random: Double) -> Duration? {
         failures += 1
         if let most = policy.maxAttempts, failures >= most { return nil }
-        return lost(random: random)
+        return pause(random)
     }
 }
 
@@ -90,8 +101,10 @@ extension WebSocketClient {
             }
             if let socket {
                 series.opened()
-                if try await shared.serve(socket, body) { return }
-                pause = series.lost(random: chance)
+                var isEnd = false
+                let lasted = try await clock.measure { isEnd = try await shared.serve(socket, body) }
+                if isEnd { return }
+                pause = series.lost(after: lasted, random: chance)
             }
             try Task.checkCancellation()
             try await clock.sleep(for: pause ?? .zero)

@@ -61,9 +61,6 @@ private struct WebSocketOpening {
     let service: WebSocketService
     let place: AddressCounter.Place?
 
-    private static let readBuffers = AdaptiveRecvByteBufferAllocator(
-        minimum: 64, initial: 512, maximum: 65536)
-
     func open(_ upgraded: consuming UpgradedConnection) {
         let loop = request.connection.loop
         let consumer: WebSocketConnection.Consumer

@@ -4,7 +4,7 @@ package import HTTPTypes
 public enum ClientHandshakeError: Error, Equatable, Sendable {
     /// A status other than 101. Redirects are not followed: the caller decides whom it trusts.
     case status(Int, location: String?)
-    /// `Upgrade` is not `websocket`.
+    /// `Upgrade` is not `websocket`, or the answer is one of HTTP/1.0, which has no upgrades.
     case upgrade
     /// `Connection` does not say `Upgrade`.
     case connection
@@ -75,8 +75,12 @@ package struct ClientHandshake: Sendable {
     /// Checks the server's answer.
     ///
     /// - Throws: the first rule that it breaks; the connection is to be dropped then.
-    package func check(status: Int, fields: HTTPFields) throws(ClientHandshakeError) -> Agreement {
+    package func check(
+        status: Int, minorVersion: Int = 1, fields: HTTPFields
+    ) throws(ClientHandshakeError) -> Agreement {
         guard status == 101 else { throw .status(status, location: fields[.location]) }
+        // HTTP/1.0 knows no change of protocol (RFC 9110 §7.8).
+        guard minorVersion > 0 else { throw .upgrade }
         guard fields[values: .upgrade].map({ $0.lowercased() }) == ["websocket"] else { throw .upgrade }
         guard FieldList.contains("upgrade", in: fields[values: .connection]) else { throw .connection }
         guard fields[values: .secWebSocketAccept] == [AcceptKey.answer(to: key)] else { throw .accept }

@@ -37,10 +37,11 @@ import Testing
     }
 
     @Test(
-        "f: an attempt failed, o: open, l: lost; what the pauses are, and where it gives up",
+        "f: an attempt failed, o: open, l: lost after long, s: at once; what the pauses are, and where it gives up",
         arguments: [
             (nil, "ffff", [250, 500, 1000, 2000]), (nil, "fffol", [250, 500, 1000, 250]),
             (nil, "olf", [250, 500]), (nil, "olololol", [250, 250, 250, 250]),
+            (nil, "osososol", [250, 500, 1000, 250]), (2, "fosfosf", [250, 500, 1000, 2000, 4000]),
             (nil, "ffolffol", [250, 500, 250, 500, 1000, 250]),
             (3, "fff", [250, 500, nil]), (3, "ffolfff", [250, 500, 250, 500, 1000, nil]), (1, "f", [nil]),
             (1, "olf", [250, nil]), (0, "f", [nil]),
@@ -53,7 +54,8 @@ import Testing
         for step in story {
             switch step {
             case "f": told.append(series.failed(random: 1))
-            case "l": told.append(series.lost(random: 1))
+            case "l": told.append(series.lost(after: .seconds(60), random: 1))
+            case "s": told.append(series.lost(after: .milliseconds(250), random: 1))
             default: series.opened()
             }
         }
@@ -110,6 +112,14 @@ struct KeepConnectedTests {
         for try await _ in socket.messages {}
     }
 
+    /// The same on a connection that lasts a minute.
+    private static func aMinute(by clock: TestClock) -> @Sendable (WebSocket) async throws -> Void {
+        { socket in
+            clock.pass(.seconds(60))
+            try await untilEnd(socket)
+        }
+    }
+
     private func serve(_ script: Script, test: (LiveServer) async throws -> Void) async throws {
         try await LiveServer.run({ try script.respond(to: $0) }, test: test)
     }
@@ -129,11 +139,24 @@ struct KeepConnectedTests {
         let clock = TestClock()
         try await serve(script) { server in
             try await WebSocketClient.keepConnected(to: server.address(), clock: clock) { socket in
-                if script.attempts < 7 { try await Self.untilEnd(socket) }
+                if script.attempts < 7 { try await Self.aMinute(by: clock)(socket) }
             }
         }
         #expect(script.attempts == 7)
         #expect(areWithin([250, 500, 1000, 250, 500, 250], clock.sleeps), "\(clock.sleeps)")
+    }
+
+    @Test("a server that accepts and hangs up at once is asked at growing intervals")
+    func hangsUp() async throws {
+        let script = Script(
+            .close(.goingAway), .close(.goingAway), .close(.goingAway), .close(.goingAway), .stay)
+        let clock = TestClock()
+        try await serve(script) { server in
+            try await WebSocketClient.keepConnected(to: server.address(), clock: clock) { socket in
+                if script.attempts < 5 { try await Self.untilEnd(socket) }
+            }
+        }
+        #expect(areWithin([250, 500, 1000, 2000], clock.sleeps), "\(clock.sleeps)")
     }
 
     @Test("pauses are drawn by chance")
@@ -161,7 +184,7 @@ struct KeepConnectedTests {
         try await serve(script) { server in
             await #expect(throws: ClientHandshakeError.status(502, location: nil)) {
                 try await WebSocketClient.keepConnected(
-                    to: server.address(), reconnect: policy, clock: clock, Self.untilEnd)
+                    to: server.address(), reconnect: policy, clock: clock, Self.aMinute(by: clock))
             }
         }
         #expect(script.attempts == 4)

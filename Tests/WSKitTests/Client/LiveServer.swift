@@ -93,6 +93,10 @@ final class TestClock: Clock {
 
     var now: Instant { state.withLock { $0.now } }
     var minimumResolution: Duration { .zero }
+
+    /// Lets time pass.
+    func pass(_ duration: Duration) { state.withLock { $0.now = $0.now.advanced(by: duration) } }
+
     /// How long each sleep was to be.
     var sleeps: [Duration] { state.withLock { $0.sleeps } }
 

@@ -44,6 +44,8 @@ import Testing
         }
         harness.waitFor { !journal.all.isEmpty }
         try harness.receive(frame(0x81, "after"))
+        // The closure may still be on its way back from the reader, which ended on another thread.
+        harness.waitFor { journal.all.count == 2 }
         #expect(journal.all == ["cancelled", "after"])
     }
 

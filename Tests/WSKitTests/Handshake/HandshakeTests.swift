@@ -227,6 +227,9 @@ private let rejections: [RejectionCase] = [
         #expect(throws: ClientHandshakeError.status(302, location: "/x")) {
             try check(302) { $0[.location] = "/x" }
         }
+        #expect(throws: ClientHandshakeError.upgrade) {
+            _ = try client.check(status: 101, minorVersion: 0, fields: answer)
+        }
         #expect(throws: ClientHandshakeError.upgrade) { try check { $0[.upgrade] = nil } }
         #expect(throws: ClientHandshakeError.upgrade) { try check { $0[.upgrade] = "h2c" } }
         #expect(throws: ClientHandshakeError.connection) { try check { $0[.connection] = "close" } }
