@@ -72,6 +72,9 @@ final class LiveClient: Sendable {
             let made = socket(AF_INET, SOCK_STREAM, 0)
         #endif
         descriptor = made
+        // What never comes is waited for so long, and passes for the end then.
+        var patience = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(made, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         if var receiveBuffer {
             setsockopt(made, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<CInt>.size))
         }

@@ -25,6 +25,8 @@ final class BareSocket: Sendable {
         let descriptor = descriptor
         let isBound = Self.withAddress(port: 0) { bind(descriptor, $0, $1) } == 0
         try #require(isBound)
+        // Accepting takes as long as receiving at most.
+        Self.setPatience(descriptor)
     }
 
     private init(descriptor: CInt) { self.descriptor = descriptor }
@@ -60,6 +62,7 @@ final class BareSocket: Sendable {
             #endif
         }
         try #require(accepted >= 0)
+        Self.setPatience(accepted)
         return BareSocket(descriptor: accepted)
     }
 
@@ -109,6 +112,12 @@ final class BareSocket: Sendable {
         #endif
         try #require(made >= 0)
         return made
+    }
+
+    /// What never comes is waited for so long, and passes for the end then.
+    private static func setPatience(_ descriptor: CInt) {
+        var patience = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 
     private static func withAddress(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
