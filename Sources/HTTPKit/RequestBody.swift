@@ -34,13 +34,13 @@ public struct RequestBody: Sendable, AsyncSequence {
 
     /// The whole content in one buffer, up to the limit of the route or of the server.
     ///
-    /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`.
+    /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`; `CancellationError`.
     public func collect() async throws -> ByteBuffer { try await collect(limit: nil) }
 
     /// The whole content in one buffer.
     ///
     /// - Parameter limit: the most that is taken, in octets, whatever the limit of the route or of the server.
-    /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`.
+    /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`; `CancellationError`.
     public func collect(upTo limit: Int) async throws -> ByteBuffer { try await collect(limit: limit) }
 
     // `limit` is no optional above: NIO's method of that name for all sequences of buffers would be preferred.
@@ -73,6 +73,9 @@ public struct RequestBody: Sendable, AsyncSequence {
         let storage: Storage
 
         /// The next octets; `nil` at the end.
+        ///
+        /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`; `CancellationError`, by
+        ///   which nothing is lost.
         public mutating func next() async throws -> ByteBuffer? {
             guard case .stream(let stream) = storage else { return nil }
             return try await stream.next()

@@ -84,10 +84,15 @@ final class BodyStream: @unchecked Sendable {
         }
     }
 
-    /// The handler's side: the next piece, or `nil` at the end.
+    /// The handler's side: the next piece, or `nil` at the end; `CancellationError` loses none.
     func next() async throws -> ByteBuffer? {
         guard loop.eventLoop.inEventLoop else {
-            return try await Task(executorPreference: loop) { try await self.next() }.value
+            let task = Task(executorPreference: loop) { try await self.next() }
+            return try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
         }
         if let limitError { throw limitError }
         while true {
@@ -95,14 +100,20 @@ final class BodyStream: @unchecked Sendable {
             switch state {
             case .ended: return nil
             case .failed(let error): throw error
-            case .open: break
+            case .open: try Task.checkCancellation()
             }
             guard waiter == nil else {
                 throw HTTPFailure(.internalServerError, "two tasks read one request body")
             }
             connection?.bodyIsWanted()
             guard chunks.isEmpty, case .open = state else { continue }
-            await withUnsafeContinuation { waiter = $0 }
+            await withTaskCancellationHandler {
+                await withUnsafeContinuation { waiter = $0 }
+            } onCancel: {
+                // Never at once: the canceller may be in the middle of a change of this state.
+                loop.eventLoop.execute { self.loop.turn { self.wake() } }
+            }
+            if Task.isCancelled { connection?.bodyIsNoLongerWanted() }
         }
     }
 

@@ -78,6 +78,9 @@ extension HTTPConnection {
         process()
     }
 
+    /// The handler has given up to wait: what it does instead is no slowness of the client.
+    func bodyIsNoLongerWanted() { bodyPace.arrived(at: loop.now) }
+
     func bodyWasRead() {
         if !isProcessing { loop.turn { process() } }
     }

@@ -18,7 +18,8 @@ public final class HTTPServer: Sendable {
         public var limits = HTTPLimits()
         /// Runs before the HTTP handler is added to a connection, on its event loop; TLS goes here.
         package var prepare: (@Sendable (any Channel) throws -> Void)?
-        /// Whether `prepare` makes the connections secure: files are copied instead of sent by the kernel.
+        /// Whether `prepare` makes the connections secure: files are copied instead of sent by the kernel. A context of
+        /// the caller's own says so itself.
         package var isSecure = false
 
         /// The defaults: 127.0.0.1, port 8080.
@@ -46,7 +47,8 @@ public final class HTTPServer: Sendable {
         self.init(
             configuration: configuration, group: group,
             context: ServerContext(
-                limits: configuration.limits, logger: logger, responder: .function(responder)))
+                limits: configuration.limits, logger: logger, isSecure: configuration.isSecure,
+                responder: .function(responder)))
     }
 
     package init(configuration: Configuration, group: any EventLoopGroup, context: ServerContext) {

@@ -72,7 +72,7 @@ private final class Peer: Sendable {
     }
 }
 
-@Suite("RFC 9112: a server on real sockets", .timeLimit(.minutes(1)))
+@Suite("RFC 9112: a server on real sockets", .timeLimit(.minutes(5)))
 struct HTTPServerTests {
     private static let close = "GET /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 

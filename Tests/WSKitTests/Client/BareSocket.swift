@@ -25,6 +25,8 @@ final class BareSocket: Sendable {
         let descriptor = descriptor
         let isBound = Self.withAddress(port: 0) { bind(descriptor, $0, $1) } == 0
         try #require(isBound)
+        // Accepting takes as long as receiving at most.
+        Self.setPatience(descriptor)
     }
 
     private init(descriptor: CInt) { self.descriptor = descriptor }
@@ -60,6 +62,7 @@ final class BareSocket: Sendable {
             #endif
         }
         try #require(accepted >= 0)
+        Self.setPatience(accepted)
         return BareSocket(descriptor: accepted)
     }
 
@@ -111,6 +114,12 @@ final class BareSocket: Sendable {
         return made
     }
 
+    /// What never comes is waited for so long, and passes for the end then.
+    private static func setPatience(_ descriptor: CInt) {
+        var patience = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    }
+
     private static func withAddress(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -156,7 +165,7 @@ final class BareSocket: Sendable {
 func waitUntil(_ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation)
     async throws
 {
-    let deadline = ContinuousClock.now.advanced(by: .seconds(60))
+    let deadline = ContinuousClock.now.advanced(by: .seconds(300))
     while try await !condition() {
         try #require(ContinuousClock.now < deadline, "it never came to that", sourceLocation: sourceLocation)
         await Task.yield()

@@ -296,7 +296,7 @@ extension ConnectionHarness {
     /// Runs the loop until `condition` holds: for tasks that begin on other threads, which may be busy with other
     /// tests for long. It gives up after two minutes.
     func waitFor(_ condition: () -> Bool) {
-        let deadline = ContinuousClock.now.advanced(by: .seconds(120))
+        let deadline = ContinuousClock.now.advanced(by: .seconds(300))
         while !condition(), ContinuousClock.now < deadline { run() }
     }
 }
