@@ -98,7 +98,8 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
     /// Sends without waiting, for callbacks.
     ///
     /// On another thread than the event loop's the answer is about that moment: a connection that closes before
-    /// the message has come to its loop takes it along.
+    /// the message has come to its loop takes it along, and a streamed message (`sendStream`) that has begun by then
+    /// cannot be interrupted: the message is dropped, and counted in `ServerStatistics.messagesDropped`.
     ///
     /// - Returns: whether it was taken; a full send buffer takes nothing until `WebSocketHandler.onDrain`, nor does
     ///   a socket that is sending a stream.

@@ -2,7 +2,6 @@ public import HTTPKit
 import HTTPTypes
 package import Logging
 import NIOCore
-import Synchronization
 
 extension HandshakeRejection: ResponseError {}
 
@@ -178,52 +177,5 @@ extension SharedDeflate {
         let made = SharedDeflate()
         loop.extensions[key] = made
         return made
-    }
-}
-
-/// How many sockets each address has open at the endpoints that share these options.
-final class AddressCounter: Sendable {
-    private let counts = Mutex<[String: Int]>([:])
-
-    /// Counts a socket in.
-    ///
-    /// - Throws: `HTTPFailure` (429) when the address has `limit` sockets already.
-    func admit(_ address: SocketAddress?, limit: Int?) throws -> Place? {
-        guard let limit, let name = address?.ipAddress else { return nil }
-        let isAdmitted = counts.withLock { counts in
-            guard counts[name, default: 0] < limit else { return false }
-            counts[name, default: 0] += 1
-            return true
-        }
-        guard isAdmitted else {
-            throw HTTPFailure(.tooManyRequests, "this address has \(limit) sockets open already")
-        }
-        return Place(counter: self, name: name)
-    }
-
-    /// One socket that was counted in. It is counted out once: by `release`, or when nobody holds the place any
-    /// more, as when a middleware has put another answer in the place of the upgrade.
-    final class Place: Sendable {
-        private let counter: AddressCounter
-        private let name: String
-        private let isReleased = Atomic(false)
-
-        fileprivate init(counter: AddressCounter, name: String) {
-            self.counter = counter
-            self.name = name
-        }
-
-        deinit { release() }
-
-        func release() {
-            if !isReleased.exchange(true, ordering: .relaxed) { counter.countOut(name) }
-        }
-    }
-
-    private func countOut(_ name: String) {
-        counts.withLock { counts in
-            let left = counts[name, default: 0] - 1
-            counts[name] = left > 0 ? left : nil
-        }
     }
 }

@@ -253,23 +253,6 @@ import Testing
         harness.tick(after: .seconds(7))
         #expect(!harness.connection.machine.isAwake)
     }
-
-    @Test("a place at an endpoint is counted out once, also when the upgrade is dropped")
-    func places() throws {
-        let counter = AddressCounter()
-        let address = try SocketAddress(ipAddress: "192.0.2.1", port: 9)
-        var place = try counter.admit(address, limit: 1)
-        #expect(throws: HTTPFailure.self) { try counter.admit(address, limit: 1) }
-        place = nil
-        place = try counter.admit(address, limit: 1)
-        place?.release()
-        let other = try counter.admit(address, limit: 1)
-        place?.release()
-        place = nil
-        #expect(throws: HTTPFailure.self) { try counter.admit(address, limit: 1) }
-        other?.release()
-        #expect(try counter.admit(nil, limit: 1) == nil)
-    }
 }
 
 /// A transport that takes all that waits when it is flushed.
