@@ -87,7 +87,7 @@ extension HTTPConnection {
     /// Decides framing and persistence, and writes the head, with text behind it.
     func writeHead(_ response: Response, content: String.UTF8View = "".utf8) {
         isContinueOwed = isContinueOwed && !body.isDone
-        if !Persistence.canDiscard(remainder, limit: server.limits.maxDiscardedBody) { keepsAlive = false }
+        if !mayFollowUnread(response) { keepsAlive = false }
         let framing = framing(of: response)
         if framing == .untilClose { keepsAlive = false }
         var declaredLength: Int?
@@ -109,6 +109,13 @@ extension HTTPConnection {
         if !goesOn { keepsAlive = false }
     }
 
+    /// Whether another request may follow although not all content of this one has been read. A streamed answer may
+    /// still read it, so that is decided at its end.
+    private func mayFollowUnread(_ response: Response) -> Bool {
+        if case .length = remainder, case .stream = response.body.storage { return true }
+        return Persistence.canDiscard(remainder, limit: server.limits.maxDiscardedBody)
+    }
+
     func framing(of response: Response) -> ResponseFraming {
         guard Self.allowsContent(response.status), !isHeadRequest else { return .noContent }
         // A 205 says that it has no content (RFC 9110 §15.3.6).
@@ -120,6 +127,9 @@ extension HTTPConnection {
     func finishAnswer() {
         answer = .complete
         if !body.isDone {
+            if !Persistence.canDiscard(remainder, limit: server.limits.maxDiscardedBody) {
+                keepsAlive = false
+            }
             deadline = loop.now.advanced(byMilliseconds: server.bodyMilliseconds)
             bodyStream?.fail(.incompleteBody)
         }

@@ -169,6 +169,30 @@ struct RequestContentTests {
         }
     }
 
+    @Test(
+        "RFC 9112 §9.3: a streamed answer may read the content it is made of; what it leaves unread is bounded",
+        arguments: [true, false])
+    func contentReadWhileAnswering(reads: Bool) throws {
+        var limits = HTTPLimits()
+        limits.maxDiscardedBody = 1_000
+        try withWire(limits: limits) { request in
+            .stream { writer in
+                guard reads else { return try await writer.write("unread") }
+                for try await piece in request.body { try await writer.write(piece) }
+            }
+        } test: { wire in
+            let text = Self.post("Content-Length: 5000\r\n", String(repeating: "x", count: 5_000))
+            wire.send(text.utf8.dropLast(3_000))
+            wire.send(text.utf8.suffix(3_000))
+            let answer = wire.received()
+            #expect(statuses(answer) == [200])
+            #expect(!answer.has("\r\nConnection: close\r\n"))
+            #expect(wire.isEnded == !reads)
+            wire.send(Self.get)
+            #expect(statuses(wire.received()) == (reads ? [200] : []))
+        }
+    }
+
     @Test("RFC 9112 §9.3: an answer may come while content still arrives")
     func earlyAnswer() throws {
         try withWire {

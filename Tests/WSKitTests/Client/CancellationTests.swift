@@ -102,7 +102,8 @@
             try listener.listen(backlog: 8)
             let (sockets, opened) = AsyncStream.makeStream(of: WebSocket.self)
             var options = Self.options
-            options.limits.closeTimeout = .zero
+            // One that closes already must not be done before it is looked at, however busy the machine is.
+            options.limits.closeTimeout = wait == .closing ? .seconds(10) : .zero
             // Nothing else may end the connection.
             options.limits.pingInterval = nil
             options.limits.sendTimeout = .seconds(3600)
