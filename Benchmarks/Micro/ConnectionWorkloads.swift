@@ -7,8 +7,11 @@ import OnePort
 /// behind an upgrade an echo. What the transport costs is left out.
 enum ConnectionWorkloads {
     static let all: [Workload] = [
+        floor("connection-floor", HTTPWorkloads.shortRequest),
+        floor("connection-floor-pipelined-16", HTTPWorkloads.shortRequest, pipelined: 16),
         http("connection-plaintext", HTTPWorkloads.shortRequest),
         http("connection-browser", HTTPWorkloads.browserRequest),
+        changing("connection-browser-changing", HTTPWorkloads.browserRequest),
         http("connection-pipelined-16", HTTPWorkloads.shortRequest, pipelined: 16),
         http("connection-params", HTTPWorkloads.parametersRequest),
         echo("connection-echo-20", path: "/task", size: 20),
@@ -79,6 +82,69 @@ enum ConnectionWorkloads {
                     }
                 }
             }
+        }
+    }
+
+    /// Requests of which no two that follow each other have the same fields.
+    private static func changing(_ name: String, _ request: String) -> Workload {
+        Workload(name, octets: request.utf8.count + 10) {
+            let connection = try Connection()
+            let inputs = (0..<8).map { ByteBuffer(string: request.dropLast(2) + "X-Turn: \($0)\r\n\r\n") }
+            return { operations in
+                for index in 0..<operations {
+                    guard try connection.exchange(inputs[index & 7]) > 100 else {
+                        throw WrongResult(description: name)
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the channel itself costs: a handler that looks for blank lines only, and answers each with fixed octets.
+    private static func floor(_ name: String, _ request: String, pipelined: Int = 1) -> Workload {
+        Workload(name, octets: request.utf8.count * pipelined) {
+            let channel = EmbeddedChannel(handler: FloorHandler())
+            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 80)).wait()
+            let input = ByteBuffer(string: String(repeating: request, count: pipelined))
+            return { operations in
+                for _ in 0..<operations {
+                    channel.pipeline.fireChannelRead(input)
+                    channel.pipeline.fireChannelReadComplete()
+                    var count = 0
+                    while let out = try channel.readOutbound(as: ByteBuffer.self) {
+                        count += out.readableBytes
+                    }
+                    guard count == FloorHandler.answer.readableBytes * pipelined else {
+                        throw WrongResult(description: name)
+                    }
+                }
+            }
+        }
+    }
+
+    private final class FloorHandler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        static let answer = ByteBuffer(
+            string: "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n"
+                + "Date: Sat, 21 Nov 2026 12:00:00 GMT\r\n\r\nHello, World!")
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let count = unwrapInboundIn(data).readableBytesView.withUnsafeBytes { bytes in
+                var (count, index) = (0, 3)
+                while index < bytes.count {
+                    if bytes[index] == 0x0A, bytes[index - 2] == 0x0A { count += 1 }
+                    index += 1
+                }
+                return count
+            }
+            var out = Self.answer
+            if count > 1 {
+                out = context.channel.allocator.buffer(capacity: count * Self.answer.readableBytes)
+                for _ in 0..<count { out.writeImmutableBuffer(Self.answer) }
+            }
+            context.writeAndFlush(wrapOutboundOut(out), promise: nil)
         }
     }
 

@@ -159,6 +159,11 @@ public struct Request: Sendable {
         storage.ranges = ranges
     }
 
+    /// Where its route stands in `trie`; the head is not copied for it.
+    func place<Value>(in trie: RouteTrie<Value>, _ ranges: inout ParameterRanges) -> Int? {
+        trie.place(of: storage.head, &ranges)
+    }
+
     /// A value that middleware puts beside the request for handlers behind it.
     public subscript<Key: RequestKey>(key: Key.Type) -> Key.Value? {
         get { storage.values[ObjectIdentifier(key)] as? Key.Value }
@@ -220,7 +225,7 @@ public struct RequestFields: Sendable, Sequence {
         let separator = name == .cookie ? "; " : ", "
         var result: String?
         for slot in head.slots where matches(slot, wanted) {
-            let value = head.buffer.string(slot.value)
+            let value = head.value(slot)
             result = result.map { $0 + separator + value } ?? value
         }
         return result
@@ -229,7 +234,7 @@ public struct RequestFields: Sendable, Sequence {
     /// The values of all lines of that name, in order.
     public subscript(values name: HTTPField.Name) -> [String] {
         let wanted = name.canonicalName
-        return head.slots.compactMap { matches($0, wanted) ? head.buffer.string($0.value) : nil }
+        return head.slots.compactMap { matches($0, wanted) ? head.value($0) : nil }
     }
 
     /// Whether a line of that name is there.
@@ -250,7 +255,7 @@ public struct RequestFields: Sendable, Sequence {
 
     /// The lines as received: name and value, in order.
     public func makeIterator() -> some IteratorProtocol<(name: String, value: String)> {
-        head.slots.lazy.map { (name: head.buffer.string($0.name), value: head.buffer.string($0.value)) }
+        head.slots.lazy.map { (name: head.name($0), value: head.value($0)) }
             .makeIterator()
     }
 
@@ -259,7 +264,7 @@ public struct RequestFields: Sendable, Sequence {
         let wanted = wanted.utf8
         guard Int(slot.nameLength) == wanted.count else { return false }
         let span = head.buffer.readableBytesUInt8Span
-        var index = Int(slot.nameStart)
+        var index = slot.name(from: head.fieldsStart).lowerBound
         for byte in wanted {
             if span[index].asciiLowercased != byte { return false }
             index += 1

@@ -14,8 +14,9 @@ private struct RequestFieldLookup: FieldLookup {
         var isUnconditional = true
         for slot in head.slots {
             // "if-…" and "range": no other common field is mistaken for one, and a mistake costs only time.
-            let first = span[slot.name.lowerBound].asciiLowercased
-            if first == UInt8(ascii: "i") || (first == UInt8(ascii: "r") && slot.name.count == 5) {
+            let name = slot.name(from: head.fieldsStart)
+            let first = span[name.lowerBound].asciiLowercased
+            if first == UInt8(ascii: "i") || (first == UInt8(ascii: "r") && name.count == 5) {
                 isUnconditional = false
                 break
             }

@@ -83,6 +83,21 @@ extension UInt8 {
     package var asciiLowercased: UInt8 { self &- 0x41 < 26 ? self | 0x20 : self }
 }
 
+/// Eight octets in one word.
+enum Octets {
+    /// The high bit of each.
+    @inline(__always)
+    static var high: UInt64 { 0x8080_8080_8080_8080 }
+
+    /// Eight times the same.
+    @inline(__always)
+    static func all(_ byte: UInt8) -> UInt64 { UInt64(byte) &* 0x0101_0101_0101_0101 }
+
+    /// The high bit of each octet that is 0, and nothing else: no carry leaves an octet.
+    @inline(__always)
+    static func zeros(_ word: UInt64) -> UInt64 { ~(((word & ~high) &+ ~high) | word) & high }
+}
+
 extension Span where Element == UInt8 {
     /// The index of the first octet at or after `start` that no field value may hold (RFC 9110 §5.5):
     /// CR, LF, NUL, another control but HTAB, or DEL; `count` when there is none.
@@ -135,6 +150,57 @@ extension Span where Element == UInt8 {
         }
         while index < count, self[index].isTokenCharacter { index &+= 1 }
         return index
+    }
+
+    /// The index of the first octet at or after `start` that no request target may hold: none but visible US-ASCII
+    /// characters, and no `#` (RFC 3986 §3.5); `count` when there is none.
+    @inline(__always)
+    package func endOfTarget(from start: Int) -> Int {
+        var index = start
+        // Safe: eight octets are loaded only where eight remain.
+        withUnsafeBytes { bytes in
+            while index &+ 8 <= bytes.count {
+                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                let seven = word & ~Octets.high
+                let visible =
+                    (seven &+ 0x5F5F_5F5F_5F5F_5F5F) & ~(seven &+ 0x0101_0101_0101_0101) & ~word & Octets.high
+                let other = (visible ^ Octets.high) | Octets.zeros(word ^ Octets.all(0x23))
+                index &+= other == 0 ? 8 : other.trailingZeroBitCount / 8
+                if other != 0 { return }
+            }
+        }
+        while index < count, self[index].isVisible, self[index] != 0x23 { index &+= 1 }
+        return index
+    }
+
+    /// The index of the first octet of `range` that is `first` or `second`; its upper bound when there is none.
+    @inline(__always)
+    package func firstIndex(of first: UInt8, or second: UInt8, in range: Range<Int>) -> Int {
+        let (end, firsts, seconds) = (range.upperBound, Octets.all(first), Octets.all(second))
+        var index = range.lowerBound
+        // Safe: eight octets are loaded only where eight remain; what is found behind the range does not count.
+        let found = withUnsafeBytes { bytes -> Int? in
+            while index < end, index &+ 8 <= bytes.count {
+                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                let hits = Octets.zeros(word ^ firsts) | Octets.zeros(word ^ seconds)
+                if hits != 0 { return Swift.min(end, index &+ hits.trailingZeroBitCount / 8) }
+                index &+= 8
+            }
+            return nil
+        }
+        if let found { return found }
+        while index < end, self[index] != first, self[index] != second { index &+= 1 }
+        return Swift.min(index, end)
+    }
+
+    /// Whether the eight octets of `text` stand at `index`, with regard to case.
+    @inline(__always)
+    package func hasEight(_ text: UInt64, at index: Int) -> Bool {
+        guard index >= 0, index &+ 8 <= count else { return false }
+        // Safe: eight octets are there.
+        return withUnsafeBytes {
+            UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: index, as: UInt64.self)) == text
+        }
     }
 
     /// Whether the octets of `range` equal `name`, which is given in lower case, without regard to case.

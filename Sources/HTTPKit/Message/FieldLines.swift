@@ -1,15 +1,26 @@
 import HTTPTypes
 package import NIOCore
 
-/// Where a field stands in the head: offsets into its octets, no copies.
+/// Where a field stands: offsets from the start of its section, no copies.
 package struct FieldSlot: Sendable {
     var nameStart: UInt32
     var nameLength: UInt32
     var valueStart: UInt32
     var valueLength: UInt32
 
-    var name: Range<Int> { Int(nameStart)..<Int(nameStart &+ nameLength) }
-    var value: Range<Int> { Int(valueStart)..<Int(valueStart &+ valueLength) }
+    /// Where the name stands among octets in which the section begins at `start`.
+    @inline(__always)
+    func name(from start: Int) -> Range<Int> {
+        let first = start &+ Int(nameStart)
+        return first..<first &+ Int(nameLength)
+    }
+
+    /// Where the value stands among octets in which the section begins at `start`.
+    @inline(__always)
+    func value(from start: Int) -> Range<Int> {
+        let first = start &+ Int(valueStart)
+        return first..<first &+ Int(valueLength)
+    }
 }
 
 /// Field lines (RFC 9112 §5) of a head or of a trailer section, read into a table of offsets.
@@ -51,7 +62,7 @@ package struct FieldLines: Sendable {
                 position = start + 2
                 return true
             }
-            guard let end = try parseLine(bounded, from: start) else {
+            guard let end = try parseLine(bounded, from: start, sectionStart: sectionStart) else {
                 if span.count > bound { throw .fieldSectionTooLarge(limit: maxSize) }
                 return false
             }
@@ -61,8 +72,9 @@ package struct FieldLines: Sendable {
     }
 
     /// One line from `start`; its end, or `nil` when it is not whole.
-    private mutating func parseLine(_ span: borrowing Span<UInt8>, from start: Int) throws(HTTPError) -> Int?
-    {
+    private mutating func parseLine(
+        _ span: borrowing Span<UInt8>, from start: Int, sectionStart: Int
+    ) throws(HTTPError) -> Int? {
         let colon = span.endOfToken(from: start)
         guard colon < span.count else { return nil }
         guard span[colon] == 0x3A, colon > start else {
@@ -80,9 +92,9 @@ package struct FieldLines: Sendable {
         guard slots.count < maxCount else { throw .tooManyFields(limit: maxCount) }
         slots.append(
             FieldSlot(
-                nameStart: UInt32(truncatingIfNeeded: start),
+                nameStart: UInt32(truncatingIfNeeded: start &- sectionStart),
                 nameLength: UInt32(truncatingIfNeeded: colon &- start),
-                valueStart: UInt32(truncatingIfNeeded: valueStart),
+                valueStart: UInt32(truncatingIfNeeded: valueStart &- sectionStart),
                 valueLength: UInt32(truncatingIfNeeded: valueEnd &- valueStart)))
         return end &+ 2
     }
@@ -97,23 +109,23 @@ package struct FieldLines: Sendable {
     func trailerFields(in section: ByteBuffer) -> HTTPFields? {
         var fields = HTTPFields()
         for slot in slots {
-            let text = section.string(slot.name)
+            let text = section.string(slot.name(from: 0))
             guard let name = HTTPField.Name(text), name.canonicalName != "host",
                 !Self.forbiddenTrailers.contains(name)
             else {
                 continue
             }
-            fields.append(HTTPField(name: name, value: section.string(slot.value)))
+            fields.append(HTTPField(name: name, value: section.string(slot.value(from: 0))))
         }
         return fields.isEmpty ? nil : fields
     }
 
-    /// All the fields, as text.
-    func fields(in section: ByteBuffer) -> HTTPFields {
+    /// All the fields, as text, of a section that begins at `start` of `head`.
+    func fields(in head: ByteBuffer, from start: Int) -> HTTPFields {
         var fields = HTTPFields()
         for slot in slots {
-            guard let name = HTTPField.Name(section.string(slot.name)) else { continue }
-            fields.append(HTTPField(name: name, value: section.string(slot.value)))
+            guard let name = HTTPField.Name(head.string(slot.name(from: start))) else { continue }
+            fields.append(HTTPField(name: name, value: head.string(slot.value(from: start))))
         }
         return fields
     }

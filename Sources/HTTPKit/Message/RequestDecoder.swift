@@ -15,6 +15,7 @@ package struct RequestDecoder: Sendable {
     private let limits: HTTPLimits
     private var state: State = .start(sawEmptyLine: false)
     private var lines: FieldLines
+    private var known = KnownFields()
     /// Whether the head that is being read, or was refused, is one of HEAD: its answer has no content.
     package private(set) var isHeadRequest = false
 
@@ -44,18 +45,31 @@ package struct RequestDecoder: Sendable {
             isHeadRequest = line.method == .head
             lines.removeAll()
         }
-        guard try lines.parse(span, from: &position, sectionStart: line.end) else {
-            state = .fields(line, position: position)
-            return nil
+        let form = try RequestTarget(
+            span, line.target, isConnect: line.method == .connect, isOptions: line.method == .options)
+        let facts: FieldFacts
+        if let same = known.match(span, line) {
+            position = line.end &+ known.count
+            facts = same
+        } else {
+            guard try lines.parse(span, from: &position, sectionStart: line.end) else {
+                state = .fields(line, position: position)
+                return nil
+            }
+            facts = try FieldFacts(span, lines.slots, from: line.end, minorVersion: line.minorVersion)
+            known.remember(span, line, end: position, lines.slots, facts)
         }
+        try form.check(host: facts.host?.value(from: line.end), span)
         if case .start(sawEmptyLine: false) = state {} else { state = .start(sawEmptyLine: false) }
-        let facts = try Facts(span, line, lines.slots)
         guard let buffer = input.readSlice(length: position) else { return nil }
         return RequestHead(
             buffer: buffer, method: line.method, minorVersion: line.minorVersion, target: line.target,
-            form: facts.form, slots: lines.slots, framing: facts.framing, connection: facts.connection,
-            expectsContinue: facts.expectsContinue, host: facts.host)
+            form: form, fieldsStart: line.end, slots: known.isMatched ? known.slots : lines.slots,
+            facts: facts)
     }
+
+    /// Whether the fields of the last head were those of one before it, and read then.
+    var hasMatched: Bool { known.isMatched }
 
     /// Whether a part of a head has arrived.
     package func isInHead(_ input: ByteBuffer) -> Bool {
@@ -70,58 +84,5 @@ package struct RequestDecoder: Sendable {
         input.moveReaderIndex(forwardBy: 2)
         state = .start(sawEmptyLine: true)
         return try next(&input)
-    }
-}
-
-/// Everything about a message that follows from its head, decided once.
-private struct Facts {
-    var form: RequestTarget
-    var framing = BodyFraming.none
-    var connection: ConnectionOptions = []
-    var host: Range<Int>?
-    var expectsContinue = false
-
-    init(_ span: borrowing Span<UInt8>, _ line: RequestLine, _ slots: [FieldSlot]) throws(HTTPError) {
-        form = try RequestTarget(
-            span, line.target, isConnect: line.method == .connect, isOptions: line.method == .options)
-        var framing = FramingFields()
-        for slot in slots {
-            switch slot.nameLength {
-            case 4 where span.equalsIgnoringCase(slot.name, "host"):
-                guard host == nil, Authority.isValid(span, slot.value) else { throw .host }
-                host = slot.value
-            case 6 where span.equalsIgnoringCase(slot.name, "expect"):
-                guard span.equalsIgnoringCase(slot.value, "100-continue") else { throw .expectation }
-                // An expectation in an HTTP/1.0 request is ignored (RFC 9110 §10.1.1).
-                expectsContinue = line.minorVersion > 0
-            case 10 where span.equalsIgnoringCase(slot.name, "connection"):
-                connection.formUnion(ConnectionOptions(span, slot.value))
-            case 14 where span.equalsIgnoringCase(slot.name, "content-length"):
-                try framing.addContentLength(span, slot.value)
-            case 17 where span.equalsIgnoringCase(slot.name, "transfer-encoding"):
-                framing.addTransferEncoding(span, slot.value)
-            default: break
-            }
-        }
-        try Self.checkHost(span, host, form, minorVersion: line.minorVersion)
-        self.framing = try framing.framing(minorVersion: line.minorVersion)
-    }
-
-    /// Host is there in HTTP/1.1, and says what an absolute target says (RFC 9112 §3.2, §3.2.2).
-    private static func checkHost(
-        _ span: borrowing Span<UInt8>, _ host: Range<Int>?, _ form: RequestTarget, minorVersion: Int
-    ) throws(HTTPError) {
-        guard let host else {
-            if minorVersion > 0 { throw .host }
-            return
-        }
-        guard case .absolute(let authority, _, _) = form else { return }
-        guard host.count == authority.count else { throw .host }
-        for offset in 0..<host.count
-        where span[host.lowerBound + offset].asciiLowercased
-            != span[authority.lowerBound + offset].asciiLowercased
-        {
-            throw .host
-        }
     }
 }

@@ -10,13 +10,24 @@ package struct RequestHead: Sendable {
     package var minorVersion: Int
     package var target: Range<Int>
     package var form: RequestTarget
+    /// Where the field lines begin.
+    package var fieldsStart: Int
     package var slots: [FieldSlot]
-    package var framing: BodyFraming
-    package var connection: ConnectionOptions
+    /// What follows from the fields.
+    package var facts: FieldFacts
+
+    package var framing: BodyFraming { facts.framing }
+    package var connection: ConnectionOptions { facts.connection }
     /// The client waits for 100 (Continue) before it sends the content (RFC 9110 §10.1.1).
-    package var expectsContinue: Bool
+    package var expectsContinue: Bool { facts.expectsContinue }
     /// Where the value of Host stands.
-    package var host: Range<Int>?
+    package var host: Range<Int>? { facts.host?.value(from: fieldsStart) }
+
+    /// The name of a field, as it was sent.
+    func name(_ slot: FieldSlot) -> String { buffer.string(slot.name(from: fieldsStart)) }
+
+    /// The value of a field line.
+    func value(_ slot: FieldSlot) -> String { buffer.string(slot.value(from: fieldsStart)) }
 
     /// The path, still percent-encoded; an absolute target without one means `/` (RFC 9110 §4.2.3).
     package var path: Range<Int> {

@@ -15,8 +15,7 @@ struct RequestLine {
         guard let (method, targetStart) = try parseMethod(span, from: start, limits: limits) else {
             return nil
         }
-        var targetEnd = targetStart
-        while targetEnd < span.count, span[targetEnd].isVisible, span[targetEnd] != 0x23 { targetEnd &+= 1 }
+        let targetEnd = span.endOfTarget(from: targetStart)
         guard targetEnd - targetStart <= limits.maxTargetLength else {
             throw .targetTooLong(limit: limits.maxTargetLength)
         }
@@ -39,8 +38,7 @@ struct RequestLine {
     private static func parseMethod(
         _ span: borrowing Span<UInt8>, from start: Int, limits: HTTPLimits
     ) throws(HTTPError) -> (HTTPRequest.Method, Int)? {
-        var index = start
-        while index < span.count, span[index].isTokenCharacter { index &+= 1 }
+        let index = span.endOfToken(from: start)
         guard index - start <= limits.maxMethodLength else { throw .methodNotImplemented }
         guard index < span.count else { return nil }
         guard span[index] == 0x20, index > start else {
@@ -90,10 +88,9 @@ struct RequestLine {
     private static func parseVersion(
         _ span: borrowing Span<UInt8>, from start: Int
     ) throws(HTTPError) -> (minor: Int, end: Int)? {
-        // What nearly every line ends in.
-        if start &+ 10 <= span.count, span[start &+ 7] == 0x31, span[start &+ 8] == 0x0D,
-            span[start &+ 9] == 0x0A, span.equalsIgnoringCase(start..<start &+ 7, "http/1."),
-            span[start] == 0x48, span[start &+ 1] == 0x54, span[start &+ 2] == 0x54, span[start &+ 3] == 0x50
+        // What nearly every line ends in: HTTP/1.1.
+        if span.hasEight(0x4854_5450_2F31_2E31, at: start), start &+ 10 <= span.count,
+            span[start &+ 8] == 0x0D, span[start &+ 9] == 0x0A
         {
             return (1, start &+ 10)
         }

@@ -30,15 +30,24 @@ package enum RequestTarget: Equatable, Sendable {
         }
     }
 
+    /// Host says what an absolute target says (RFC 9112 §3.2.2).
+    func check(host: Range<Int>?, _ head: borrowing Span<UInt8>) throws(HTTPError) {
+        guard case .absolute(let authority, _, _) = self, let host else { return }
+        guard host.count == authority.count else { throw .host }
+        for offset in 0..<host.count
+        where head[host.lowerBound + offset].asciiLowercased
+            != head[authority.lowerBound + offset].asciiLowercased
+        {
+            throw .host
+        }
+    }
+
     private static func splitQuery(_ head: borrowing Span<UInt8>, _ range: Range<Int>) -> (
         Range<Int>, Range<Int>?
     ) {
-        var index = range.lowerBound
-        while index < range.upperBound {
-            if head[index] == 0x3F { return (range.lowerBound..<index, index + 1..<range.upperBound) }
-            index &+= 1
-        }
-        return (range, nil)
+        let mark = head.firstIndex(of: 0x3F, or: 0x3F, in: range)
+        guard mark < range.upperBound else { return (range, nil) }
+        return (range.lowerBound..<mark, mark &+ 1..<range.upperBound)
     }
 
     /// absolute-form: only the schemes that this server can be the origin of (RFC 9110 §4.2), no userinfo (§4.2.4).

@@ -46,10 +46,11 @@ package struct ResponseDecoder: Sendable {
                 return nil
             }
             state = .start
-            guard let section = input.readSlice(length: position) else { return nil }
+            guard let head = input.readSlice(length: position) else { return nil }
             guard line.status >= 200 || line.status == 101 else { continue }
             return ResponseHead(
-                status: line.status, minorVersion: line.minorVersion, fields: lines.fields(in: section))
+                status: line.status, minorVersion: line.minorVersion,
+                fields: lines.fields(in: head, from: line.end))
         }
     }
 }

@@ -90,17 +90,22 @@ struct Endpoint: Sendable {
 }
 
 /// Finds the handler of a request.
-package struct Router: Sendable {
+package final class Router: Sendable {
     let trie: RouteTrie<Endpoint>
     /// Answers what has no route.
     let unrouted: Handler
+
+    init(trie: RouteTrie<Endpoint>, unrouted: @escaping Handler) {
+        self.trie = trie
+        self.unrouted = unrouted
+    }
 
     /// The handler that answers the request, middleware around it; the request learns its route.
     ///
     /// A lookup waits for nothing, so it is done before the handler's asynchronous call, and costs none of its own.
     package func handler(for request: Request) -> Handler {
         var ranges = ParameterRanges()
-        guard let place = trie.place(of: request.head, &ranges) else { return unrouted }
+        guard let place = request.place(in: trie, &ranges) else { return unrouted }
         let route = trie.routes[place]
         request.setRoute(route.pattern, ranges)
         return route.value.handler

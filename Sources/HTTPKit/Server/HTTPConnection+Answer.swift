@@ -28,9 +28,9 @@ extension HTTPConnection {
     ///
     /// - Returns: `false` when its content has still to be streamed.
     @inline(never)
-    func send(_ response: Response, of request: Request, exchange: UInt64) -> Bool {
+    func send(_ response: Response, of request: Request) -> Bool {
         loop.eventLoop.assertInEventLoop()
-        guard exchange == self.exchange, case .exchange = phase else { return true }
+        guard request.exchange == exchange, case .exchange = phase else { return true }
         if response.status.code < 200 {
             sendInterimStatus(response, of: request)
             return true

@@ -47,43 +47,43 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     @exclusivity(unchecked) var phase: Phase = .head
     @exclusivity(unchecked) var inbound = ByteBuffer()
-    var isInputClosed = false
-    var drainDeadline: LoopInstant?
+    @exclusivity(unchecked) var isInputClosed = false
+    @exclusivity(unchecked) var drainDeadline: LoopInstant?
     @exclusivity(unchecked) var deadline: LoopInstant
-    var requestCount = 0
+    @exclusivity(unchecked) var requestCount = 0
     @exclusivity(unchecked) var decoder: RequestDecoder
     @exclusivity(unchecked) var isProcessing = false
     @exclusivity(unchecked) private var isReadHeld = false
     /// Whether a part of a head has been read.
-    var isReadingHead = false
+    @exclusivity(unchecked) var isReadingHead = false
 
     // The exchange.
     @exclusivity(unchecked) var exchange: UInt64 = 0
     @exclusivity(unchecked) var answer: Answer = .complete
     @exclusivity(unchecked) var body: BodyDecoder = .done
     @exclusivity(unchecked) var bodyStream: BodyStream?
-    var bodyPace = BodyPace()
-    var discarded = 0
-    var isContinueOwed = false
-    var keepsAlive = true
-    var isHeadRequest = false
-    var minorVersion = 1
+    @exclusivity(unchecked) var bodyPace = BodyPace()
+    @exclusivity(unchecked) var discarded = 0
+    @exclusivity(unchecked) var isContinueOwed = false
+    @exclusivity(unchecked) var keepsAlive = true
+    @exclusivity(unchecked) var isHeadRequest = false
+    @exclusivity(unchecked) var minorVersion = 1
     @exclusivity(unchecked) var trailers: HTTPFields?
-    @exclusivity(unchecked) var task: Task<Void, Never>?
-    private var isTaskRunning = false
-    /// The task that has answered a request takes the next one itself.
+    /// Who serves this connection's requests, while there are any.
+    @exclusivity(unchecked) private var worker: Worker?
+    /// The worker that has answered a request takes the next one itself.
     @exclusivity(unchecked) var isServing = false
     @exclusivity(unchecked) private var nextRequest: Request?
 
     // Writing.
     @exclusivity(unchecked) var out: ByteBuffer?
     @exclusivity(unchecked) var isFlushRequested = false
-    var needsFlush = false
+    @exclusivity(unchecked) var needsFlush = false
     /// What the channel said last; asking it for every request costs more than being told.
-    private var isWritable = true
+    @exclusivity(unchecked) private var isWritable = true
     var writeWaiters: [UnsafeContinuation<Void, Never>] = []
     var sending: FileSlice?
-    var writeProgress = WriteProgress()
+    @exclusivity(unchecked) var writeProgress = WriteProgress()
 
     var limits: HTTPLimits { server.limits }
 
@@ -177,8 +177,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
             exchange &+= 1
             releaseBody()
             resumeWriters()
-            task?.cancel()
-            task = nil
+            worker?.cancel()
+            worker = nil
         }
         context.fireChannelInactive()
     }
@@ -261,7 +261,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         phase = .exchange
         answer = .pending
         deadline = .never
-        isHeadRequest = head.method == .head
+        isHeadRequest = decoder.isHeadRequest
         minorVersion = head.minorVersion
         keepsAlive =
             Persistence.wants(head) && drainDeadline == nil
@@ -298,52 +298,35 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         return info
     }
 
-    /// Starts the responder on this loop, without a hop; most are done when this returns.
+    /// Has the request served on this loop, without a hop; most are done when this returns.
     ///
-    /// The task goes on with the requests that are there already when its answer is complete: a burst of pipelined
-    /// requests costs one task.
+    /// The worker goes on with the requests that are there already when its answer is complete.
     private func run(_ request: Request) {
         loop.lastRequest = request
-        guard !isServing else {
+        if isServing {
             nextRequest = request
-            return
+        } else {
+            worker = loop.takeWorker()
+            worker?.serve(request, of: self)
         }
-        isTaskRunning = true
-        let task = Task.immediate(executorPreference: loop) { [self] in
-            var current = request
-            while true {
-                await serve(current)
-                guard let next = takeNextRequest() else { break }
-                current = next
-            }
-            isTaskRunning = false
-            self.task = nil
-        }
-        if isTaskRunning { self.task = task }
     }
 
-    private func serve(_ request: Request) async {
-        do {
-            let handler = server.responder.handler(for: request)
-            // What is not sent at once is kept in `answer`, not on the stack of the task.
-            if send(try await handler(request), of: request, exchange: request.exchange) { return }
-        } catch {
-            if send(answer(to: error, of: request), of: request, exchange: request.exchange) { return }
-        }
-        await stream(request)
-    }
-
-    /// The request behind the one that the task has just answered, where it has arrived.
     @inline(never)
-    private func takeNextRequest() -> Request? {
-        loop.eventLoop.assertInEventLoop()
+    func handler(for request: Request) -> Handler {
+        server.responder.handler(for: request)
+    }
+
+    /// The request behind the one that `worker` has just answered, where it has arrived.
+    func takeNextRequest(for worker: Worker) -> Request? {
         let wasProcessing = isProcessing
         isProcessing = false
         isServing = true
         process()
         isServing = false
         isProcessing = wasProcessing
-        defer { nextRequest = nil }
-        return nextRequest
+        let next = nextRequest
+        nextRequest = nil
+        if next == nil, self.worker === worker { self.worker = nil }
+        return next
     }
 }

@@ -86,15 +86,17 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
 
     @exclusivity(unchecked) private var jobs = Deque<UnownedJob>()
     @exclusivity(unchecked) private var unflushed: [any LoopMember] = []
-    private var members: [any LoopMember] = []
+    @exclusivity(unchecked) private var members: [any LoopMember] = []
     @exclusivity(unchecked) private var turnDepth = 0
     private var isTurnScheduled = false
     private var ticker: RepeatedTask?
     private var dateIsGoodUntil = LoopInstant(milliseconds: .min)
     @exclusivity(unchecked) private var cachedDateLine = DateLine(secondsSinceEpoch: 0)
     @exclusivity(unchecked) private var spareBuffers: [ByteBuffer] = []
+    @exclusivity(unchecked) private var idleWorkers: [Worker] = []
 
     private static let jobsPerTurn = 4096
+    private static let maxIdleWorkers = 32
     private static let tickInterval = TimeAmount.milliseconds(500)
     private static let blockingThreshold: Int64 = 100
 
@@ -130,6 +132,12 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
         lastRequest = nil
     }
 
+    /// Runs the jobs that wait now, and none that they wake.
+    func runWaitingJobs() {
+        let executor = asUnownedTaskExecutor()
+        for _ in 0..<jobs.count { jobs.popFirst()?.runSynchronously(on: executor) }
+    }
+
     private func runJobs() {
         var budget = Self.jobsPerTurn
         let executor = asUnownedTaskExecutor()
@@ -144,11 +152,14 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     }
 
     private func flushAll() {
-        while !unflushed.isEmpty {
-            let batch = unflushed
-            unflushed.removeAll(keepingCapacity: true)
-            for member in batch { member.flush() }
+        // A member may ask again, or another one, while it is flushed.
+        var next = 0
+        while next < unflushed.count {
+            let member = unflushed[next]
+            next &+= 1
+            member.flush()
         }
+        unflushed.removeAll(keepingCapacity: true)
     }
 
     private func scheduleTurn(force: Bool = false) {
@@ -196,6 +207,8 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
         if members.isEmpty {
             ticker?.cancel()
             ticker = nil
+            for worker in idleWorkers { worker.dismiss() }
+            idleWorkers = []
         }
     }
 
@@ -225,6 +238,18 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
             dateIsGoodUntil = now.advanced(byMilliseconds: 1000 - Int64(time.tv_nsec) / 1_000_000)
         }
         return cachedDateLine
+    }
+
+    /// A worker that has nothing to do.
+    func takeWorker() -> Worker {
+        idleWorkers.popLast() ?? Worker(loop: self)
+    }
+
+    /// Keeps a worker that has nothing to do; `false` when there are enough, or nobody to work for.
+    func park(_ worker: Worker) -> Bool {
+        guard idleWorkers.count < Self.maxIdleWorkers, !members.isEmpty else { return false }
+        idleWorkers.append(worker)
+        return true
     }
 
     /// A buffer to gather writes in; give it back with `recycle` once it has been handed to the channel.

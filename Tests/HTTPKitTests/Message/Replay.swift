@@ -22,18 +22,20 @@ enum Event: Equatable {
         var path: String
         var query: String?
         var authority: String?
+        var host: String?
 
         init(_ head: RequestHead) {
             func text(_ range: Range<Int>) -> String { head.buffer.string(range) }
             method = head.method.rawValue
             target = text(head.target)
             minorVersion = head.minorVersion
-            fields = head.slots.map { "\(text($0.name)): \(text($0.value))" }
+            fields = head.slots.map { "\(head.name($0)): \(head.value($0))" }
             framing = head.framing
             connection = head.connection.rawValue
             expectsContinue = head.expectsContinue
             path = text(head.path)
             query = head.query.map(text)
+            host = head.host.map(text)
             if case .absolute(let range, _, _) = head.form { authority = text(range) }
             if case .authority(let range) = head.form { authority = text(range) }
         }
