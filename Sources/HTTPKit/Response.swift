@@ -48,7 +48,8 @@ public struct Response: Sendable {
     /// Content written piece by piece; `length`, where it is known, is sent as Content-Length and kept to.
     ///
     /// Nothing is sent before the first write: an error thrown until then is an ordinary error answer. One thrown
-    /// later closes the connection, so that the client sees that the content is not whole (RFC 9112 §8).
+    /// later closes the connection, with a reset where nothing else tells, so that the client sees that the content is
+    /// not whole (RFC 9112 §8).
     public static func stream(
         status: HTTPResponse.Status = .ok, contentType: String? = nil, length: Int? = nil,
         _ write: @escaping @Sendable (ResponseWriter) async throws -> Void

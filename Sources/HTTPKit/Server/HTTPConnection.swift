@@ -84,6 +84,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     var writeWaiters: [UnsafeContinuation<Void, Never>] = []
     var sending: FileSlice?
     var writeProgress = WriteProgress()
+    /// The content of the last answer is as long as the connection lasts (RFC 9112 §6.3).
+    var isEndedByClose = false
 
     var limits: HTTPLimits { server.limits }
 
@@ -185,7 +187,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         server.logger.debug("connection failed", metadata: ["error": "\(error)"])
-        context.close(promise: nil)
+        breakOff()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {

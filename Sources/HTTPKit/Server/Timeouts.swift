@@ -7,13 +7,9 @@ extension HTTPConnection {
         let waiting = unsentOctets
         if let reason = reasonToBreakOff(unsent: waiting, now) {
             server.logger.debug(reason)
-            context?.close(promise: nil)
-            return
+            return breakOff()
         }
-        if let drainDeadline, now >= drainDeadline {
-            context?.close(promise: nil)
-            return
-        }
+        if let drainDeadline, now >= drainDeadline { return breakOff() }
         switch phase {
         case .head:
             if waiting > 0 {
