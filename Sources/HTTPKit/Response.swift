@@ -169,7 +169,9 @@ public struct ResponseWriter: Sendable {
 
     /// Sends `data`; it is on its way at the end of this turn of the event loop.
     ///
-    /// - Throws: `CancellationError` when the client is gone; `HTTPFailure` when more is written than was announced.
+    /// - Throws: `CancellationError` when the client is gone, or when the task is cancelled while it waits for the client
+    ///   to read: `data` is on its way then all the same. An error of the program's when more is written than was
+    ///   announced.
     public func write(_ data: ByteBuffer) async throws {
         try await connection.writeBody(data, exchange: exchange)
     }
