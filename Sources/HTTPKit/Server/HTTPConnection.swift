@@ -294,7 +294,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         if info == nil, let channel = context?.channel {
             info = ConnectionInfo(
                 remoteAddress: channel.remoteAddress,
-                isSecure: server.isSecure, loop: loop, owner: server.owner, logger: server.logger)
+                isSecure: server.isSecure, isProxy: server.isProxy, loop: loop, owner: server.owner,
+                logger: server.logger)
             info?.connection = self
         }
         return info
