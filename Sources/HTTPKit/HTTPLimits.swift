@@ -48,6 +48,14 @@ public struct HTTPLimits: Sendable, Hashable {
     /// How long a write may make no progress before the connection is closed.
     public var writeTimeout: Duration = .seconds(30)
 
+    /// The slowest that a client may take an answer, in octets per second: what waits for it must be taken within the
+    /// time that it takes at this rate, and `responseRateGracePeriod`; else the connection is closed. Time in which
+    /// nothing waits, since a handler has nothing to send, does not count. 0 is no bound.
+    public var minResponseRate = 240
+
+    /// How much longer than at `minResponseRate` a client may take for what waits.
+    public var responseRateGracePeriod: Duration = .seconds(5)
+
     /// How long the server goes on reading, and dropping, after it has closed its own side (RFC 9112 §9.6).
     public var lingerTimeout: Duration = .seconds(2)
 

@@ -88,8 +88,9 @@ public struct Request: Sendable {
         return storage.head.host.map { storage.head.buffer.string($0) }
     }
 
-    /// The scheme of the connection: `http` or `https`.
-    public var scheme: String { storage.connection.isSecure ? "https" : "http" }
+    /// The scheme that the client used, `http` or `https`: that of the connection, or what a trusted proxy says
+    /// (RFC 7239 §5.4).
+    public var scheme: String { forwarded?.scheme ?? (storage.connection.isSecure ? "https" : "http") }
 
     /// The protocol version: 1.1 or 1.0.
     public var version: String { storage.head.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1" }
@@ -109,8 +110,14 @@ public struct Request: Sendable {
     /// The pattern of the route that matched, for logs; empty where there is none.
     public var pattern: String { storage.pattern?.text ?? "" }
 
-    /// The address of the peer, or of the proxy in front of the server.
+    /// The address of the peer: of the client, or of the proxy in front of the server.
     public var remoteAddress: SocketAddress? { storage.connection.remoteAddress }
+
+    /// The address of the client: that of the peer, or the one that a trusted proxy speaks for (RFC 7239 §5.2), with
+    /// port 0.
+    public var clientAddress: SocketAddress? { forwarded?.address ?? remoteAddress }
+
+    private var forwarded: Forwarded? { storage.connection.isProxy.map { Forwarded(fields, isProxy: $0) } }
 
     /// The event loop of the connection, on which handlers run.
     public var eventLoop: any EventLoop { storage.connection.loop.eventLoop }
@@ -192,6 +199,8 @@ public protocol RequestKey {
 package final class ConnectionInfo: @unchecked Sendable {
     package let remoteAddress: SocketAddress?
     package let isSecure: Bool
+    /// Tells proxies that are believed; `nil` when the peer is none.
+    let isProxy: (@Sendable (SocketAddress) -> Bool)?
     package let loop: LoopContext
     /// The application that the server serves, for the extensions of the modules above.
     package let owner: (any AnyObject & Sendable)?
@@ -202,11 +211,13 @@ package final class ConnectionInfo: @unchecked Sendable {
 
     package init(
         remoteAddress: SocketAddress?, isSecure: Bool = false,
+        isProxy: (@Sendable (SocketAddress) -> Bool)? = nil,
         loop: LoopContext, owner: (any AnyObject & Sendable)? = nil, logger: Logger? = nil
     ) {
         self.logger = logger
         self.remoteAddress = remoteAddress
         self.isSecure = isSecure
+        self.isProxy = remoteAddress.flatMap { isProxy?($0) } == true ? isProxy : nil
         self.loop = loop
         self.owner = owner
     }

@@ -48,7 +48,8 @@ public struct Response: Sendable {
     /// Content written piece by piece; `length`, where it is known, is sent as Content-Length and kept to.
     ///
     /// Nothing is sent before the first write: an error thrown until then is an ordinary error answer. One thrown
-    /// later closes the connection, so that the client sees that the content is not whole (RFC 9112 §8).
+    /// later closes the connection, with a reset where nothing else tells, so that the client sees that the content is
+    /// not whole (RFC 9112 §8).
     public static func stream(
         status: HTTPResponse.Status = .ok, contentType: String? = nil, length: Int? = nil,
         _ write: @escaping @Sendable (ResponseWriter) async throws -> Void
@@ -168,7 +169,9 @@ public struct ResponseWriter: Sendable {
 
     /// Sends `data`; it is on its way at the end of this turn of the event loop.
     ///
-    /// - Throws: `CancellationError` when the client is gone; `HTTPFailure` when more is written than was announced.
+    /// - Throws: `CancellationError` when the client is gone, or when the task is cancelled while it waits for the client
+    ///   to read: `data` is on its way then all the same. An error of the program's when more is written than was
+    ///   announced.
     public func write(_ data: ByteBuffer) async throws {
         try await connection.writeBody(data, exchange: exchange)
     }

@@ -86,8 +86,11 @@ extension App: Service {
         let isDevelopment = self.configuration.developmentPage
         var errorPage: (@Sendable (any Error, Request) -> Response?)?
         if isDevelopment { errorPage = { DevelopmentPage.response(error: $0, request: $1) } }
+        let proxies = self.configuration.trustedProxies
+        var isProxy: (@Sendable (SocketAddress) -> Bool)?
+        if !proxies.isEmpty { isProxy = { address in proxies.contains { $0.contains(address) } } }
         let context = ServerContext(
-            limits: limits, logger: logger, owner: self, errorPage: errorPage,
+            limits: limits, logger: logger, owner: self, isProxy: isProxy, errorPage: errorPage,
             responder: .router(try router()))
         return HTTPServer(configuration: configuration, group: group, context: context)
     }

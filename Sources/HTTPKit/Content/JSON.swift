@@ -4,8 +4,7 @@ package import NIOCore
 
 /// Why a JSON content was not taken; it names the field (RFC 8259).
 public struct JSONContentError: ResponseError, Equatable, CustomStringConvertible {
-    /// Where in the document: `user.name`, `items[3]`; empty for the document itself, and for a number out of the
-    /// range of its type, where Foundation does not say which.
+    /// Where in the document: `user.name`, `items[3]`; empty for the document itself.
     public let path: String
     /// What is wrong there.
     public let reason: String
@@ -25,38 +24,28 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
     }
 
     /// The field and the reason of a failed decoding, in words for the sender.
-    ///
-    /// - Parameter isJSON: whether the text is JSON, which Foundation does not always tell from values that do not
-    ///   fit.
-    fileprivate init(_ error: any Error, isJSON: () -> Bool) {
-        guard let error = error as? DecodingError else {
-            self.init(path: "", reason: "the text is not JSON")
-            return
-        }
+    fileprivate init(_ error: any Error) {
         switch error {
-        case .keyNotFound(let key, let context):
+        case let failure as FieldFailure:
+            self.init(path: Self.path(failure.path), reason: failure.reason)
+        case DecodingError.keyNotFound(let key, let context):
             self.init(path: Self.path(context.codingPath + [key]), reason: "is missing")
-        case .valueNotFound(let type, let context):
+        case DecodingError.valueNotFound(let type, let context):
             self.init(path: Self.path(context.codingPath), reason: "is null; wanted \(type)")
-        case .typeMismatch(let type, let context):
+        case DecodingError.typeMismatch(let type, let context):
             self.init(path: Self.path(context.codingPath), reason: "has another type; wanted \(type)")
-        case .dataCorrupted(let context):
-            let path = Self.path(context.codingPath)
-            guard context.debugDescription == Self.anyFailure else {
-                self.init(path: path, reason: context.debugDescription)
-                return
-            }
+        case DecodingError.dataCorrupted(let context):
+            let isUnread = context.debugDescription == Self.unread
             self.init(
-                path: path,
-                reason: isJSON() ? "a value is malformed or does not fit its field" : "the text is not JSON")
-        @unknown default:
+                path: Self.path(context.codingPath),
+                reason: isUnread ? "the text is not JSON" : context.debugDescription)
+        default:
             self.init(path: "", reason: "the text does not fit")
         }
     }
 
-    /// What Foundation says of a text that is not JSON, and of a number that does not fit its type too; then it does
-    /// not say which.
-    private static let anyFailure = "The given data was not valid JSON."
+    /// What Foundation says of a text that is not JSON.
+    private static let unread = "The given data was not valid JSON."
 
     private static func path(_ keys: [any CodingKey]) -> String {
         var path = ""
@@ -104,13 +93,19 @@ package enum JSON {
         do {
             return try decoder.decode(type, from: data)
         } catch {
-            throw JSONContentError(error) { (try? decoder.decode(AnyDocument.self, from: data)) != nil }
+            throw JSONContentError(
+                FieldFailure.hasNoField(error) ? failure(of: type, in: data) ?? error : error)
         }
     }
 
-    /// Takes any text that is JSON, and nothing of it.
-    private struct AnyDocument: Decodable {
-        init(from decoder: any Decoder) {}
+    /// Decodes once more what has failed, for an error that names the field.
+    private static func failure<Value: Decodable>(of type: Value.Type, in data: Data) -> (any Error)? {
+        do {
+            _ = try decoder.decode(Located<Value>.self, from: data)
+            return nil
+        } catch {
+            return error
+        }
     }
 }
 

@@ -89,7 +89,10 @@ extension HTTPConnection {
         isContinueOwed = isContinueOwed && !body.isDone
         if !mayFollowUnread(response) { keepsAlive = false }
         let framing = framing(of: response)
-        if framing == .untilClose { keepsAlive = false }
+        if framing == .untilClose {
+            keepsAlive = false
+            isEndedByClose = true
+        }
         var declaredLength: Int?
         if framing == .noContent, isHeadRequest || response.status == .notModified,
             response.status != .noContent

@@ -2,6 +2,12 @@ import HTTPTypes
 import Logging
 import NIOCore
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// The end of an exchange, and of the connection (RFC 9112 §9.3, §9.6).
 extension HTTPConnection {
     /// Goes on to the next request, or closes. Answers whether there is more to do.
@@ -71,6 +77,18 @@ extension HTTPConnection {
 
     func closeNow() {
         if out != nil || needsFlush { flush() }
+        breakOff()
+    }
+
+    /// Closes although an answer may not be whole. Where the end of the connection is the end of the content, an
+    /// ordinary end would have a part pass for the whole (RFC 9112 §8): then it ends with a reset.
+    func breakOff() {
+        var isWhole = !isEndedByClose
+        if case .lingering = phase { isWhole = true }
+        if !isWhole, let socket = context?.channel as? any SocketOptionProvider {
+            // On the loop it is done at once.
+            _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        }
         context?.close(promise: nil)
     }
 }

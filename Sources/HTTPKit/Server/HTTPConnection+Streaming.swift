@@ -66,9 +66,14 @@ extension HTTPConnection {
 
     func writeBody(_ data: ByteBuffer, exchange: UInt64) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await Task(executorPreference: loop) {
+            let task = Task(executorPreference: loop) {
                 try await self.writeBody(data, exchange: exchange)
-            }.value
+            }
+            return try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
         }
         try writePiece(data, exchange: exchange)
         try await waitUntilWritable(exchange: exchange)
@@ -114,7 +119,13 @@ extension HTTPConnection {
         guard let channel = context?.channel, !channel.isWritable else { return }
         flush()
         while exchange == self.exchange, !channel.isWritable {
-            await withUnsafeContinuation { writeWaiters.append($0) }
+            try Task.checkCancellation()
+            await withTaskCancellationHandler {
+                await withUnsafeContinuation { writeWaiters.append($0) }
+            } onCancel: {
+                // Never at once: the canceller may be in the middle of a change of this state.
+                loop.eventLoop.execute { self.loop.turn { self.resumeWriters() } }
+            }
         }
         guard exchange == self.exchange else { throw CancellationError() }
     }

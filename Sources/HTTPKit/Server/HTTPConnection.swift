@@ -84,6 +84,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     var writeWaiters: [UnsafeContinuation<Void, Never>] = []
     var sending: FileSlice?
     @exclusivity(unchecked) var writeProgress = WriteProgress()
+    /// The content of the last answer is as long as the connection lasts (RFC 9112 §6.3).
+    @exclusivity(unchecked) var isEndedByClose = false
 
     var limits: HTTPLimits { server.limits }
 
@@ -185,7 +187,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         server.logger.debug("connection failed", metadata: ["error": "\(error)"])
-        context.close(promise: nil)
+        breakOff()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -292,7 +294,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         if info == nil, let channel = context?.channel {
             info = ConnectionInfo(
                 remoteAddress: channel.remoteAddress,
-                isSecure: server.isSecure, loop: loop, owner: server.owner, logger: server.logger)
+                isSecure: server.isSecure, isProxy: server.isProxy, loop: loop, owner: server.owner,
+                logger: server.logger)
             info?.connection = self
         }
         return info

@@ -1,5 +1,5 @@
 package import Logging
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// A function from a request to its answer: a route's handler, or all of an application.
@@ -31,6 +31,8 @@ package final class ServerContext: Sendable {
     /// The application, for the extensions of `Request` in the modules above.
     package let owner: (any AnyObject & Sendable)?
     package let isSecure: Bool
+    /// Tells the proxies whose Forwarded fields are believed.
+    let isProxy: (@Sendable (SocketAddress) -> Bool)?
     /// Makes the answer to an error that is not meant for clients; `nil` leaves the bare 500.
     package let errorPage: (@Sendable (any Error, Request) -> Response?)?
     /// Told of each request that could not be read.
@@ -45,6 +47,7 @@ package final class ServerContext: Sendable {
 
     package init(
         limits: HTTPLimits, logger: Logger, owner: (any AnyObject & Sendable)? = nil, isSecure: Bool = false,
+        isProxy: (@Sendable (SocketAddress) -> Bool)? = nil,
         errorPage: (@Sendable (any Error, Request) -> Response?)? = nil,
         onRefused: (@Sendable (HTTPError) -> Void)? = nil, responder: Responder
     ) {
@@ -52,6 +55,7 @@ package final class ServerContext: Sendable {
         self.logger = logger
         self.owner = owner
         self.isSecure = isSecure
+        self.isProxy = isProxy
         self.errorPage = errorPage
         self.onRefused = onRefused
         self.responder = responder

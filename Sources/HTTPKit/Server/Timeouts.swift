@@ -5,19 +5,11 @@ import NIOCore
 extension HTTPConnection {
     func tick(now: LoopInstant) {
         let waiting = unsentOctets
-        let isStalled = writeProgress.isStalled(unsent: waiting, now: now, timeout: limits.writeTimeout)
-        if isStalled || isFileShort {
-            server.logger.debug(
-                isStalled
-                    ? "a client that does not read was disconnected"
-                    : "a file became shorter while it was sent")
-            context?.close(promise: nil)
-            return
+        if let reason = reasonToBreakOff(unsent: waiting, now) {
+            server.logger.debug(reason)
+            return breakOff()
         }
-        if let drainDeadline, now >= drainDeadline {
-            context?.close(promise: nil)
-            return
-        }
+        if let drainDeadline, now >= drainDeadline { return breakOff() }
         switch phase {
         case .head:
             if waiting > 0 {
@@ -32,6 +24,16 @@ extension HTTPConnection {
             if now >= deadline { context?.close(promise: nil) }
         case .closing, .closed: break
         }
+    }
+
+    private func reasonToBreakOff(unsent: Int, _ now: LoopInstant) -> Logger.Message? {
+        // Both look at what was sent since the last tick.
+        let isSlow = writeProgress.isSlow(unsent: unsent, now: now, limits: limits)
+        if writeProgress.isStalled(unsent: unsent, now: now, timeout: limits.writeTimeout) {
+            return "a client that does not read was disconnected"
+        }
+        if isSlow { return "a client that reads too slowly was disconnected" }
+        return isFileShort ? "a file became shorter while it was sent" : nil
     }
 
     /// Before a request the connection is just closed; in its head the client is told.
@@ -81,6 +83,9 @@ struct WriteProgress {
     var handedOver = 0
     private var sent = 0
     private var since: LoopInstant?
+    /// How much had been handed over, and by when it was to be taken, at the last look.
+    private var expected = 0
+    private var due: LoopInstant?
 
     /// Whether anything may be left since the last look.
     var mayBeUnsent: Bool { sent != handedOver }
@@ -94,6 +99,29 @@ struct WriteProgress {
             return false
         }
         return now >= since.advanced(by: timeout)
+    }
+
+    /// Whether octets wait that should have been taken by now at the least rate.
+    ///
+    /// What waits is given its time as a whole, and what comes behind it adds its own: the kernel takes octets in
+    /// bursts, many seconds apart when a client is slow, so that a rate over a few seconds would say nothing.
+    mutating func isSlow(unsent: Int, now: LoopInstant, limits: HTTPLimits) -> Bool {
+        let added = handedOver &- expected
+        expected = handedOver
+        guard unsent > 0, limits.minResponseRate > 0 else {
+            due = nil
+            return false
+        }
+        func time(for octets: Int) -> Int64 {
+            let (product, overflow) = octets.multipliedReportingOverflow(by: 1000)
+            return overflow ? .max : Int64(product / limits.minResponseRate)
+        }
+        // Who was faster than need be has gained nothing by it for what comes later.
+        let latest = now.advanced(by: limits.responseRateGracePeriod).advanced(
+            byMilliseconds: time(for: unsent))
+        let due = due.map { min($0.advanced(byMilliseconds: time(for: added)), latest) } ?? latest
+        self.due = due
+        return now >= due
     }
 }
 

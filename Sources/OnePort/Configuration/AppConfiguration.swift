@@ -48,7 +48,8 @@ public struct AppConfiguration: Sendable {
     public var drain: Duration = .seconds(25)
     /// What a client may ask of the server; five of the limits are settings.
     public var limits = HTTPLimits()
-    /// The proxies whose Forwarded and X-Forwarded-For fields are believed.
+    /// The proxies whose Forwarded, X-Forwarded-For and X-Forwarded-Proto fields are believed, for `Request.scheme` and
+    /// `Request.clientAddress`. Each must write those fields itself, or remove what clients have put there.
     public var trustedProxies: [AddressRange] = []
     /// Whether an error's details are shown in the page.
     public var developmentPage = Environment.ofBuild == .development

@@ -17,7 +17,7 @@ public struct WebSocketOptions: Sendable {
     ///
     /// IPv6 addresses count together where their first 64 bits are the same, since a machine has all addresses of
     /// such a network (RFC 4291 §2.5.1); IPv4 addresses inside of IPv6 count as the IPv4 addresses that they are.
-    /// It is the address of the transport: behind a proxy all clients have the proxy's.
+    /// Behind a proxy all clients have the proxy's address, unless it is one of the trusted and tells theirs.
     public var maxSocketsPerAddress: Int?
     /// Gives messages in the parts they arrive in, through `WebSocket.parts`: for messages of any size through
     /// constant memory. It is for sockets served by a closure; callbacks get whole messages.

@@ -25,7 +25,7 @@ extension Request {
         options: WebSocketOptions, rooms: Rooms?, logger: Logger, service: WebSocketService
     ) throws -> Response {
         let acceptance = try checkWebSocketRequest(options: options)
-        let place = try options.addresses.admit(remoteAddress, limit: options.maxSocketsPerAddress)
+        let place = try options.addresses.admit(clientAddress, limit: options.maxSocketsPerAddress)
         let request = compacted()
         let upgrade = Upgrade { upgraded in
             let opening = WebSocketOpening(

@@ -14,8 +14,8 @@ package struct MessageInflater {
 
     private var context: Context
     private var isInMessage = false
-    /// How much of the tail of the message was used up.
-    private var tailUsed = 0
+    /// The room was used up: more may come out without more octets.
+    private var holdsMore = false
     private let windowBits: Int
     private let shared: SharedDeflate
 
@@ -34,7 +34,9 @@ package struct MessageInflater {
     package mutating func inflate(_ input: RawSpan, into out: inout ByteBuffer, room: Int)
         throws(CompressionError) -> Inflater.Progress
     {
-        try begin().inflate(input, into: &out, room: room)
+        let progress = try begin().inflate(input, into: &out, room: room)
+        holdsMore = progress.isFull
+        return progress
     }
 
     /// Uses up `input` when the message is at its limit.
@@ -50,29 +52,34 @@ package struct MessageInflater {
     /// - Throws: ``CompressionError/corrupt`` when the message ends in the middle of a block, and as inflating does.
     package mutating func finish(into out: inout ByteBuffer, room: Int) throws(CompressionError) -> Bool {
         let inflater = try begin()
-        if tailUsed == 0, inflater.isBetweenBlocks {
-            end()
-            return true
+        if holdsMore, !inflater.isBetweenBlocks {
+            // What is left of the message itself comes out first: none of it may come of the tail.
+            holdsMore = try inflater.inflate(RawSpan(), into: &out, room: room).isFull
+            if holdsMore { return false }
         }
-        let progress = try inflater.inflate(
-            Inflater.tail.span.bytes.extracting(droppingFirst: tailUsed), into: &out, room: room)
-        tailUsed += progress.consumed
-        if progress.isFull { return false }
-        try checkEnd(of: inflater)
+        if !inflater.isBetweenBlocks { try feedTail(to: inflater, after: &out) }
+        end()
         return true
     }
 
     /// Ends a message at its limit.
     package mutating func finishNothing() throws(CompressionError) {
         let inflater = try begin()
-        try inflater.inflateNothing(Inflater.tail.span.bytes.extracting(droppingFirst: tailUsed))
-        try checkEnd(of: inflater)
+        try inflater.inflateNothing(RawSpan())
+        var nothing = ByteBuffer()
+        if !inflater.isBetweenBlocks { try feedTail(to: inflater, after: &nothing) }
+        end()
     }
 
-    /// With its tail the message is whole blocks, or octets of it are missing.
-    private mutating func checkEnd(of inflater: Inflater) throws(CompressionError) {
-        guard inflater.isBetweenBlocks else { throw .corrupt }
-        end()
+    /// With its tail the message is whole blocks, or octets of it are missing. The tail is a block without content: when
+    /// something comes out, it was taken for the last octets of a stored block.
+    private func feedTail(to inflater: Inflater, after out: inout ByteBuffer) throws(CompressionError) {
+        let end = out.writerIndex
+        _ = try inflater.inflate(Inflater.tail.span.bytes, into: &out, room: 1)
+        guard out.writerIndex == end, inflater.isBetweenBlocks else {
+            out.moveWriterIndex(to: end)
+            throw .corrupt
+        }
     }
 
     /// Gives back the working memory between messages, and keeps the history: at most 32 KiB.
@@ -92,7 +99,7 @@ package struct MessageInflater {
     private mutating func begin() throws(CompressionError) -> Inflater {
         if !isInMessage {
             isInMessage = true
-            tailUsed = 0
+            holdsMore = false
         }
         switch context {
         case .takeover(let inflater), .shared(let inflater?): return inflater

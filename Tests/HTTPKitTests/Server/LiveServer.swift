@@ -120,6 +120,21 @@ final class LiveClient: Sendable {
         }
     }
 
+    /// How a connection ended.
+    enum End: Equatable { case end, reset, failed(CInt) }
+
+    /// Reads until the connection has ended, and says how.
+    func receiveEnd() async throws -> End {
+        try await threads.runIfActive { [descriptor] in
+            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            while true {
+                let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+                if count == 0 { return .end }
+                if count < 0 { return errno == ECONNRESET ? .reset : .failed(errno) }
+            }
+        }
+    }
+
     /// What comes until the server closes.
     func receiveAll() async throws -> [UInt8] {
         var all: [UInt8] = []

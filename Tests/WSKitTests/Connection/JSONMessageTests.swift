@@ -51,9 +51,14 @@ struct JSONMessageTests {
                 #"{"id":1,"items":[{"name":7,"count":1}]}"#,
                 #"JSON field "items[0].name": has another type; wanted String"#
             ),
-            // Foundation does not say which number does not fit.
-            (#"{"id":1,"items":[{"name":"a","count":300}]}"#, "JSON: a value is malformed or does not fit"),
-            (#"{"id":1,"items":[{"name":"a","count":-1}]}"#, "JSON: a value is malformed or does not fit"),
+            (
+                #"{"id":1,"items":[{"name":"a","count":300}]}"#,
+                #"JSON field "items[0].count": is malformed or does not fit; wanted UInt8"#
+            ),
+            (
+                #"{"id":1.5,"items":[]}"#,
+                #"JSON field "id": is malformed or does not fit; wanted Int"#
+            ),
             (#"{"id":1,"items":[{"name":"a","count":1,"size":"huge"}]}"#, #"JSON field "items[0].size": "#),
             (#"[1]"#, "JSON: has another type"), ("", "JSON: the text is not JSON"),
             ("{", "JSON: the text is not JSON"),

@@ -84,6 +84,29 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
         }
     }
 
+    @Test(
+        "RFC 7692 §7.2.2 a stored block does not take the tail for what it lacks, at the limit and in parts neither"
+    )
+    func shortStoredBlock() {
+        let sound: [UInt8] = [0x00, 0x05, 0x00, 0xFA, 0xFF, 0x48, 0x65, 0x6C, 0x6C, 0x6F, 0x00]
+        for parameters in [both, noTakeover] {
+            replay(frame(0xC2, sound), to: Outcome(events: [.binary(Array("Hello".utf8))])) {
+                machine(deflate: parameters)
+            }
+            // Of four, the tail would be all that is lacking.
+            for lacking in 1...5 {
+                let octets = frame(0xC2, Array(sound.dropLast(1 + lacking)))
+                for limit in [1_000, max(1, 5 - lacking)] {
+                    replay(octets, to: Outcome(error: .corruptDeflate)) {
+                        machine(deflate: parameters) { $0.maxMessageSize = limit }
+                    }
+                }
+                let parts = machine(deflate: parameters, delivery: .parts) { $0.partSize = 1 }
+                #expect(run(parts, [octets[...]]).error == .corruptDeflate)
+            }
+        }
+    }
+
     @Test("a message that leaves no block unfinished needs no tail, and spoils none behind it")
     func withoutTail() throws {
         // The final block alone, the tail that was not left off, and nothing at all.
