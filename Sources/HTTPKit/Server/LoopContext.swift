@@ -46,7 +46,7 @@ package struct LoopInstant: Comparable, Sendable {
     }
 
     /// The point that many milliseconds later; never past `never`.
-    func advanced(byMilliseconds duration: Int64) -> LoopInstant {
+    package func advanced(byMilliseconds duration: Int64) -> LoopInstant {
         let (sum, overflow) = milliseconds.addingReportingOverflow(max(0, duration))
         return overflow ? .never : LoopInstant(milliseconds: sum)
     }
@@ -71,13 +71,13 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     /// What happened on this loop, to be read on it.
     @exclusivity(unchecked) package var statistics = LoopStatistics()
     /// Called with the route of a handler that held the loop longer than `blockingThreshold`.
-    package var onBlockedLoop: (@Sendable (_ milliseconds: Int64, _ route: String) -> Void)?
+    @exclusivity(unchecked) package var onBlockedLoop:
+        (@Sendable (_ milliseconds: Int64, _ route: String) -> Void)?
     /// The request that was begun last in this turn, for the watchdog's log.
     @exclusivity(unchecked) package var lastRequest: Request?
     /// Room for what other modules keep per loop, by the type that keeps it.
     package var extensions: [ObjectIdentifier: AnyObject] = [:]
-    /// When this turn of the loop began: the time that timeouts are counted from.
-    @exclusivity(unchecked) package private(set) var now = LoopInstant.now
+    @exclusivity(unchecked) private var turnBegan = LoopInstant.now
     /// When the server is to be gone, once it is told to go.
     package private(set) var drainDeadline: LoopInstant?
 
@@ -121,7 +121,7 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
         eventLoop.assertInEventLoop()
         guard turnDepth == 0 else { return body() }
         turnDepth = 1
-        now = LoopInstant.now
+        turnBegan = LoopInstant.now
         body()
         runJobs()
         turnDepth = 0
@@ -180,6 +180,9 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
 
     // MARK: Members and time
 
+    /// When this turn of the loop began: the time that timeouts are counted from.
+    package var now: LoopInstant { turnBegan }
+
     /// How many members there are.
     package var memberCount: Int { members.count }
 
@@ -222,6 +225,15 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
         drainDeadline = deadline
         turn { for member in members { member.drain(deadline: deadline) } }
     }
+
+    // MARK: What is counted
+
+    // An access to a stored property from another module is checked for overlaps each time; a call is not.
+
+    package func countReceived(octets: Int) { statistics.bytesIn &+= octets }
+    package func countSent(octets: Int) { statistics.bytesOut &+= octets }
+    package func countReceivedMessage() { statistics.messagesIn &+= 1 }
+    package func countSentMessage() { statistics.messagesOut &+= 1 }
 
     // MARK: What is shared
 

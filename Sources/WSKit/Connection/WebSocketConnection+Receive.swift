@@ -36,10 +36,10 @@ extension WebSocketConnection {
         switch event {
         case .message(let message):
             lastMessage = loop.now
-            loop.statistics.messagesIn &+= 1
+            loop.countReceivedMessage()
             deliver(MessagePart(kind: message.kind, data: message.payload, isFinal: true))
         case .part(let kind, let data, let isFinal):
-            if isFinal { loop.statistics.messagesIn &+= 1 }
+            if isFinal { loop.countReceivedMessage() }
             deliver(MessagePart(kind: kind, data: data, isFinal: isFinal))
         case .ping(let payload):
             guard !isFull else {
@@ -62,7 +62,7 @@ extension WebSocketConnection {
             inbox.push(part)
             if hasReader || !hasWaitedForReader {
                 hasWaitedForReader = true
-                deferredUntil = loop.now.advanced(by: Self.deferral)
+                deferredUntil = loop.now.advanced(byMilliseconds: Self.deferral)
             }
         case .callbacks(let handler):
             guard let socket else { return }

@@ -51,7 +51,7 @@ extension WebSocketConnection {
             fail(error)
             return .closed
         }
-        loop.statistics.messagesOut &+= 1
+        loop.countSentMessage()
         lastMessage = loop.now
         return .sent
     }
@@ -102,7 +102,7 @@ extension WebSocketConnection {
             } else {
                 try write { (machine, out) throws(WSError) in try machine.encode(message, into: &out) }
             }
-            loop.statistics.messagesOut &+= 1
+            loop.countSentMessage()
         } catch {
             fail(error)
         }
@@ -199,7 +199,7 @@ extension WebSocketConnection {
             try machine.encodePart(kind, data, isFinal: isFinal, compress: compress, into: &out)
         }
         if isFinal {
-            loop.statistics.messagesOut &+= 1
+            loop.countSentMessage()
             isStreaming = false
             updateGate()
             deliverMissed()
@@ -294,7 +294,7 @@ extension WebSocketConnection {
     }
 
     private func give(_ buffer: ByteBuffer) {
-        loop.statistics.bytesOut &+= buffer.readableBytes
+        loop.countSent(octets: buffer.readableBytes)
         context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
         needsFlush = true
     }
@@ -333,7 +333,7 @@ extension WebSocketConnection {
         }
         out = nil
         needsFlush = false
-        loop.statistics.bytesOut &+= buffer.readableBytes
+        loop.countSent(octets: buffer.readableBytes)
         context?.writeAndFlush(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
         loop.recycle(buffer)
     }

@@ -68,21 +68,21 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     @exclusivity(unchecked) var isFlushRequested = false
     @exclusivity(unchecked) var needsFlush = false
     /// Counts what was given to the channel, to look now and then whether the peer takes it.
-    var writes: UInt8 = 0
+    @exclusivity(unchecked) var writes: UInt8 = 0
     /// Something that was given to the channel some time ago has not been taken yet.
-    var isBacklogged = false
+    @exclusivity(unchecked) var isBacklogged = false
     @exclusivity(unchecked) var isFull = false
     @exclusivity(unchecked) var isStreaming = false
-    var streamKind = Message.Kind.text
-    var streamCompresses = true
+    @exclusivity(unchecked) var streamKind = Message.Kind.text
+    @exclusivity(unchecked) var streamCompresses = true
     /// The first message waits for a first reader too: a client's may come together with the 101.
-    var hasWaitedForReader = false
+    @exclusivity(unchecked) var hasWaitedForReader = false
     /// The peer sends no more; what it sent before is read to its end first.
     @exclusivity(unchecked) var isInputClosed = false
     /// Until then, what has arrived behind a message waits for the reader of that message to come back.
     @exclusivity(unchecked) var deferredUntil = LoopInstant(milliseconds: 0)
     /// Tells the task that runs the socket's closure from others; 0 when there is none.
-    var servingTask = 0
+    @exclusivity(unchecked) var servingTask = 0
     var drainAt: LoopInstant?
     /// When a message went either way last: compression with context takeover sleeps some time after.
     @exclusivity(unchecked) var lastMessage = LoopInstant.now
@@ -219,7 +219,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     /// Takes what the channel has read, or what was read before the hand-over.
     func receive(_ data: ByteBuffer) {
-        loop.statistics.bytesIn &+= data.readableBytes
+        loop.countReceived(octets: data.readableBytes)
         guard case .open = phase else { return }
         var data = data
         if inbound.readableBytes == 0 {
@@ -240,8 +240,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     /// What may wait undecoded behind a message that is being worked on.
     private static let readAhead = 64 << 10
-    /// How long it may wait: the pings in it are answered after that at the latest.
-    static let deferral = Duration.seconds(1)
+    /// How long it may wait, in milliseconds: the pings in it are answered after that at the latest.
+    static let deferral: Int64 = 1000
 
     /// Whether the reader is at work on a message. What follows is decoded when it asks for more, so that its answer
     /// goes out before an error or a close frame behind that message ends the connection. Once this side closes there

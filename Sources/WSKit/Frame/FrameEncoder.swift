@@ -54,13 +54,40 @@ package enum FrameEncoder {
     ///
     /// The header's length must be that of the payload. Nothing is allocated when `out` has room.
     package static func write(_ header: FrameHeader, _ payload: RawSpan, into out: inout ByteBuffer) {
-        out.reserveCapacity(minimumWritableBytes: FrameHeader.maxEncodedLength + payload.byteCount)
-        write(header, into: &out)
-        guard payload.byteCount > 0 else { return }
+        let room = FrameHeader.maxEncodedLength + payload.byteCount
         if let mask = header.mask {
+            out.reserveCapacity(minimumWritableBytes: room)
+            write(header, into: &out)
             Mask.append(payload, key: mask, phase: 0, to: &out)
         } else {
-            out.writeBytes(payload)
+            // One write, since each checks the buffer anew, which costs more than to copy the few octets of most.
+            out.writeWithOutputRawSpan(minimumWritableBytes: room) { span in
+                append(unmasked: header, to: &span)
+                payload.withUnsafeBytes { source in
+                    guard let first = source.baseAddress else { return }
+                    span.withUnsafeMutableBytes { target, count in
+                        // There is room for all of it, which was asked for.
+                        target.baseAddress?.advanced(by: count).copyMemory(
+                            from: first, byteCount: source.count)
+                        count &+= source.count
+                    }
+                }
+            }
+        }
+    }
+
+    /// Appends a header that has no key.
+    private static func append(unmasked header: FrameHeader, to span: inout OutputRawSpan) {
+        span.append((header.isFinal ? 0x80 : 0) | (header.isCompressed ? 0x40 : 0) | header.opcode.rawValue)
+        if header.length < 126 {
+            span.append(UInt8(truncatingIfNeeded: header.length))
+        } else if header.length <= 0xFFFF {
+            span.append(126)
+            span.append(UInt8(truncatingIfNeeded: header.length >> 8))
+            span.append(UInt8(truncatingIfNeeded: header.length))
+        } else {
+            span.append(127)
+            for shift in 1...8 { span.append(UInt8(truncatingIfNeeded: header.length >> (64 - 8 * shift))) }
         }
     }
 }
