@@ -63,14 +63,22 @@ struct RequestLineTests {
 
     @Test(
         "RFC 9110 §15.6.6, RFC 9112 §2.3: other versions are 505",
-        arguments: [
-            "HTTP/2.0", "HTTP/0.9", "HTTP/3.1", "HTTP/1.10", "HTTP/1", "HTTP/1.", "HTTP/11.1", "http/1.1",
-            "HTTP/a.1",
-            "HTTP/1.a", "HTTPS/1.1", "ICY", "HTTP/1,1", String(repeating: "x", count: 100),
-        ])
+        arguments: ["HTTP/2.0", "HTTP/0.9", "HTTP/3.1", "HTTP/9.9"])
     func otherVersions(version: String) {
         Refused("GET / \(version)\r\n", .version).check()
         #expect(HTTPError.version.status.code == 505)
+    }
+
+    @Test(
+        "RFC 9112 §2.3, §3: what is no version makes no request line: 400",
+        arguments: [
+            "HTTP/1.10", "HTTP/1", "HTTP/1.", "HTTP/11.1", "HTTP/01.1", "http/1.1", "Http/1.1", "HTTP/a.1",
+            "HTTP/1.a",
+            "HTTPS/1.1", "ICY", "HTTP/1,1", "HTTP/2", "http/2.0", String(repeating: "x", count: 100),
+        ])
+    func noVersion(version: String) {
+        Refused("GET / \(version)\r\n", .requestLine).check()
+        #expect(HTTPError.requestLine.status.code == 400)
     }
 
     @Test("RFC 9113 §3.4: the preface of HTTP/2 is told so")
