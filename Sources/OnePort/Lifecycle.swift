@@ -63,7 +63,8 @@ extension App: Service {
         }
         self.server.withLock { $0 = server }
         FileHandles.printLine(
-            "listening on http://\(configuration.host):\(address.port ?? configuration.port)")
+            "listening on http://"
+                + HTTPServer.authority(configuration.host, address.port ?? configuration.port))
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
         try? await gracefulShutdown()

@@ -183,7 +183,14 @@ public struct BindError: Error, CustomStringConvertible {
         let advice =
             "\(underlying)".contains("errno: 98")
             ? " (another program has this port; choose one with --port)" : ""
-        return "cannot listen on \(host):\(port): \(underlying)\(advice)"
+        return "cannot listen on \(HTTPServer.authority(host, port)): \(underlying)\(advice)"
+    }
+}
+
+extension HTTPServer {
+    /// `host:port` as it stands in a URL: an IPv6 address has brackets there (RFC 3986 §3.2.2).
+    package static func authority(_ host: String, _ port: Int) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }
 
