@@ -167,7 +167,9 @@ struct RequestTargetTests {
         arguments: [
             "h", "example.com", "example.com:8080", "h:", "127.0.0.1:80", "[::1]", "[::1]:80", "[v1.a:b]",
             "a_b-c~d",
-            "h%20x", "h:65535",
+            "h%20x", "h:65535", "[::]", "[1::]", "[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7::]",
+            "[::2:3:4:5:6:7:8]", "[1::8]:1",
+            "[FE80::abcd]", "[::ffff:1.2.3.4]", "[1:2:3:4:5:6:255.0.10.1]", "[::1:2:3:4:5:1.2.3.4]",
         ])
     func validHost(host: String) throws {
         #expect(try head(of: "GET / HTTP/1.1\r\nHost:\(host)\r\n\r\n").fields == ["Host: \(host)"])
@@ -182,9 +184,24 @@ struct RequestTargetTests {
             "Host: :80\r\n",
             "Host: [::1\r\n", "Host: [::1]x\r\n", "Host: [g::1]\r\n", "Host: []\r\n", "Host: h%2\r\n",
             "Host: h?\r\n",
+            "Host: [fe80::1%25eth0]\r\n",
             "Host: h\u{E9}\r\n", "Host: http://h\r\n", "Host: h:99999999999999999999999999\r\n",
         ])
     func refusedHost(fields: String) { Refused("GET / HTTP/1.1\r\n\(fields)\r\n", .host).check() }
+
+    @Test(
+        "RFC 3986 §3.2.2: what is no IPv6 address is no host",
+        arguments: [
+            "1", ":", ":::", "1:2", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "1::2::3",
+            "12345::",
+            "::1:", ":1::", "1:2:3:4:5:6:7:", ":2:3:4:5:6:7:8", "1.2.3.4", "::1.2.3", "::1.2.3.4.5",
+            "::256.1.1.1",
+            "::01.2.3.4", "::1.2.3.", "::1..2.3", "::a.2.3.4", "::1.2.3.4:5", "1:2:3:4:5:6:7:1.2.3.4",
+            "::.1.2.3",
+        ])
+    func refusedAddress(address: String) {
+        Refused("GET / HTTP/1.1\r\nHost: [\(address)]\r\n\r\n", .host).check()
+    }
 
     @Test("RFC 9112 §3.2.2: an absolute target and Host that disagree are 400; both needed in HTTP/1.1")
     func disagreeingHost() {
