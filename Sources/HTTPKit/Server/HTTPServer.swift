@@ -137,7 +137,7 @@ public final class HTTPServer: Sendable {
         loop.statistics.connections += 1
         channel.closeFuture.whenComplete { [context] _ in
             loop.statistics.connections -= 1
-            context.connectionClosed()
+            context.connectionClosed(wasAdmitted: isAdmitted)
         }
         try configuration.prepare?(channel)
         let connection = HTTPConnection(server: context, loop: loop, isAdmitted: isAdmitted)
