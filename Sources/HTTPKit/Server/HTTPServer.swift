@@ -4,6 +4,12 @@ public import NIOCore
 public import NIOPosix
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// Listens on a port and serves HTTP/1.1 on it: each connection on one event loop, its handlers too.
 public final class HTTPServer: Sendable {
     /// Where to listen, and how.
@@ -180,10 +186,18 @@ public struct BindError: Error, CustomStringConvertible {
 
     /// Host, port and reason, and what can be done.
     public var description: String {
-        let advice =
-            "\(underlying)".contains("errno: 98")
-            ? " (another program has this port; choose one with --port)" : ""
-        return "cannot listen on \(HTTPServer.authority(host, port)): \(underlying)\(advice)"
+        "cannot listen on \(HTTPServer.authority(host, port)): \(reason)"
+    }
+
+    private var reason: String {
+        guard let error = underlying as? IOError else { return "\(underlying)" }
+        let text = String(cString: strerror(error.errnoCode))
+        return switch error.errnoCode {
+        case EADDRINUSE: "\(text): another program has this port; choose one with --port"
+        case EADDRNOTAVAIL: "\(text): this machine has no such address; choose one with --host"
+        case EACCES: "\(text): ports below 1024 are for privileged programs; choose one with --port"
+        default: text
+        }
     }
 }
 
