@@ -195,6 +195,11 @@ def redirects(server):
     return None if location.split("?")[0].endswith("/static/dir/") else f"Location is {location}"
 
 
+def redirects_to(server, target, location):
+    answer, _ = fetch(server, target)
+    return None if (answer.status, answer.get("location")) == (301, location) else f"{answer.status} {answer.get('location')}"
+
+
 def changes_are_seen(root):
     def check(server):
         path = os.path.join(root, "text.txt")
@@ -227,6 +232,7 @@ def serving_checks(root):
                        ("pic.png", "image/png"), ("mod.wasm", "application/wasm"), ("unknown.zzz", "application/octet-stream")]:
         yield f"media type of {name}", serves(f"/static/{name}", b"x" * 2000, kind)
     yield "a folder redirects to its slash", redirects
+    yield "the mount redirects to its slash", lambda server: redirects_to(server, "/static?a=b", "/static/?a=b")
     yield "no listing", lambda server: status_is(server, "/static/bare/", (403, 404))
     yield "no such file", lambda server: status_is(server, "/static/none.txt", (404,))
     for method in ("POST", "PUT", "DELETE", "PATCH"):

@@ -110,7 +110,8 @@ def versions():
     for version in ["HTTP/0.9", "HTTP/1", "HTTP/1.", "HTTP/.1", "HTTP/11.1", "HTTP/1.10", "HTTP/01.1", "HTTP/1.1.1", "HTTP/1,1",
                     "HTTP/a.b", "HTTP/-1.1", "HTTP/2", "http/1.1", "Http/1.1", "HTPP/1.1", "HTTPS/1.1", "ICY/1.1", "/1.1", "1.1",
                     "HTTP 1.1", "HTTP/ 1.1", "HTTP/1.1\0", "HTTP/1.1;x", "HTTP\\1.1"]:
-        yield bad("9112 §2.3", f"version {version!r}", get(version=version), (400, 505))
+        statuses = (505,) if version == "HTTP/0.9" else 400
+        yield bad("9112 §2.3", f"version {version!r}", get(version=version), statuses)
     yield bad("9112 §2.3", "HTTP/0.9 without a version", b"GET /plaintext\r\n\r\n", (400, 505, NO_ANSWER))
     yield bad("9112 §2.3", "HTTP/0.9 with a line only", b"GET /plaintext\r\n", (400, 505, NO_ANSWER))
 

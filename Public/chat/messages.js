@@ -51,11 +51,14 @@ export class Messages {
   #items = [];
   #unsent = new Map();
   #atBottom = true;
+  #height = 0;
   #below = 0;
   #me = "";
 
   constructor() {
     this.#log.addEventListener("scroll", () => {
+      // Between a change of size and the observer below nobody has scrolled away.
+      if (this.#log.clientHeight !== this.#height) return;
       this.#atBottom = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < bottomSlack;
       if (this.#atBottom) this.#countBelow(0);
     }, { passive: true });
@@ -64,7 +67,10 @@ export class Messages {
       document.getElementById("message-text").focus();
     });
     // A keyboard that opens, a composer that grows: who was at the bottom stays there.
-    new ResizeObserver(() => { if (this.#atBottom) this.toBottom(); }).observe(this.#log);
+    new ResizeObserver(() => {
+      this.#height = this.#log.clientHeight;
+      if (this.#atBottom) this.toBottom();
+    }).observe(this.#log);
   }
 
   /** The highest id shown. */

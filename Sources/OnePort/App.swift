@@ -107,7 +107,8 @@ public final class App: Sendable {
         try declare(RouteGroup(table: table, prefix: prefix, middleware: middleware))
     }
 
-    /// Serves the files of a folder, found from the `--root`. At `/`, routes go first and files answer what is left.
+    /// Serves the files of a folder, found from the `--root`. At `/`, routes go first and files answer what is left;
+    /// `static`, `/static` and `/static/` are the same place.
     ///
     /// A folder that is not there is reported when the application starts, with the place that was looked at.
     public func files(
@@ -115,7 +116,9 @@ public final class App: Sendable {
     ) {
         do throws(StaticFilesError) {
             var options = options
-            let isRoot = path == "/"
+            let segments = path.split(separator: "/")
+            let isRoot = segments.isEmpty
+            let path = "/" + segments.joined(separator: "/")
             options.mountPath = isRoot ? "" : path
             let files = try StaticFiles(root: configuration.path(of: folder), options: options)
             if isRoot {

@@ -26,4 +26,9 @@ enum DescriptorLimit {
         }
         return Int(clamping: limits.rlim_cur)
     }
+
+    /// How many connections fit into `descriptors`, with room for the loops' own, open files, and refusals under way.
+    static func connections(within descriptors: Int, threads: Int) -> Int {
+        max(1, descriptors - min(descriptors / 4, 256) - 4 * threads)
+    }
 }

@@ -45,15 +45,10 @@ extension App: Service {
 
     /// Serves until the surrounding group shuts down.
     func serve() async throws {
-        let descriptors = DescriptorLimit.raise()
-        if let descriptors, descriptors < limits.maxConnections {
-            logger.info(
-                "fewer descriptors than connections are allowed",
-                metadata: ["descriptors": "\(descriptors)", "connections": "\(limits.maxConnections)"])
-        }
         let threads = configuration.threads
+        let limits = limitsWithinDescriptors(threads: threads)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
-        let server = try makeServer(group: group)
+        let server = try makeServer(group: group, limits: limits)
         let address: SocketAddress
         do {
             address = try await server.start()
@@ -63,7 +58,8 @@ extension App: Service {
         }
         self.server.withLock { $0 = server }
         FileHandles.printLine(
-            "listening on http://\(configuration.host):\(address.port ?? configuration.port)")
+            "listening on http://"
+                + HTTPServer.authority(configuration.host, address.port ?? configuration.port))
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
         try? await gracefulShutdown()
@@ -72,6 +68,24 @@ extension App: Service {
         self.server.withLock { $0 = nil }
         try await group.shutdownGracefully()
         logger.info("stopped")
+    }
+
+    /// No more connections than there are descriptors for: the others are told 503, which is more than the silence of
+    /// a listener that cannot accept, and files can still be opened.
+    private func limitsWithinDescriptors(threads: Int) -> HTTPLimits {
+        var limits = limits
+        guard let descriptors = DescriptorLimit.raise() else { return limits }
+        let most = DescriptorLimit.connections(within: descriptors, threads: threads)
+        if most < limits.maxConnections {
+            logger.info(
+                "fewer descriptors than connections are allowed",
+                metadata: [
+                    "descriptors": "\(descriptors)", "connections": "\(limits.maxConnections)",
+                    "allowed": "\(most)",
+                ])
+            limits.maxConnections = most
+        }
+        return limits
     }
 
     /// The server of this application; it does not listen yet.

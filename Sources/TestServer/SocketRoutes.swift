@@ -1,3 +1,4 @@
+import HTTPTypes
 import NIOCore
 import OnePort
 
@@ -27,7 +28,8 @@ func addSocketRoutes(to app: App) {
         "/wsauth", unnamed,
         admit: { request in
             guard try request.query["token"] == "letmein" else {
-                throw HTTPFailure(.unauthorized, "token is missing or wrong")
+                throw HTTPFailure(
+                    .unauthorized, "token is missing or wrong", fields: [.wwwAuthenticate: "Bearer"])
             }
         }, handler: echo)
     app.webSocket("/sub", unnamed, Subscriber())

@@ -36,6 +36,20 @@ struct AppTests {
         }
     }
 
+    @Test(
+        "files are at the same place with a slash in front or behind, or without",
+        arguments: ["s", "/s", "/s/", "s/"])
+    func servesFiles(path: String) async throws {
+        let app = Self.app()
+        app.files("Sources", at: path)
+        try await app.test { client in
+            #expect(try await client.get("/s/FirstProgram.swift").status == .notFound)
+            let answer = try await client.get("/s/TestServer/TestServer.swift")
+            #expect(answer.status == .ok && answer.text.contains("@main"))
+            #expect(try await client.get("/s").fields[.location] == "/s/")
+        }
+    }
+
     @Test(arguments: TestMode.allCases)
     func turnsARouteIntoASocket(mode: TestMode) async throws {
         try await Self.app().test(mode) { client in

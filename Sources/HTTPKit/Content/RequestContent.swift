@@ -23,7 +23,18 @@ public struct Query: Sendable {
     public func require<Value: LosslessStringConvertible>(
         _ name: String, as type: Value.Type
     ) throws(ParameterError) -> Value {
-        let text = try require(name)
+        guard let value = try value(name, as: type) else { throw ParameterError(.query, name, .missing) }
+        return value
+    }
+
+    /// The first value of that name as a number or whatever else is made from text; `nil` when there is none, so that
+    /// a parameter with a default is `try query.value("page", as: Int.self) ?? 1`.
+    ///
+    /// - Throws: `ParameterError` for a value that is there and is not of that type, answered 400.
+    public func value<Value: LosslessStringConvertible>(
+        _ name: String, as type: Value.Type
+    ) throws(ParameterError) -> Value? {
+        guard let text = items[name] else { return nil }
         guard let value = Value(text) else {
             throw ParameterError(.query, name, .wrongType(value: text, wanted: "\(type)"))
         }

@@ -88,6 +88,8 @@ public final class StaticFiles: Sendable {
         guard method == .get || method == .head else {
             return otherMethod(rawPath, fields: fields, now: now)
         }
+        // The folder itself is one like any other: only below its slash do the links of its page lead into it.
+        if rawPath.readableBytes == 0, !options.mountPath.isEmpty { return redirect(to: "/", query: query) }
         let isHead = method == .head
         // A second look is taken when a large file is replaced between its look-up and its opening.
         for isSecondLook in [false, true] {

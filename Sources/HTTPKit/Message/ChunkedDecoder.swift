@@ -5,8 +5,7 @@ package import NIOCore
 package struct ChunkedDecoder: Sendable {
     private enum State {
         case size(UInt64, digits: Int)
-        case blankBeforeExtension(UInt64)
-        case extensions(UInt64)
+        case extensions(UInt64, ChunkExtension)
         case sizeLineFeed(UInt64)
         case data(UInt64)
         case dataCarriageReturn
@@ -69,14 +68,14 @@ package struct ChunkedDecoder: Sendable {
                 guard digits > 0 else { throw .chunk }
                 if byte == 0x0D { state = .sizeLineFeed(value) } else { try beginExtension(byte, value) }
             }
-        case .blankBeforeExtension(let value):
-            try beginExtension(byte, value)
-        case .extensions(let value):
+        case .extensions(let value, var part):
             if byte == 0x0D {
+                guard part.mayEnd else { throw .chunk }
                 state = .sizeLineFeed(value)
             } else {
-                guard !byte.isForbiddenControl else { throw .chunk }
+                guard part.take(byte) else { throw .chunk }
                 try countExtensionOctet()
+                state = .extensions(value, part)
             }
         case .sizeLineFeed(let value):
             guard byte == 0x0A else { throw .chunk }
@@ -94,9 +93,9 @@ package struct ChunkedDecoder: Sendable {
 
     /// `BWS ";"` after the size (RFC 9112 §7.1.1); white space before the line's end is not in the grammar.
     private mutating func beginExtension(_ byte: UInt8, _ value: UInt64) throws(HTTPError) {
-        guard byte == 0x3B || byte.isBlank else { throw .chunk }
+        guard let part = ChunkExtension(first: byte) else { throw .chunk }
         try countExtensionOctet()
-        state = byte == 0x3B ? .extensions(value) : .blankBeforeExtension(value)
+        state = .extensions(value, part)
     }
 
     private mutating func countExtensionOctet() throws(HTTPError) {

@@ -97,7 +97,7 @@ struct RequestLine {
         var end = start
         while end < span.count, span[end].isVisible { end &+= 1 }
         // A version has 8 octets; what is much longer is none, whatever may follow.
-        if end - start > 64 { throw .version }
+        if end - start > 64 { throw .requestLine }
         guard end < span.count else { return nil }
         switch span[end] {
         case 0x0D: break
@@ -112,7 +112,10 @@ struct RequestLine {
             end - start == 8 && span[start] == 0x48 && span[start + 1] == 0x54 && span[start + 2] == 0x54
             && span[start + 3] == 0x50 && span[start + 4] == 0x2F && span[start + 5].isDigit
             && span[start + 6] == 0x2E && span[start + 7].isDigit
-        guard isVersion, span[start + 5] == 0x31 else { throw .version }
+        // 505 is for the versions that there are or may be one day; what is none makes a line that is no request
+        // line (RFC 9112 §3).
+        guard isVersion else { throw .requestLine }
+        guard span[start + 5] == 0x31 else { throw .version }
         return (span[start + 7] == 0x30 ? 0 : 1, end + 2)
     }
 

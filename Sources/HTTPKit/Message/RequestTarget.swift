@@ -119,14 +119,62 @@ enum Authority {
         if bytes[first] | 0x20 == 0x76 {
             return range.dropFirst().allSatisfy { bytes[$0].isHostCharacter || bytes[$0] == 0x3A }
         }
-        var colons = 0
-        for index in range {
-            if bytes[index] == 0x3A {
-                colons += 1
-            } else if bytes[index].hexDigitValue == nil, bytes[index] != 0x2E {
+        return isIPv6(bytes, range)
+    }
+
+    /// IPv6address (RFC 3986 §3.2.2): eight groups of one to four digits, of which one `::` may stand for any that
+    /// are zero, and the last two may be an IPv4 address.
+    private static func isIPv6(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
+        var groups = 0
+        var isShortened = false
+        var index = range.lowerBound
+        while index < range.upperBound {
+            var end = index
+            while end < range.upperBound, bytes[end].hexDigitValue != nil { end += 1 }
+            if end < range.upperBound, bytes[end] == 0x2E {
+                guard isIPv4(bytes, index..<range.upperBound) else { return false }
+                groups += 2
+                break
+            }
+            if end > index {
+                guard end - index <= 4 else { return false }
+                groups += 1
+                if end == range.upperBound { break }
+            } else if index > range.lowerBound {
                 return false
             }
+            // A colon between two groups, or two in the place of some.
+            guard bytes[end] == 0x3A else { return false }
+            let isDouble = end + 1 < range.upperBound && bytes[end + 1] == 0x3A
+            if isDouble {
+                if isShortened { return false }
+                isShortened = true
+            } else if end == index || end + 1 == range.upperBound {
+                return false
+            }
+            index = end + (isDouble ? 2 : 1)
         }
-        return colons >= 2
+        return isShortened ? groups < 8 : groups == 8
+    }
+
+    /// Four numbers of at most 255, without zeros in front.
+    private static func isIPv4(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
+        var numbers = 0
+        var digits = 0
+        var value = 0
+        for index in range {
+            if bytes[index].isDigit {
+                guard digits == 0 || value > 0 else { return false }
+                value = value * 10 + Int(bytes[index] &- 0x30)
+                digits += 1
+                guard value <= 255 else { return false }
+            } else {
+                guard bytes[index] == 0x2E, digits > 0, numbers < 3 else { return false }
+                numbers += 1
+                digits = 0
+                value = 0
+            }
+        }
+        return numbers == 3 && digits > 0
     }
 }

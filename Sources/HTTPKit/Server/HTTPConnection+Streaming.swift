@@ -51,8 +51,11 @@ extension HTTPConnection {
             finishAnswer()
         } else {
             if !(error is CancellationError) {
-                server.logger.warning(
-                    "answer broken off", metadata: ["route": "\(request.pattern)", "error": "\(error)"])
+                // What a client does wrong is no warning, in the middle of an answer neither.
+                let isClients = (error as? any ResponseError).map { $0.status.code < 500 } ?? false
+                server.logger.log(
+                    level: isClients ? .info : .warning, "answer broken off",
+                    metadata: ["route": "\(request.pattern)", "error": "\(error)"])
             }
             closeNow()
         }

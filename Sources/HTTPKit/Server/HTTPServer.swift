@@ -4,6 +4,12 @@ public import NIOCore
 public import NIOPosix
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// Listens on a port and serves HTTP/1.1 on it: each connection on one event loop, its handlers too.
 public final class HTTPServer: Sendable {
     /// Where to listen, and how.
@@ -83,7 +89,7 @@ public final class HTTPServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause())
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -137,7 +143,7 @@ public final class HTTPServer: Sendable {
         loop.statistics.connections += 1
         channel.closeFuture.whenComplete { [context] _ in
             loop.statistics.connections -= 1
-            context.connectionClosed()
+            context.connectionClosed(wasAdmitted: isAdmitted)
         }
         try configuration.prepare?(channel)
         let connection = HTTPConnection(server: context, loop: loop, isAdmitted: isAdmitted)
@@ -180,10 +186,25 @@ public struct BindError: Error, CustomStringConvertible {
 
     /// Host, port and reason, and what can be done.
     public var description: String {
-        let advice =
-            "\(underlying)".contains("errno: 98")
-            ? " (another program has this port; choose one with --port)" : ""
-        return "cannot listen on \(host):\(port): \(underlying)\(advice)"
+        "cannot listen on \(HTTPServer.authority(host, port)): \(reason)"
+    }
+
+    private var reason: String {
+        guard let error = underlying as? IOError else { return "\(underlying)" }
+        let text = String(cString: strerror(error.errnoCode))
+        return switch error.errnoCode {
+        case EADDRINUSE: "\(text): another program has this port; choose one with --port"
+        case EADDRNOTAVAIL: "\(text): this machine has no such address; choose one with --host"
+        case EACCES: "\(text): ports below 1024 are for privileged programs; choose one with --port"
+        default: text
+        }
+    }
+}
+
+extension HTTPServer {
+    /// `host:port` as it stands in a URL: an IPv6 address has brackets there (RFC 3986 §3.2.2).
+    package static func authority(_ host: String, _ port: Int) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }
 

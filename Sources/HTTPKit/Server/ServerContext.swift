@@ -43,6 +43,7 @@ package final class ServerContext: Sendable {
     let idleMilliseconds: Int64
     let bodyMilliseconds: Int64
     private let open = Atomic<Int>(0)
+    private let admitted = Atomic<Int>(0)
     private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
 
     package init(
@@ -72,11 +73,17 @@ package final class ServerContext: Sendable {
     package var openConnections: Int { open.load(ordering: .relaxed) }
 
     /// Counts a connection in; `false` when there are too many.
+    ///
+    /// Those that are refused take no place: clients that try again and again would keep each other out for ever.
     func connectionOpened() -> Bool {
-        open.wrappingAdd(1, ordering: .relaxed).newValue <= limits.maxConnections
+        open.wrappingAdd(1, ordering: .relaxed)
+        if admitted.wrappingAdd(1, ordering: .relaxed).newValue <= limits.maxConnections { return true }
+        admitted.wrappingSubtract(1, ordering: .relaxed)
+        return false
     }
 
-    func connectionClosed() {
+    func connectionClosed(wasAdmitted: Bool) {
+        if wasAdmitted { admitted.wrappingSubtract(1, ordering: .relaxed) }
         guard open.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
         for waiter in waiters.withLock({ waiters in
             let all = waiters

@@ -52,9 +52,14 @@ extension AppConfiguration {
         ]
     }
 
+    /// An IPv6 address as a URL has it is taken, too.
+    private static func withoutBrackets(_ host: String) -> String {
+        host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
+    }
+
     /// Moves the values of the built-in settings to their properties.
     mutating func takeBuiltIn() {
-        host = self["host"] ?? host
+        host = self["host"].map(Self.withoutBrackets) ?? host
         port = integer("port") ?? port
         if let count = integer("threads"), count > 0 { threads = count }
         root = self["root"] ?? root

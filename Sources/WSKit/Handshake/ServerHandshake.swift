@@ -43,8 +43,10 @@ package struct ServerHandshake: Sendable {
     package func accept(method: HTTPRequest.Method, isHTTP11: Bool, host: String?, fields: HTTPFields)
         throws(HandshakeRejection) -> Acceptance
     {
-        guard method == .get else { throw .method }
+        // HEAD asks what GET would be answered (RFC 9110 §9.3.2); it opens nothing.
+        guard method == .get || method == .head else { throw .method }
         guard Self.isUpgradeRequest(fields) else { throw .notAnUpgrade }
+        guard method == .get else { throw .method }
         guard isHTTP11 else { throw .httpVersion }
         guard let host, !host.isEmpty else { throw .missingHost }
         let key = try checkedKey(fields)

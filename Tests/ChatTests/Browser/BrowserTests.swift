@@ -146,6 +146,31 @@ struct BrowserTests {
         }
     }
 
+    @Test("Who is at the newest message stays there when the composer grows while the list is still moving")
+    func staysAtTheBottom() async throws {
+        try await browse { _, server, browser in
+            let ann = try await browser.tab()
+            try await ann.join("ann", at: server)
+            for number in 1...20 { try await ann.say("line \(number)") }
+            try await ann.waitForMessage("line 20")
+            // The event of the scrolling comes after the change of size, and before anybody is told of that.
+            try await ann.run(
+                """
+                document.querySelector('#log').scrollTop -= 20;
+                const text = document.querySelector('#message-text');
+                text.value = '1\\n2\\n3\\n4\\n5\\n6';
+                text.dispatchEvent(new Event('input', { bubbles: true }));
+                """)
+            try await ann.run(
+                "window.frames2 = 0; requestAnimationFrame(() => requestAnimationFrame(() => frames2 = 1))")
+            try await ann.wait(for: "window.frames2 === 1")
+            let away: Double = try await ann.value(
+                "(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight)"
+                    + "(document.querySelector('#log'))")
+            #expect(abs(away) <= 1)
+        }
+    }
+
     @Test("Bad input is answered in the page, and the socket stays")
     func badInput() async throws {
         try await browse { _, server, browser in

@@ -85,6 +85,10 @@ struct FileEndpointTests {
         let redirect = try respond("GET /static/dir?a=1")
         #expect(redirect.status == .movedPermanently && redirect.fields[.location] == "/static/dir/?a=1")
         #expect(bytes(try respond("GET /static/dir/")) == "index")
+        for method in ["GET", "HEAD"] {
+            let mount = try respond("\(method) /%73tatic?a=1")
+            #expect(mount.status == .movedPermanently && mount.fields[.location] == "/static/?a=1")
+        }
         let head = try respond("HEAD /static/a.txt")
         #expect(head.status == .ok && head.declaredLength == 5 && bytes(head) == "")
     }

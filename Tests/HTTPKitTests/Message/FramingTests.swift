@@ -99,7 +99,7 @@ struct ChunkedTests {
         arguments: [
             "5\r\nhello\r\n0\r\n\r\n", "0005\r\nhello\r\n00000\r\n\r\n", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
             "5;a\r\nhello\r\n0;b=c\r\n\r\n", "5 ; a=\"x;\\\" y\"\r\nhello\r\n0\t;z\r\n\r\n",
-            "5;\r\nhello\r\n0\r\n\r\n",
+            "5;a=b;c ;d = \"\";e=\"\u{E9}\t\\\u{E9}\"\r\nhello\r\n0 ; a\r\n\r\n",
         ])
     func chunks(body: String) {
         let events = replay(Self.head + body + Self.next)
@@ -127,6 +127,19 @@ struct ChunkedTests {
         Refused(Self.head + body, .chunk).check()
     }
 
+    @Test(
+        "RFC 9112 §7.1.1: what is no extension is an error, as is a line that ends inside of one",
+        arguments: [
+            ";", ";;a", ";a;", "; ", ";=b", ";a=", ";a= ", ";a=;b", ";a=b=c", ";a b", ";a=b c", ";a ",
+            ";a=b ", ";a[=b", ";a=b[",
+            ";\u{E9}", ";a=\u{E9}", ";a=\"", ";a=\"b", ";a=\"b\\\"", ";a=\"b\"c", ";a=\"b\"\"", ";a=\"b\" ",
+            ";\"a\"", ";a=\"\u{1}\"",
+            ";a=\"\\\u{7F}\"",
+        ])
+    func malformedExtension(text: String) {
+        Refused(Self.head + "5\(text)\r\nhello\r\n0\r\n\r\n", .chunk).check()
+    }
+
     @Test("RFC 9112 §7.1: a size as large as can be named is no trap")
     func hugeSize() {
         let events = replay(Self.head + "fffffffffffffff\r\nabc")
@@ -140,7 +153,7 @@ struct ChunkedTests {
         let chunk = "1;aaaa\r\nx\r\n"
         let four = String(repeating: chunk, count: 4)
         #expect(replay(Self.head + four + "0\r\n\r\n", limits: limits).last == .end(nil))
-        Refused(Self.head + four + "0;\r\n\r\n", .chunkExtensionsTooLarge(limit: 20)).check(limits: limits)
+        Refused(Self.head + four + "0;z\r\n\r\n", .chunkExtensionsTooLarge(limit: 20)).check(limits: limits)
         let zeros = String(repeating: "0", count: 30)
         Refused(Self.head + zeros, .chunkExtensionsTooLarge(limit: 20)).check(limits: limits)
     }

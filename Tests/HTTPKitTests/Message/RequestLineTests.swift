@@ -63,14 +63,22 @@ struct RequestLineTests {
 
     @Test(
         "RFC 9110 §15.6.6, RFC 9112 §2.3: other versions are 505",
-        arguments: [
-            "HTTP/2.0", "HTTP/0.9", "HTTP/3.1", "HTTP/1.10", "HTTP/1", "HTTP/1.", "HTTP/11.1", "http/1.1",
-            "HTTP/a.1",
-            "HTTP/1.a", "HTTPS/1.1", "ICY", "HTTP/1,1", String(repeating: "x", count: 100),
-        ])
+        arguments: ["HTTP/2.0", "HTTP/0.9", "HTTP/3.1", "HTTP/9.9"])
     func otherVersions(version: String) {
         Refused("GET / \(version)\r\n", .version).check()
         #expect(HTTPError.version.status.code == 505)
+    }
+
+    @Test(
+        "RFC 9112 §2.3, §3: what is no version makes no request line: 400",
+        arguments: [
+            "HTTP/1.10", "HTTP/1", "HTTP/1.", "HTTP/11.1", "HTTP/01.1", "http/1.1", "Http/1.1", "HTTP/a.1",
+            "HTTP/1.a",
+            "HTTPS/1.1", "ICY", "HTTP/1,1", "HTTP/2", "http/2.0", String(repeating: "x", count: 100),
+        ])
+    func noVersion(version: String) {
+        Refused("GET / \(version)\r\n", .requestLine).check()
+        #expect(HTTPError.requestLine.status.code == 400)
     }
 
     @Test("RFC 9113 §3.4: the preface of HTTP/2 is told so")
@@ -159,7 +167,9 @@ struct RequestTargetTests {
         arguments: [
             "h", "example.com", "example.com:8080", "h:", "127.0.0.1:80", "[::1]", "[::1]:80", "[v1.a:b]",
             "a_b-c~d",
-            "h%20x", "h:65535",
+            "h%20x", "h:65535", "[::]", "[1::]", "[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7::]",
+            "[::2:3:4:5:6:7:8]", "[1::8]:1",
+            "[FE80::abcd]", "[::ffff:1.2.3.4]", "[1:2:3:4:5:6:255.0.10.1]", "[::1:2:3:4:5:1.2.3.4]",
         ])
     func validHost(host: String) throws {
         #expect(try head(of: "GET / HTTP/1.1\r\nHost:\(host)\r\n\r\n").fields == ["Host: \(host)"])
@@ -174,9 +184,24 @@ struct RequestTargetTests {
             "Host: :80\r\n",
             "Host: [::1\r\n", "Host: [::1]x\r\n", "Host: [g::1]\r\n", "Host: []\r\n", "Host: h%2\r\n",
             "Host: h?\r\n",
+            "Host: [fe80::1%25eth0]\r\n",
             "Host: h\u{E9}\r\n", "Host: http://h\r\n", "Host: h:99999999999999999999999999\r\n",
         ])
     func refusedHost(fields: String) { Refused("GET / HTTP/1.1\r\n\(fields)\r\n", .host).check() }
+
+    @Test(
+        "RFC 3986 §3.2.2: what is no IPv6 address is no host",
+        arguments: [
+            "1", ":", ":::", "1:2", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:2:3:4:5:6:7:8::", "1::2::3",
+            "12345::",
+            "::1:", ":1::", "1:2:3:4:5:6:7:", ":2:3:4:5:6:7:8", "1.2.3.4", "::1.2.3", "::1.2.3.4.5",
+            "::256.1.1.1",
+            "::01.2.3.4", "::1.2.3.", "::1..2.3", "::a.2.3.4", "::1.2.3.4:5", "1:2:3:4:5:6:7:1.2.3.4",
+            "::.1.2.3",
+        ])
+    func refusedAddress(address: String) {
+        Refused("GET / HTTP/1.1\r\nHost: [\(address)]\r\n\r\n", .host).check()
+    }
 
     @Test("RFC 9112 §3.2.2: an absolute target and Host that disagree are 400; both needed in HTTP/1.1")
     func disagreeingHost() {

@@ -32,6 +32,7 @@ struct RouterTests {
         routes.post("/a/{id}") { _ in .text("posted") }
         routes.get("/n/{number}") { .text("\(try $0.parameters.require("number", as: Int.self) + 1)") }
         routes.get("/q") { .text("\(try $0.query.require("n", as: Int.self))") }
+        routes.get("/page") { .text("\(try $0.query.value("n", as: Int.self) ?? 1)") }
         if let query = HTTPRequest.Method("QUERY") { routes.on(query, "/own") { _ in .text("own") } }
     }
 
@@ -124,6 +125,9 @@ struct RouterTests {
                 #expect(statuses(wire.exchange(request("GET", query))) == [400], "\(query)")
             }
             #expect(content(wire.exchange(request("GET", "/q?n=elf"))).has("elf"))
+            #expect(content(wire.exchange(request("GET", "/page"))) == "1")
+            #expect(content(wire.exchange(request("GET", "/page?n=7&n=8"))) == "7")
+            #expect(statuses(wire.exchange(request("GET", "/page?n="))) == [400])
         }
     }
 

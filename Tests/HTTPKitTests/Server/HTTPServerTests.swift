@@ -135,6 +135,23 @@ struct HTTPServerTests {
         #expect(try await all.count { $0 == UInt8(ascii: "z") } == count)
     }
 
+    @Test("Why a server cannot listen is said once, with what can be done")
+    func bindErrors() {
+        func text(_ code: CInt, _ host: String = "h") -> String {
+            let error = IOError(errnoCode: code, reason: "bind(descriptor:ptr:bytes:)")
+            return "\(BindError(host: host, port: 80, underlying: error))"
+        }
+        #expect(
+            text(EADDRINUSE, "::1")
+                == "cannot listen on [::1]:80: Address already in use: another program has this port; choose one with --port"
+        )
+        #expect(
+            text(EACCES).hasPrefix("cannot listen on h:80: Permission denied: ") && text(EACCES).has("--port")
+        )
+        #expect(text(EADDRNOTAVAIL).has("--host"))
+        #expect(text(ENOBUFS) == "cannot listen on h:80: No buffer space available")
+    }
+
     @Test("The server goes when it is told to, and counts what it did")
     func shutdown() async throws {
         let peer = try await Peer { _ in .text("x") }

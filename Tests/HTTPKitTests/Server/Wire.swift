@@ -1,5 +1,4 @@
 import HTTPTypes
-import Logging
 import NIOCore
 import NIOEmbedded
 
@@ -12,16 +11,15 @@ final class Wire {
     let loop: LoopContext
     let connection: HTTPConnection
     let transport: Transport
+    let log = NotedLog()
     private let channel: EmbeddedChannel
     private var skipped: Duration = .zero
 
     init(limits: HTTPLimits, isAdmitted: Bool, draining: LoopInstant?, responder: @escaping Handler) throws {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
         channel = EmbeddedChannel()
         loop = LoopContext(eventLoop: channel.embeddedEventLoop)
         if let draining { loop.drain(deadline: draining) }
-        let server = ServerContext(limits: limits, logger: logger, responder: .function(responder))
+        let server = ServerContext(limits: limits, logger: log.logger, responder: .function(responder))
         connection = HTTPConnection(server: server, loop: loop, isAdmitted: isAdmitted)
         transport = Transport(highWaterMark: limits.writeBufferSize)
         try channel.pipeline.syncOperations.addHandler(transport)
@@ -119,13 +117,14 @@ final class Wire {
 }
 
 /// Runs `test` on a connection whose requests `responder` answers.
-func withWire(
+@discardableResult
+func withWire<Result>(
     limits: HTTPLimits = HTTPLimits(), isAdmitted: Bool = true, draining: LoopInstant? = nil,
-    _ responder: @escaping Handler, test: (Wire) throws -> Void
-) throws {
+    _ responder: @escaping Handler, test: (Wire) throws -> Result
+) throws -> Result {
     let wire = try Wire(limits: limits, isAdmitted: isAdmitted, draining: draining, responder: responder)
     defer { wire.finish() }
-    try test(wire)
+    return try test(wire)
 }
 
 /// The transport under the connection: it can refuse to take octets, and knows a closed side from a closed channel.

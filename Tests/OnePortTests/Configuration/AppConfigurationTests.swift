@@ -146,6 +146,14 @@ struct AppConfigurationTests {
         ),
     ]
 
+    @Test("RFC 3986 §3.2.2: an IPv6 address stands in brackets where a port follows it, and may come so")
+    func ipv6() throws {
+        #expect(try parse(["--host", "[::1]"]).host == "::1")
+        #expect(try parse(["--host", "::1"]).host == "::1")
+        #expect(HTTPServer.authority("::1", 80) == "[::1]:80")
+        #expect(HTTPServer.authority("localhost", 80) == "localhost:80")
+    }
+
     @Test("a mistake names the setting, its source, its value and what is wanted", arguments: mistakes)
     func mistake(arguments: [String], environment: [String: String], expected: ConfigurationError) {
         #expect(throws: expected) { () throws(ConfigurationError) in try parse(arguments, environment) }

@@ -31,6 +31,10 @@ struct RejectionCase: CustomTestStringConvertible {
 
 private let rejections: [RejectionCase] = [
     RejectionCase(name: "POST", method: .post, rejection: .method, status: 405),
+    RejectionCase(name: "HEAD", method: .head, rejection: .method, status: 405),
+    RejectionCase(
+        name: "HEAD without Upgrade is answered as GET is (RFC 9110 §9.3.2)", method: .head,
+        fields: changed { $0[.upgrade] = nil }, rejection: .notAnUpgrade, status: 426),
     RejectionCase(name: "HTTP/1.0", isHTTP11: false, rejection: .httpVersion, status: 400),
     RejectionCase(name: "no Host", host: nil, rejection: .missingHost, status: 400),
     RejectionCase(
