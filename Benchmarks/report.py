@@ -14,6 +14,15 @@ def median(results, scenario, server, field="value"):
     return statistics.median(values) if values else None
 
 
+def ratio(results, scenario, server, base_scenario, base_server, field="value"):
+    """The median of the ratios within each repeat: the machine's speed changes from one repeat to the next, and hits
+    both alike within one."""
+    runs = results["runs"].get(scenario, {}).get(server, [])
+    bases = results["runs"].get(base_scenario, {}).get(base_server, [])
+    pairs = [run[field] / base[field] for run, base in zip(runs, bases) if field in run and base.get(field)]
+    return statistics.median(pairs) if pairs else None
+
+
 def spread(results, scenario, server):
     values = [run["value"] for run in results["runs"][scenario].get(server, []) if "value" in run]
     return f"{number(min(values))}–{number(max(values))}" if values else ""
@@ -43,7 +52,8 @@ def markdown(results, scenarios):
         "# Bench", "",
         f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, Linux {machine['kernel']}; "
         f"{machine['connections']} connections, {machine['seconds']:g} s measured, median of "
-        f"{machine['repeats']}; server and load pinned to a core each. In brackets: ratio to the floor.",
+        f"{machine['repeats']}; server and load pinned to a core each. In brackets: ratio to the floor, the "
+        "median of the ratios within each repeat.",
         "",
     ]
     if machine["allocations"]:
@@ -66,8 +76,8 @@ def cell(results, scenario, name):
     if value is None:
         runs = results["runs"].get(scenario, {}).get(name, [])
         return "failed" if runs else "—"
-    floor = median(results, scenario, FLOOR)
-    return number(value) + (f" ({value / floor:.2f})" if floor and name != FLOOR else "")
+    to_floor = ratio(results, scenario, name, scenario, FLOOR)
+    return number(value) + (f" ({to_floor:.2f})" if to_floor and name != FLOOR else "")
 
 
 def ratios(results, scenarios, names, titles):
@@ -77,10 +87,9 @@ def ratios(results, scenarios, names, titles):
         others = [name for name in names if name != tested]
         rows = []
         for scenario in scenarios:
-            own = median(results, scenario.name, tested)
-            bases = [median(results, scenario.name, name) for name in others]
-            if own is not None and any(bases):
-                rows.append([scenario.title, *[f"{own / base:.2f}" if base else "—" for base in bases]])
+            found = [ratio(results, scenario.name, tested, scenario.name, name) for name in others]
+            if any(found):
+                rows.append([scenario.title, *[f"{value:.2f}" if value else "—" for value in found]])
         if rows:
             lines += [f"## {titles[tested]} ÷ each other server", ""]
             lines += table(["scenario", *[titles[name] for name in others]], rows)
@@ -93,14 +102,15 @@ def verdicts(results, titles):
     rows = []
     for target in TARGETS:
         for name in tested:
-            value = median(results, target.scenario, name, target.field)
-            base = median(results, target.base, target.peer, target.field) if target.peer else 1
-            if value is None or not base:
+            if target.peer:
+                value = ratio(results, target.scenario, name, target.base, target.peer, target.field)
+            else:
+                value = median(results, target.scenario, name, target.field)
+            if value is None:
                 continue
-            ratio = value / base
-            met = ratio >= target.factor if target.at_least else ratio <= target.factor
+            met = value >= target.factor if target.at_least else value <= target.factor
             limit = ("≥ " if target.at_least else "≤ ") + number(target.factor)
-            rows.append([target.text, titles[name], limit, number(ratio), "met" if met else "**not met**"])
+            rows.append([target.text, titles[name], limit, number(value), "met" if met else "**not met**"])
     return ["## Targets", "", *table(["target", "server", "limit", "measured", "verdict"], rows)] if rows else []
 
 
@@ -115,10 +125,10 @@ def details(results, scenario, names, titles):
         if median(results, scenario.name, name) is None:
             rows.append([titles[name], "failed: " + runs[-1].get("failed", "")[:120], *[""] * (len(fields) + 1)])
             continue
-        ratio = ratio_to_floor(results, scenario.name, name)
+        to_floor = ratio(results, scenario.name, name, scenario.name, FLOOR)
         figures = [number(scale(field, median(results, scenario.name, name, field))) for field, _ in fields]
         rows.append([titles[name], number(median(results, scenario.name, name)),
-                     spread(results, scenario.name, name), ratio, *figures])
+                     spread(results, scenario.name, name), f"{to_floor:.2f}" if to_floor else "—", *figures])
     shown = [heading for _, heading in fields]
     return lines + table(["server", scenario.unit, "range", "× floor", *shown], rows)
 
@@ -126,11 +136,6 @@ def details(results, scenario, names, titles):
 def scale(field, value):
     """Shares are printed in per cent."""
     return value * 100 if value is not None and field.endswith("_share") else value
-
-
-def ratio_to_floor(results, scenario, name):
-    floor = median(results, scenario, FLOOR)
-    return f"{median(results, scenario, name) / floor:.2f}" if floor else "—"
 
 
 LATENCY = [("rate", "per second"), ("p50_us", "p50 µs"), ("p99_us", "p99 µs")]
