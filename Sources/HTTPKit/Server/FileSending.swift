@@ -25,35 +25,60 @@ extension HTTPConnection {
         }
     }
 
+    /// The first stretch goes out in the turn in which the file was opened and looked at, so it is not asked again.
     private func sendFile(_ slice: FileSlice, exchange: UInt64) async throws {
         var sent = 0
         while sent < slice.length {
             let count = min(Self.sendfileStretch, slice.length - sent)
-            try checkSize(slice, reaching: slice.offset + sent + count)
-            let written = try writeRegion(
+            if sent > 0 { try checkSize(slice, reaching: slice.offset + sent + count) }
+            let writing = try writeRegion(
                 slice, offset: slice.offset + sent, count: count, exchange: exchange)
-            sending = slice
-            defer { sending = nil }
-            try await written.get()
+            if writing.result == nil {
+                sending = slice
+                defer { sending = nil }
+                await withUnsafeContinuation { writing.waiter = $0 }
+            }
+            try writing.result?.get()
             sent += count
         }
     }
 
     private func writeRegion(
         _ slice: FileSlice, offset: Int, count: Int, exchange: UInt64
-    ) throws -> EventLoopFuture<Void> {
+    ) throws -> RegionWriting {
         try takeFromAnnounced(count, exchange: exchange)
         guard let context else { throw CancellationError() }
+        let isCorked = setCork(true)
         handOver()
         // The handle borrows the descriptor, which the slice's owner closes when the answer is done with.
         let handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: slice.descriptor)
         let region = FileRegion(fileHandle: handle, readerIndex: offset, endIndex: offset + count)
         let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.whenComplete { _ in _ = try? handle.takeDescriptorOwnership() }
+        let writing = RegionWriting()
+        promise.futureResult.assumeIsolated().whenComplete { result in
+            _ = try? handle.takeDescriptorOwnership()
+            writing.end(result)
+        }
         countOut(count)
         context.writeAndFlush(wrapOutboundOut(.fileRegion(region)), promise: promise)
         needsFlush = false
-        return promise.futureResult
+        if isCorked { setCork(false) }
+        return writing
+    }
+
+    /// Has the system hold back the head until the content behind it is there: one segment less.
+    @discardableResult
+    private func setCork(_ isOn: Bool) -> Bool {
+        #if os(Linux)
+            guard isOn == false || out != nil, let options = context?.channel.syncOptions else {
+                return false
+            }
+            let cork = ChannelOptions.Types.SocketOption(
+                level: .tcp, name: NIOBSDSocket.Option(rawValue: TCP_CORK))
+            return (try? options.setOption(cork, value: isOn ? 1 : 0)) != nil
+        #else
+            return false
+        #endif
     }
 
     private func copyFile(_ slice: FileSlice, exchange: UInt64) async throws {
@@ -73,6 +98,20 @@ extension HTTPConnection {
     /// A file that has shrunk cannot be sent as it was announced: the connection is broken off instead of filled up.
     private func checkSize(_ slice: FileSlice, reaching end: Int) throws {
         guard slice.reaches(end) else { throw FileChangedError() }
+    }
+}
+
+/// How the sending of a stretch is getting on. Most end before anybody could wait for it.
+///
+/// Invariant: touched on the connection's loop only.
+private final class RegionWriting: @unchecked Sendable {
+    private(set) var result: Result<Void, any Error>?
+    var waiter: UnsafeContinuation<Void, Never>?
+
+    func end(_ result: Result<Void, any Error>) {
+        self.result = result
+        waiter?.resume()
+        waiter = nil
     }
 }
 
