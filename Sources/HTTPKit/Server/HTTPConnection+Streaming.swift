@@ -50,6 +50,7 @@ extension HTTPConnection {
             writeWhole(answer(to: error, of: request))
             finishAnswer()
         } else {
+            let error = (error as? ErrorWithFields)?.cause ?? error
             if !(error is CancellationError) {
                 // What a client does wrong is no warning, in the middle of an answer neither.
                 let isClients = (error as? any ResponseError).map { $0.status.code < 500 } ?? false
