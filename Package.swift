@@ -51,7 +51,7 @@ let package = Package(
         .target(
             name: "OnePort",
             dependencies: [
-                "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging,
+                "Compression", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Mustache", package: "swift-mustache"),
@@ -96,8 +96,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "OnePortTests",
-            dependencies: ["OnePort", "OnePortTesting", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes],
-            swiftSettings: settings),
+            dependencies: [
+                "OnePort", "OnePortTesting", "Compression", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes,
+            ], swiftSettings: settings),
         .testTarget(
             name: "ChatTests",
             dependencies: [

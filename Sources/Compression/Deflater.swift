@@ -1,7 +1,7 @@
 import CZlib
 package import NIOCore
 
-/// A raw deflate stream (RFC 1951) for compressing messages.
+/// A deflate stream (RFC 1951) for compressing messages and content.
 ///
 /// It belongs to one event loop at a time: it is not `Sendable` and takes no lock. With 15 window bits and
 /// memory level 8 it holds about 256 KiB until it is released; each bit and each level less halves its part.
@@ -12,6 +12,24 @@ package final class Deflater {
         case none
         /// All of them are written, and the output ends at an octet with 00 00 FF FF (RFC 7692 §7.2.1).
         case sync
+        /// All of them are written, and the stream ends; it takes no more until it is reset.
+        case finish
+
+        fileprivate var code: Int32 {
+            switch self {
+            case .none: Z_NO_FLUSH
+            case .sync: Z_SYNC_FLUSH
+            case .finish: Z_FINISH
+            }
+        }
+    }
+
+    /// What stands around the blocks.
+    package enum Format: Sendable {
+        /// Nothing.
+        case raw
+        /// A header, and a checksum behind the end (RFC 1952).
+        case gzip
     }
 
     /// The window bits zlib can compress with. 8 is missing: zlib's raw deflate would silently use 9, whose
@@ -27,20 +45,31 @@ package final class Deflater {
     /// Starts a stream.
     ///
     /// - Parameters:
+    ///   - format: what stands around the blocks.
     ///   - level: 1 (fastest) to 9 (smallest).
     ///   - windowBits: the logarithm of the history's size; see ``windowBitsRange``.
     ///   - memoryLevel: how much memory the search for matches may use; see ``memoryLevelRange``.
     /// - Throws: ``CompressionError/memory``.
-    package init(level: Int = 6, windowBits: Int = 15, memoryLevel: Int = 8) throws(CompressionError) {
+    package init(format: Format = .raw, level: Int = 6, windowBits: Int = 15, memoryLevel: Int = 8)
+        throws(CompressionError)
+    {
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         guard
             Self.windowBitsRange.contains(windowBits), Self.memoryLevelRange.contains(memoryLevel),
             (1...9).contains(level),
             deflateInit2_(
-                stream, Int32(level), Z_DEFLATED, Int32(-windowBits), Int32(memoryLevel), Z_DEFAULT_STRATEGY,
-                ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+                stream, Int32(level), Z_DEFLATED, Self.zlibBits(windowBits, format), Int32(memoryLevel),
+                Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
         else { throw .memory }
+    }
+
+    /// zlib is told the format by the window bits.
+    private static func zlibBits(_ windowBits: Int, _ format: Format) -> Int32 {
+        switch format {
+        case .raw: Int32(-windowBits)
+        case .gzip: Int32(windowBits + 16)
+        }
     }
 
     deinit {
@@ -77,10 +106,11 @@ package final class Deflater {
         throws(CompressionError)
     {
         let status = input.withUnsafeBytes { source -> Int32 in
-            run(source, into: &output, flush: flush == .sync ? Z_SYNC_FLUSH : Z_NO_FLUSH)
+            run(source, into: &output, flush: flush.code)
         }
         // Z_BUF_ERROR says that there was nothing left to do.
-        guard status == Z_OK || status == Z_BUF_ERROR else { throw .memory }
+        let isDone = flush == .finish ? status == Z_STREAM_END : status == Z_OK || status == Z_BUF_ERROR
+        guard isDone else { throw .memory }
     }
 
     /// Compresses the rest of a message and leaves off the final 00 00 FF FF (RFC 7692 §7.2.1).

@@ -166,6 +166,13 @@ package struct FileSlice: Sendable {
 public struct ResponseWriter: Sendable {
     let connection: HTTPConnection
     let exchange: UInt64
+    /// What changes the content on its way.
+    package private(set) var encoder: (any ContentEncoder)?
+
+    init(connection: HTTPConnection, exchange: UInt64) {
+        self.connection = connection
+        self.exchange = exchange
+    }
 
     /// Sends `data`; it is on its way at the end of this turn of the event loop.
     ///
@@ -173,18 +180,40 @@ public struct ResponseWriter: Sendable {
     ///   to read: `data` is on its way then all the same. An error of the program's when more is written than was
     ///   announced.
     public func write(_ data: ByteBuffer) async throws {
-        try await connection.writeBody(data, exchange: exchange)
+        guard let encoder else { return try await connection.writeBody(data, exchange: exchange) }
+        try await connection.writeBody(data, by: encoder, exchange: exchange)
     }
 
     /// Sends text as UTF-8.
-    public func write(_ text: String) async throws {
-        try await connection.writeBody(ByteBuffer(string: text), exchange: exchange)
-    }
+    public func write(_ text: String) async throws { try await write(ByteBuffer(string: text)) }
 
     /// Sets the trailer fields to send behind chunked content (RFC 9110 §6.5); without effect on other content.
     public func setTrailers(_ trailers: HTTPFields) {
         connection.setTrailers(trailers, exchange: exchange)
     }
+}
+
+extension ResponseWriter {
+    /// A writer of the same answer whose pieces go through `encoder`; to be ended with `finishEncoding`.
+    package func encoding(by encoder: any ContentEncoder) -> ResponseWriter {
+        var writer = self
+        writer.encoder = encoder
+        return writer
+    }
+
+    /// Sends what the encoder has kept back.
+    package func finishEncoding() async throws {
+        guard let encoder else { return }
+        try await connection.finishBody(by: encoder, exchange: exchange)
+    }
+}
+
+/// Changes the content of one streamed answer on its way; called on the connection's event loop only.
+package protocol ContentEncoder: AnyObject, Sendable {
+    /// What is sent for a piece of content.
+    func encode(_ piece: ByteBuffer) throws -> ByteBuffer
+    /// What is sent at the end.
+    func finish() throws -> ByteBuffer
 }
 
 /// A change of protocol that an answer carries (RFC 9110 §7.8).

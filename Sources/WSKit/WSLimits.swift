@@ -43,6 +43,15 @@ public struct WSLimits: Sendable, Hashable {
     /// How long the send buffer may stay full without progress before the connection is closed.
     public var sendTimeout: Duration = .seconds(30)
 
+    /// The slowest that a peer may take what is sent to it, in octets per second: what waits for it must be taken within
+    /// the time that it takes at this rate, and ``sendRateGracePeriod``; else the connection is closed. Time in which
+    /// nothing waits does not count. 0 is no bound.
+    public var minSendRate = 240
+
+    /// How much longer than at ``minSendRate`` a peer may take for what waits: it may rest as long as with a full send
+    /// buffer, however little waits.
+    public var sendRateGracePeriod: Duration = .seconds(30)
+
     /// How many received messages wait for the application before the connection stops reading.
     public var maxQueuedMessages = 16
 

@@ -61,6 +61,36 @@ private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
         #expect(throws: CompressionError.memory) { _ = try Deflater(windowBits: windowBits) }
     }
 
+    @Test("RFC 1952 §2.3: a member has its header, its checksum and its length, anew after a reset")
+    func gzip() throws {
+        let deflater = try Deflater(format: .gzip)
+        for text in ["123456789", ""] {
+            deflater.reset()
+            var out = ByteBuffer()
+            try deflater.deflate(text.utf8.span.bytes, into: &out, flush: .finish)
+            var octets = Array(out.readableBytesView)
+            #expect(octets.starts(with: [0x1F, 0x8B, 8, 0]))
+            // CRC-32 of these nine digits is the check value of its definition.
+            let trailer: [UInt8] =
+                text.isEmpty ? [0, 0, 0, 0, 0, 0, 0, 0] : [0x26, 0x39, 0xF4, 0xCB, 9, 0, 0, 0]
+            #expect(Array(octets.suffix(8)) == trailer)
+            octets = Array(octets.dropFirst(10).dropLast(8))
+            var plain = ByteBuffer()
+            _ = try Inflater().inflate(octets.span.bytes, into: &plain, room: 100)
+            #expect(String(buffer: plain) == text)
+        }
+    }
+
+    @Test("a stream that has ended takes no more until it is reset")
+    func finished() throws {
+        let deflater = try Deflater(format: .gzip)
+        var out = ByteBuffer()
+        try deflater.deflate("x".utf8.span.bytes, into: &out, flush: .finish)
+        #expect(throws: CompressionError.memory) {
+            try deflater.deflate("x".utf8.span.bytes, into: &out, flush: .sync)
+        }
+    }
+
     @Test("RFC 7692 §7.2.3.6: an empty message is one octet, again and again")
     func empty() throws {
         let deflater = try Deflater()

@@ -116,6 +116,9 @@ struct ErrorWithFields: Error, CustomStringConvertible {
     let underlying: any Error
     let fields: HTTPFields
 
+    /// What failed, whatever middleware has put around it.
+    var cause: any Error { (underlying as? ErrorWithFields)?.cause ?? underlying }
+
     var description: String { "\(underlying)" }
 }
 

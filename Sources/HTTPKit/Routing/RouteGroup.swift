@@ -19,7 +19,7 @@ public struct RouteGroup: Sendable {
 
     /// Declares a route: `{name}` in the path matches one segment, `{rest...}` at its end all that are left.
     public func on(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
-        table.add(method, prefix + path, Middleware.compose(middleware, around: handler))
+        table.add(method, prefix + path, handler, behind: middleware)
     }
 
     /// A route of GET, and so of HEAD (RFC 9110 §9.3.1, §9.3.2).
@@ -48,14 +48,20 @@ package final class RouteTable: Sendable {
         let method: HTTPRequest.Method
         let path: String
         let handler: Handler
+        /// That of its groups.
+        let middleware: [Middleware]
     }
 
     private let declarations = Mutex<[Declaration]>([])
 
     package init() {}
 
-    func add(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
-        declarations.withLock { $0.append(Declaration(method: method, path: path, handler: handler)) }
+    func add(
+        _ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler,
+        behind middleware: [Middleware]
+    ) {
+        let declaration = Declaration(method: method, path: path, handler: handler, middleware: middleware)
+        declarations.withLock { $0.append(declaration) }
     }
 
     /// The router of all declared routes.
@@ -69,14 +75,18 @@ package final class RouteTable: Sendable {
         var methods: Set<HTTPRequest.Method> = [
             .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
         ]
-        for declaration in declarations.withLock({ $0 }) {
-            let handler = Middleware.compose(middleware, around: declaration.handler)
+        let declarations = declarations.withLock { $0 }
+        for declaration in declarations {
+            let handler = Middleware.compose(
+                middleware + declaration.middleware, around: declaration.handler)
             try builder.insert(
                 declaration.method, try PathPattern(declaration.path), Endpoint(handler: handler))
             methods.insert(declaration.method)
         }
         let trie = builder.build()
-        let unrouted = Unrouted(trie: trie, methods: methods, fallback: fallback)
+        // Routes keep the order in which they were declared.
+        let unrouted = Unrouted(
+            trie: trie, middleware: declarations.map(\.middleware), methods: methods, fallback: fallback)
         return Router(
             trie: trie,
             unrouted: Middleware.compose(middleware) { request in try await unrouted.respond(to: request) })
@@ -115,6 +125,8 @@ package final class Router: Sendable {
 /// The answers to requests that no route takes.
 private struct Unrouted: Sendable {
     let trie: RouteTrie<Endpoint>
+    /// The middleware of each route's groups, in the order of the trie's routes.
+    let middleware: [[Middleware]]
     /// All methods that are known here: the registered ones of RFC 9110 and those of declared routes.
     let methods: Set<HTTPRequest.Method>
     let fallback: Handler?
@@ -127,7 +139,9 @@ private struct Unrouted: Sendable {
         if head.method == .connect { throw HTTPFailure(.notImplemented, "this server is no proxy") }
         switch trie.lookup(head.method, in: head.buffer, path: head.path) {
         case .methodNotAllowed(let allowed):
-            if head.method == .options { return allow(allowed + [.options], status: .noContent) }
+            if head.method == .options {
+                return try await options(of: request, allow(allowed + [.options], status: .noContent))
+            }
             try checkMethod(head.method)
             return allow(allowed + [.options], status: .methodNotAllowed)
         case .found, .notFound:
@@ -140,6 +154,17 @@ private struct Unrouted: Sendable {
         case .dotSegment:
             throw HTTPFailure(.badRequest, "the path has a segment . or ..")
         }
+    }
+
+    /// `answer` to OPTIONS of a path. A preflight speaks for another request, so the middleware of that one's route
+    /// stands around its answer: there the policy of a group is found.
+    private func options(of request: Request, _ answer: Response) async throws -> Response {
+        var ranges = ParameterRanges()
+        guard let method = CORSPolicy.preflightMethod(of: request),
+            let place = trie.place(of: request.head, method: method, &ranges), !middleware[place].isEmpty
+        else { return answer }
+        request.setRoute(trie.routes[place].pattern, ranges)
+        return try await Middleware.compose(middleware[place]) { _ in answer }(request)
     }
 
     /// OPTIONS of `*`, or of an absolute target without path and query (RFC 9112 §3.2.4).

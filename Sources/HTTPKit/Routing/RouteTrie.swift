@@ -82,6 +82,12 @@ package struct RouteTrie<Value> {
 extension RouteTrie {
     /// Where in `routes` the route of a request stands; `nil` when it has none.
     func place(of head: RequestHead, _ ranges: inout ParameterRanges) -> Int? {
+        place(of: head, method: head.method, &ranges)
+    }
+
+    /// Where it would stand if the request were one of `method`.
+    @inline(__always)
+    func place(of head: RequestHead, method: HTTPRequest.Method, _ ranges: inout ParameterRanges) -> Int? {
         switch head.form {
         case .authority, .asterisk: return nil
         case .absolute(_, let path, let query)
@@ -90,7 +96,7 @@ extension RouteTrie {
             return nil
         case .origin(let path, _), .absolute(_, let path, _):
             let (bytes, path) = path.isEmpty ? (RouteIndex.slash, 0..<1) : (head.buffer, path)
-            let outcome = index.find(head.method, bytes.readableBytesUInt8Span, path, &ranges)
+            let outcome = index.find(method, bytes.readableBytesUInt8Span, path, &ranges)
             guard case .route(let place) = outcome else { return nil }
             return Int(place)
         }

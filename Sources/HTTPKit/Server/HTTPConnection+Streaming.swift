@@ -50,6 +50,7 @@ extension HTTPConnection {
             writeWhole(answer(to: error, of: request))
             finishAnswer()
         } else {
+            let error = (error as? ErrorWithFields)?.cause ?? error
             if !(error is CancellationError) {
                 // What a client does wrong is no warning, in the middle of an answer neither.
                 let isClients = (error as? any ResponseError).map { $0.status.code < 500 } ?? false
@@ -69,17 +70,52 @@ extension HTTPConnection {
 
     func writeBody(_ data: ByteBuffer, exchange: UInt64) async throws {
         guard loop.eventLoop.inEventLoop else {
-            let task = Task(executorPreference: loop) {
-                try await self.writeBody(data, exchange: exchange)
-            }
-            return try await withTaskCancellationHandler {
-                try await task.value
-            } onCancel: {
-                task.cancel()
-            }
+            return try await hop { try await $0.writeBody(data, exchange: exchange) }
         }
         try writePiece(data, exchange: exchange)
         try await waitUntilWritable(exchange: exchange)
+    }
+
+    /// How much an encoder is given in one turn of the loop, in octets.
+    private static let encodedPiece = 32 << 10
+
+    /// Writes what `encoder` makes of `data`. Its work holds the loop, so that of much data is done in several turns.
+    func writeBody(_ data: ByteBuffer, by encoder: any ContentEncoder, exchange: UInt64) async throws {
+        guard loop.eventLoop.inEventLoop else {
+            return try await hop { try await $0.writeBody(data, by: encoder, exchange: exchange) }
+        }
+        var rest = data
+        repeat {
+            let piece = rest.readSlice(length: min(rest.readableBytes, Self.encodedPiece)) ?? ByteBuffer()
+            try writePiece(try encoder.encode(piece), exchange: exchange)
+            try await waitUntilWritable(exchange: exchange)
+            if rest.readableBytes > 0 { await passTurn() }
+        } while rest.readableBytes > 0
+    }
+
+    /// Writes what `encoder` has kept back.
+    func finishBody(by encoder: any ContentEncoder, exchange: UInt64) async throws {
+        guard loop.eventLoop.inEventLoop else {
+            return try await hop { try await $0.finishBody(by: encoder, exchange: exchange) }
+        }
+        try writePiece(try encoder.finish(), exchange: exchange)
+    }
+
+    /// Lets the other connections of the loop go first. A yield would come back within the same turn.
+    private func passTurn() async {
+        await withUnsafeContinuation { continuation in
+            loop.eventLoop.execute { self.loop.turn { continuation.resume() } }
+        }
+    }
+
+    /// Runs `body` as a task on the loop, which is cancelled with the caller's.
+    private func hop(_ body: @escaping @Sendable (HTTPConnection) async throws -> Void) async throws {
+        let task = Task(executorPreference: loop) { try await body(self) }
+        try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 
     /// Writes the head, if that has not been done.
@@ -158,11 +194,13 @@ extension HTTPConnection {
 }
 
 /// A handler wrote more or less than it had announced (RFC 9110 §8.6): a mistake of the program, not of a client.
-struct ContentLengthError: Error, CustomStringConvertible {
+package struct ContentLengthError: Error, CustomStringConvertible {
     /// What was missing; negative when there was too much.
     let missing: Int
 
-    var description: String {
+    package init(missing: Int) { self.missing = missing }
+
+    package var description: String {
         missing > 0
             ? "\(missing) octets less than the announced length were written"
             : "\(missing.magnitude) octets more than the announced length were written"

@@ -83,9 +83,9 @@ struct WriteProgress {
     var handedOver = 0
     private var sent = 0
     private var since: LoopInstant?
-    /// How much had been handed over, and by when it was to be taken, at the last look.
+    /// How much had been handed over at the last look.
     private var expected = 0
-    private var due: LoopInstant?
+    private var pace = TakingPace()
 
     /// Whether anything may be left since the last look.
     var mayBeUnsent: Bool { sent != handedOver }
@@ -102,23 +102,44 @@ struct WriteProgress {
     }
 
     /// Whether octets wait that should have been taken by now at the least rate.
-    ///
-    /// What waits is given its time as a whole, and what comes behind it adds its own: the kernel takes octets in
-    /// bursts, many seconds apart when a client is slow, so that a rate over a few seconds would say nothing.
     mutating func isSlow(unsent: Int, now: LoopInstant, limits: HTTPLimits) -> Bool {
         let added = handedOver &- expected
         expected = handedOver
-        guard unsent > 0, limits.minResponseRate > 0 else {
+        return pace.isSlow(
+            added: added, unsent: unsent, now: now, rate: limits.minResponseRate,
+            grace: limits.responseRateGracePeriod)
+    }
+}
+
+/// By when a peer is to have taken what waits for it.
+package struct TakingPace: Sendable {
+    private var due: LoopInstant?
+
+    /// Nothing waits yet.
+    package init() {}
+
+    /// Whether octets wait that should have been taken by now at `rate`, in octets per second.
+    ///
+    /// What waits is given its time as a whole, and what comes behind it adds its own: the kernel takes octets in
+    /// bursts, many seconds apart when a peer is slow, so that a rate over a few seconds would say nothing.
+    ///
+    /// - Parameters:
+    ///   - added: how much was handed to the transport since the last look.
+    ///   - unsent: how much waits there.
+    ///   - grace: how much longer than at `rate` it may take.
+    package mutating func isSlow(
+        added: Int, unsent: Int, now: LoopInstant, rate: Int, grace: Duration
+    ) -> Bool {
+        guard unsent > 0, rate > 0 else {
             due = nil
             return false
         }
         func time(for octets: Int) -> Int64 {
             let (product, overflow) = octets.multipliedReportingOverflow(by: 1000)
-            return overflow ? .max : Int64(product / limits.minResponseRate)
+            return overflow ? .max : Int64(product / rate)
         }
         // Who was faster than need be has gained nothing by it for what comes later.
-        let latest = now.advanced(by: limits.responseRateGracePeriod).advanced(
-            byMilliseconds: time(for: unsent))
+        let latest = now.advanced(by: grace).advanced(byMilliseconds: time(for: unsent))
         let due = due.map { min($0.advanced(byMilliseconds: time(for: added)), latest) } ?? latest
         self.due = due
         return now >= due

@@ -294,9 +294,14 @@ extension WebSocketConnection {
     }
 
     private func give(_ buffer: ByteBuffer) {
-        loop.countSent(octets: buffer.readableBytes)
+        count(buffer.readableBytes)
         context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
         needsFlush = true
+    }
+
+    private func count(_ octets: Int) {
+        loop.countSent(octets: octets)
+        given &+= UInt32(truncatingIfNeeded: octets)
     }
 
     /// How many writes there are between two looks at whether the peer takes them.
@@ -333,7 +338,7 @@ extension WebSocketConnection {
         }
         out = nil
         needsFlush = false
-        loop.countSent(octets: buffer.readableBytes)
+        count(buffer.readableBytes)
         context?.writeAndFlush(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
         loop.recycle(buffer)
     }

@@ -20,7 +20,7 @@ extension WebSocketConnection {
             self.drainAt = nil
             startClose(.goingAway, reason: "the server stops")
         }
-        if isStalled(now) {
+        if isStalled(now) || isSlow(now) {
             closeReason = closeReason ?? .lost(.sendTimeout)
             context?.close(promise: nil)
             return
@@ -68,6 +68,27 @@ extension WebSocketConnection {
             return false
         }
         return now >= stall.since.advanced(by: limits.sendTimeout)
+    }
+
+    /// Whether octets wait that the peer should have taken by now at the least rate. A peer that takes a little now and
+    /// then makes progress, and could keep its buffer full and its senders suspended for ever.
+    private func isSlow(_ now: LoopInstant) -> Bool {
+        // Of an idle socket nobody asks how much waits, and it keeps nothing for it.
+        guard given > 0 || known?.pace != nil else { return false }
+        let added = Int(given)
+        given = 0
+        guard limits.minSendRate > 0,
+            let waiting = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes), waiting > 0
+        else {
+            known?.pace = nil
+            return false
+        }
+        var pace = known?.pace ?? TakingPace()
+        let isSlow = pace.isSlow(
+            added: added, unsent: waiting, now: now, rate: limits.minSendRate,
+            grace: limits.sendRateGracePeriod)
+        setAside().pace = pace
+        return isSlow
     }
 
     /// Says goodbye with 1001, at a moment of its own within the first part of the drain time, so that thousands of

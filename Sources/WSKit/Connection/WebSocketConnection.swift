@@ -49,6 +49,9 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     @exclusivity(unchecked) var machine: WebSocketMachine
     @exclusivity(unchecked) var phase: Phase = .open
+    /// How many octets the channel was given since the last look at how fast the peer takes them. It stands where the
+    /// phase leaves room, and so costs none.
+    @exclusivity(unchecked) var given: UInt32 = 0
     @exclusivity(unchecked) var inbound = ByteBuffer()
     @exclusivity(unchecked) var inbox = Inbox()
     /// Why the connection ended; apart from it, since most of its life there is no reason.
@@ -118,6 +121,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         var owedPong: ByteBuffer?
         /// Since when the peer has taken nothing, and how much waited then.
         var stall: (since: LoopInstant, octets: Int)?
+        /// How fast the peer takes what waits for it; `nil` when nothing does.
+        var pace: TakingPace?
         /// Pings of the application's own that wait for their pongs.
         var pings: [Ping] = []
         var pingCounter: UInt64 = 0

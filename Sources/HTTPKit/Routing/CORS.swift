@@ -1,0 +1,191 @@
+public import HTTPTypes
+
+/// The pages of other origins that may read answers, for `Middleware.cors`.
+///
+/// Credentials are cookies, the client's certificates and what the browser knows for HTTP authentication. They can be
+/// allowed to origins that are named or decided on only: `*` together with credentials, which would let any page on the
+/// web act for its visitors, cannot be said.
+public enum CORSOrigins: Sendable {
+    /// Pages from anywhere, without credentials: the answer is `*`, and the same for all.
+    case any
+    /// Pages of these origins, such as `https://app.example.org`; case and default ports do not matter. What is no
+    /// origin, such as one with a path, lets nobody in.
+    case list([String], credentials: Bool = false)
+    /// Pages of the origins for which it returns `true`. It is given the field as it was sent: compare the whole of it,
+    /// for `https://example.org.evil.net` begins like a friend and `null` is any page that hides where it is from.
+    case matching(credentials: Bool = false, @Sendable (_ origin: String) -> Bool)
+}
+
+extension Middleware {
+    /// Cross-origin resource sharing (Fetch standard, "CORS protocol"): lets pages of other origins read answers.
+    ///
+    /// ```swift
+    /// app.use(.cors(.list(["https://app.example.org"], credentials: true), exposedFields: [.eTag]))
+    /// ```
+    /// Preflights, OPTIONS with Origin and Access-Control-Request-Method, are answered 204 here; the handler does not
+    /// see them. In a group it answers for the routes of that group. Put it before middleware that asks for
+    /// credentials, which preflights never have.
+    ///
+    /// Nobody is refused: without the fields that it sets the browser keeps an answer from the page. Requests that
+    /// browsers send without asking, such as a form's POST, are to be protected otherwise. An answer that has
+    /// Access-Control-Allow-Origin already keeps its own; preflights are answered by the outermost policy. A change of
+    /// protocol passes untouched: whose pages may open sockets is said by `WebSocketOptions`.
+    ///
+    /// - Parameters:
+    ///   - origins: the pages that may read answers, and whether they may send credentials.
+    ///   - methods: what they may ask for beside GET, HEAD and POST, which browsers always allow.
+    ///   - requestFields: the fields that they may set beside those that browsers always allow; `nil` is all that a
+    ///     preflight asks for.
+    ///   - exposedFields: the fields of answers that they may read beside those that browsers always allow.
+    ///   - maxAge: how long a browser may remember the answer to a preflight; `nil` leaves that to the browser, which
+    ///     takes 5 seconds.
+    public static func cors(
+        _ origins: CORSOrigins, methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete],
+        requestFields: [HTTPField.Name]? = [.contentType], exposedFields: [HTTPField.Name] = [],
+        maxAge: Duration? = .seconds(600)
+    ) -> Middleware {
+        let policy = CORSPolicy(
+            origins, methods: methods, requestFields: requestFields, exposedFields: exposedFields,
+            maxAge: maxAge)
+        return Middleware { request, next in
+            if CORSPolicy.preflightMethod(of: request) != nil {
+                return Response(status: .noContent, fields: policy.preflightFields(for: request))
+            }
+            let fields = policy.fields(for: request)
+            do {
+                var response = try await next(request)
+                CORSPolicy.add(fields, to: &response)
+                return response
+            } catch let error as any ResponseError {
+                var response = Response(error: error)
+                CORSPolicy.add(fields, to: &response)
+                return response
+            } catch let error as ErrorWithFields where error.hasField(.accessControlAllowOrigin) {
+                throw error
+            } catch {
+                throw ErrorWithFields(underlying: error, fields: fields)
+            }
+        }
+    }
+}
+
+/// Who may read answers, with the values of fields made beforehand.
+struct CORSPolicy: Sendable {
+    /// Whether pages of an origin may read answers; `nil` when all may.
+    private let isAllowed: (@Sendable (String) -> Bool)?
+    private let allowsCredentials: Bool
+    private let methods: String
+    /// `nil` when all may be set that are asked for.
+    private let requestFields: String?
+    private let exposedFields: String
+    private let maxAge: String?
+
+    init(
+        _ origins: CORSOrigins, methods: [HTTPRequest.Method], requestFields: [HTTPField.Name]?,
+        exposedFields: [HTTPField.Name], maxAge: Duration?
+    ) {
+        switch origins {
+        case .any: (isAllowed, allowsCredentials) = (nil, false)
+        case .list(let list, let credentials):
+            let known = list.compactMap { Origin($0) }
+            isAllowed = { text in Origin(text).map { known.contains($0) } ?? false }
+            allowsCredentials = credentials
+        case .matching(let credentials, let matches): (isAllowed, allowsCredentials) = (matches, credentials)
+        }
+        self.methods = methods.map(\.rawValue).joined(separator: ", ")
+        self.requestFields = requestFields.map { $0.map(\.rawName).joined(separator: ", ") }
+        self.exposedFields = exposedFields.map(\.rawName).joined(separator: ", ")
+        self.maxAge = maxAge.map { "\(max(0, $0.components.seconds))" }
+    }
+
+    /// The method that a preflight asks for; `nil` when the request is none.
+    static func preflightMethod(of request: Request) -> HTTPRequest.Method? {
+        guard request.method == .options, request.fields.contains(.origin) else { return nil }
+        return request.fields[.accessControlRequestMethod].flatMap { HTTPRequest.Method($0) }
+    }
+
+    /// What the answer to a preflight says.
+    func preflightFields(for request: Request) -> HTTPFields {
+        var fields: HTTPFields = [:]
+        guard admit(request, in: &fields) else { return fields }
+        if !methods.isEmpty { fields[.accessControlAllowMethods] = methods }
+        if let requestFields {
+            if !requestFields.isEmpty { fields[.accessControlAllowHeaders] = requestFields }
+        } else {
+            fields.addVary("Access-Control-Request-Headers")
+            let asked = request.fields[.accessControlRequestHeaders]
+            if let asked, Self.isList(asked) { fields[.accessControlAllowHeaders] = asked }
+        }
+        if let maxAge { fields[.accessControlMaxAge] = maxAge }
+        return fields
+    }
+
+    /// What any other answer says.
+    func fields(for request: Request) -> HTTPFields {
+        var fields: HTTPFields = [:]
+        if admit(request, in: &fields), !exposedFields.isEmpty {
+            fields[.accessControlExposeHeaders] = exposedFields
+        }
+        return fields
+    }
+
+    /// Whether the request's page may read the answer. Where that depends on the page, all answers say so, those for
+    /// no page too: a cache would give them to everybody.
+    private func admit(_ request: Request, in fields: inout HTTPFields) -> Bool {
+        guard let isAllowed else {
+            fields[.accessControlAllowOrigin] = "*"
+            return true
+        }
+        fields[.vary] = "Origin"
+        let origins = request.fields[values: .origin]
+        guard origins.count == 1, let origin = origins.first, isAllowed(origin) else { return false }
+        fields[.accessControlAllowOrigin] = origin
+        if allowsCredentials { fields[.accessControlAllowCredentials] = "true" }
+        return true
+    }
+
+    /// Sets the fields, also of the error that a streamed answer may turn out to be.
+    static func add(_ fields: HTTPFields, to response: inout Response) {
+        guard response.upgrade == nil else { return }
+        if let vary = fields[.vary] { response.fields.addVary(vary) }
+        guard response.fields[.accessControlAllowOrigin] == nil else { return }
+        for field in fields where field.name != .vary { response.fields[field.name] = field.value }
+        response.body = response.body.failing(with: fields)
+    }
+
+    private static func isList(_ value: String) -> Bool {
+        value.utf8.allSatisfy { $0.isTokenCharacter || $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") }
+    }
+}
+
+extension ErrorWithFields {
+    fileprivate func hasField(_ name: HTTPField.Name) -> Bool {
+        fields[name] != nil || (underlying as? ErrorWithFields)?.hasField(name) == true
+    }
+}
+
+extension ResponseBody {
+    /// The same content; where its writer fails before the first octet, the answer to that has `fields` too.
+    fileprivate func failing(with fields: HTTPFields) -> ResponseBody {
+        guard case .stream(let length, let write) = storage else { return self }
+        return .stream(length: length) { writer in
+            do {
+                try await write(writer)
+            } catch {
+                throw ErrorWithFields(underlying: error, fields: fields)
+            }
+        }
+    }
+}
+
+extension HTTPFields {
+    /// Says once that the answer depends on that field of the request (RFC 9110 §12.5.5).
+    package mutating func addVary(_ name: String) {
+        guard let value = self[.vary] else {
+            self[.vary] = name
+            return
+        }
+        let known = value.split { ", \t".contains($0) }.map { $0.lowercased() }
+        if !known.contains("*"), !known.contains(name.lowercased()) { self[.vary] = value + ", " + name }
+    }
+}

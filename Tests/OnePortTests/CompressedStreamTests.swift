@@ -1,0 +1,178 @@
+import Compression
+import HTTPKit
+import HTTPTypes
+import NIOCore
+import NIOPosix
+import OnePortTesting
+import Synchronization
+import Testing
+
+@testable import OnePort
+
+@Suite("Compressed streams")
+struct CompressedStreamTests {
+    private struct Oops: Error {}
+
+    /// An application with one stream at `/`, which is compressed.
+    private func withStream(
+        _ mode: TestMode = .inMemory, length: Int? = nil,
+        _ write: @escaping @Sendable (ResponseWriter) async throws -> Void,
+        test: (TestClient) async throws -> Void
+    ) async throws {
+        let app = App(configuration: AppConfiguration())
+        app.use(.compress(ResponseCompressionOptions { $0.compressesStreams = true }))
+        app.get("/") { _ in .stream(contentType: "text/event-stream", length: length, write) }
+        try await app.test(mode, test)
+    }
+
+    private func get(_ client: TestClient) async throws -> TestResponse {
+        try await client.get("/", fields: [.acceptEncoding: "gzip"])
+    }
+
+    @Test("all pieces come, small, empty and large, from the loop and from elsewhere")
+    func pieces() async throws {
+        let large = (0..<40_000).map { "\($0) " }.joined()
+        try await withStream { writer in
+            try await writer.write("a")
+            try await writer.write("")
+            try await Task.detached { try await writer.write(large) }.value
+            try await writer.write(ByteBuffer(string: "z"))
+            writer.setTrailers([.via: "x"])
+        } test: { client in
+            let answer = try await get(client)
+            #expect(answer.fields[.contentEncoding] == "gzip" && answer.fields[.contentLength] == nil)
+            #expect(try gunzip(answer.body) == "a" + large + "z")
+            #expect(answer.trailers?[.via] == "x")
+            let plain = try await client.get("/")
+            #expect(plain.text == "a" + large + "z" && plain.fields[.contentEncoding] == nil)
+            let head = try await client.request(.head, "/", fields: [.acceptEncoding: "gzip"])
+            #expect(head.fields[.contentEncoding] == "gzip" && head.fields[.contentLength] == nil)
+        }
+    }
+
+    @Test("a stream of nothing is content of nothing")
+    func nothing() async throws {
+        try await withStream { _ in
+        } test: { client in
+            let answer = try await get(client)
+            #expect(try gunzip(answer.body).isEmpty)
+        }
+    }
+
+    @Test("an event can be read before the next one is there", .timeLimit(.minutes(5)))
+    func notHeldBack() async throws {
+        let gate = AsyncStream.makeStream(of: Void.self)
+        try await withStream(.live) { writer in
+            try await writer.write("data: one\n\n")
+            for await _ in gate.stream { break }
+            try await writer.write("data: two\n\n")
+        } test: { client in
+            let reader = Reader()
+            let bootstrap = ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(reader)
+                    }
+                }
+            let channel = try await bootstrap.connect(to: try #require(client.address)).get()
+            // The content of HTTP/1.0 has no chunks around it.
+            let request = "GET / HTTP/1.0\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n"
+            try await channel.writeAndFlush(ByteBuffer(string: request)).get()
+            var answer = ByteBuffer()
+            var isOpen = false
+            for await piece in reader.pieces {
+                answer.writeImmutableBuffer(piece)
+                guard !isOpen, try beginning(of: content(answer)) == "data: one\n\n" else { continue }
+                isOpen = true
+                gate.continuation.yield()
+            }
+            #expect(try gunzip(content(answer)) == "data: one\n\ndata: two\n\n")
+            try? await channel.close()
+        }
+    }
+
+    /// What follows the head, as far as it is there.
+    private func content(_ answer: ByteBuffer) -> ByteBuffer {
+        let octets = Array(answer.readableBytesView)
+        let end = octets.indices.first { octets[$0...].starts(with: Array("\r\n\r\n".utf8)) }
+        return ByteBuffer(bytes: end.map { octets[($0 + 4)...] } ?? [])
+    }
+
+    /// What can be read of a gzip member that has not ended.
+    private func beginning(of content: ByteBuffer) throws -> String {
+        guard let blocks = content.getSlice(at: 10, length: max(0, content.readableBytes - 10)) else {
+            return ""
+        }
+        var text = ByteBuffer()
+        _ = try Inflater().inflate(blocks.readableBytesSpan, into: &text, room: 1 << 20)
+        return String(buffer: text)
+    }
+
+    @Test(
+        "the compressor's memory is given back however a stream ends, whoever keeps the writer",
+        arguments: [false, true])
+    func released(fails: Bool) async throws {
+        let kept = Kept()
+        try await withStream { writer in
+            kept.writer.withLock { $0 = writer }
+            try await writer.write("x")
+            if fails { throw Oops() }
+        } test: { client in
+            if fails {
+                await #expect(throws: TestClientError.self) { _ = try await get(client) }
+            } else {
+                _ = try await get(client)
+            }
+            let writer = try #require(kept.writer.withLock { $0 })
+            await #expect(throws: CancellationError.self) { try await writer.write("x") }
+            let stream = try #require(writer.encoder as? GzipStream)
+            #expect(stream.deflater == nil)
+        }
+    }
+
+    @Test("what fails before the first octet is an ordinary error")
+    func early() async throws {
+        try await withStream { _ in
+            throw HTTPFailure(.notFound)
+        } test: { client in
+            let answer = try await get(client)
+            #expect(answer.status == .notFound && answer.fields[.contentEncoding] == nil)
+        }
+    }
+
+    @Test(
+        "RFC 9110 §8.6: a length that was announced is kept to before compression",
+        arguments: [1_999, 2_000, 2_001])
+    func announced(count: Int) async throws {
+        try await withStream(length: 2_000) { writer in
+            try await writer.write(String(repeating: "x", count: 10))
+            try await writer.write(String(repeating: "x", count: count - 10))
+        } test: { client in
+            guard count == 2_000 else {
+                await #expect(throws: TestClientError.self) { _ = try await get(client) }
+                return
+            }
+            let answer = try await get(client)
+            #expect(try gunzip(answer.body).utf8.count == 2_000)
+        }
+    }
+}
+
+/// A writer that outlives its stream.
+private final class Kept: Sendable {
+    let writer = Mutex<ResponseWriter?>(nil)
+}
+
+/// Passes on what comes.
+private final class Reader: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+    let pieces: AsyncStream<ByteBuffer>
+    private let continuation: AsyncStream<ByteBuffer>.Continuation
+
+    init() { (pieces, continuation) = AsyncStream.makeStream(of: ByteBuffer.self) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        continuation.yield(unwrapInboundIn(data))
+    }
+    func channelInactive(context: ChannelHandlerContext) { continuation.finish() }
+}
