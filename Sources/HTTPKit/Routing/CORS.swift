@@ -164,20 +164,6 @@ extension ErrorWithFields {
     }
 }
 
-extension ResponseBody {
-    /// The same content; where its writer fails before the first octet, the answer to that has `fields` too.
-    fileprivate func failing(with fields: HTTPFields) -> ResponseBody {
-        guard case .stream(let length, let write) = storage else { return self }
-        return .stream(length: length) { writer in
-            do {
-                try await write(writer)
-            } catch {
-                throw ErrorWithFields(underlying: error, fields: fields)
-            }
-        }
-    }
-}
-
 extension HTTPFields {
     /// Says once that the answer depends on that field of the request (RFC 9110 §12.5.5).
     package mutating func addVary(_ name: String) {

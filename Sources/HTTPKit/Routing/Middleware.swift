@@ -74,6 +74,7 @@ extension Middleware {
             do {
                 var response = try await next(request)
                 response.fields[.xRequestID] = id
+                response.body = response.body.failing(with: [.xRequestID: id])
                 return response
             } catch let error as any ResponseError {
                 var response = Response(error: error)
@@ -105,6 +106,7 @@ extension Middleware {
                 throw ErrorWithFields(underlying: error, fields: safer)
             }
             guard response.upgrade == nil else { return response }
+            response.body = response.body.failing(with: safer)
             for field in safer where response.fields[field.name] == nil { response.fields.append(field) }
             return response
         }
@@ -120,6 +122,20 @@ struct ErrorWithFields: Error, CustomStringConvertible {
     var cause: any Error { (underlying as? ErrorWithFields)?.cause ?? underlying }
 
     var description: String { "\(underlying)" }
+}
+
+extension ResponseBody {
+    /// The same content; where its writer fails before the first octet, the answer to that has `fields` too.
+    func failing(with fields: HTTPFields) -> ResponseBody {
+        guard case .stream(let length, let write) = storage else { return self }
+        return .stream(length: length) { writer in
+            do {
+                try await write(writer)
+            } catch {
+                throw ErrorWithFields(underlying: error, fields: fields)
+            }
+        }
+    }
 }
 
 /// The id of a request, among its values.

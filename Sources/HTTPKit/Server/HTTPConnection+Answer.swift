@@ -9,7 +9,10 @@ extension HTTPConnection {
     func answer(to error: any Error, of request: Request) -> Response {
         if let error = error as? ErrorWithFields {
             var response = answer(to: error.underlying, of: request)
-            response.fields.append(contentsOf: error.fields)
+            // What the answer says itself stands, but each part of Vary counts.
+            for field in error.fields where field.name == .vary || response.fields[field.name] == nil {
+                response.fields.append(field)
+            }
             return response
         }
         if error is CancellationError { return Response(error: HTTPFailure(.serviceUnavailable)) }

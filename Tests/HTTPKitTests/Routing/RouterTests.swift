@@ -209,4 +209,23 @@ struct RouterTests {
             #expect(error.has("X-Content-Type-Options: nosniff\r\n"))
         }
     }
+
+    @Test("What a stream throws before its first octet is answered with the middleware's fields")
+    func failingStream() throws {
+        try withRoutes { routes in
+            routes.group("", .requestID, .securityHeaders()) { group in
+                group.get("/known") { _ in .stream { _ in throw HTTPFailure(.notFound) } }
+                group.get("/unknown") { _ in .stream { _ in throw Mistake() } }
+            }
+        } test: { wire in
+            for (path, status) in [("/known", 404), ("/unknown", 500)] {
+                let answer = wire.exchange(request("GET", path))
+                #expect(statuses(answer) == [status])
+                #expect(answer.components(separatedBy: "X-Content-Type-Options: nosniff\r\n").count == 2)
+                #expect(answer.components(separatedBy: "X-Request-Id: ").count == 2)
+            }
+        }
+    }
+
+    private struct Mistake: Error {}
 }
