@@ -18,8 +18,8 @@ lint: ## check formatting and style; any finding is an error
 format: ## format every Swift file in place
 	@scripts/lint --fix
 
-conformance: ## all outside suites against TestServer (the light set when CI=true)
-	@scripts/conformance $(if $(filter true,$(CI)),light,full)
+conformance: ## all outside suites against TestServer
+	@scripts/conformance full
 
 conformance-light: ## the light set: a few minutes
 	@scripts/conformance light

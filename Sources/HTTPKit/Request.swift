@@ -168,7 +168,7 @@ public struct Request: Sendable {
 
     /// Where its route stands in `trie`; the head is not copied for it.
     func place<Value>(in trie: RouteTrie<Value>, _ ranges: inout ParameterRanges) -> Int? {
-        trie.place(of: storage.head, &ranges)
+        trie.place(of: storage.head, method: storage.head.method, &ranges)
     }
 
     /// A value that middleware puts beside the request for handlers behind it.

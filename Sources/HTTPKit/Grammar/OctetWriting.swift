@@ -5,8 +5,8 @@
 /// A piece that is longer than the room left traps; whoever writes asks for the room of all its pieces first.
 extension OutputRawSpan {
     @inline(__always)
-    mutating func append(_ bytes: UnsafeRawBufferPointer) {
-        precondition(bytes.count <= freeCapacity, "a head's piece is longer than the room made for it")
+    package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count <= freeCapacity, "a piece is longer than the room made for it")
         guard let source = bytes.baseAddress else { return }
         withUnsafeMutableBytes { target, count in
             // Within the target's bounds, by the check above.

@@ -47,25 +47,25 @@ package struct RequestDecoder: Sendable {
         }
         let form = try RequestTarget(
             span, line.target, isConnect: line.method == .connect, isOptions: line.method == .options)
-        let facts: FieldFacts
+        let (facts, slots): (FieldFacts, [FieldSlot])
         if let same = known.match(span, line) {
             position = line.end &+ known.count
-            facts = same
+            (facts, slots) = (same, known.slots)
         } else {
             guard try lines.parse(span, from: &position, sectionStart: line.end) else {
                 state = .fields(line, position: position)
                 return nil
             }
-            facts = try FieldFacts(span, lines.slots, from: line.end, minorVersion: line.minorVersion)
-            known.remember(span, line, end: position, lines.slots, facts)
+            slots = lines.slots
+            facts = try FieldFacts(span, slots, from: line.end, minorVersion: line.minorVersion)
+            known.remember(span, line, end: position, slots, facts)
         }
         try form.check(host: facts.host?.value(from: line.end), span)
         if case .start(sawEmptyLine: false) = state {} else { state = .start(sawEmptyLine: false) }
         guard let buffer = input.readSlice(length: position) else { return nil }
         return RequestHead(
             buffer: buffer, method: line.method, minorVersion: line.minorVersion, target: line.target,
-            form: form, fieldsStart: line.end, slots: known.isMatched ? known.slots : lines.slots,
-            facts: facts)
+            form: form, fieldsStart: line.end, slots: slots, facts: facts)
     }
 
     /// Whether the fields of the last head were those of one before it, and read then.

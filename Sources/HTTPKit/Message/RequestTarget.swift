@@ -45,7 +45,7 @@ package enum RequestTarget: Equatable, Sendable {
     private static func splitQuery(_ head: borrowing Span<UInt8>, _ range: Range<Int>) -> (
         Range<Int>, Range<Int>?
     ) {
-        let mark = head.firstIndex(of: 0x3F, or: 0x3F, in: range)
+        let mark = head.firstIndex(of: 0x3F, in: range)
         guard mark < range.upperBound else { return (range, nil) }
         return (range.lowerBound..<mark, mark &+ 1..<range.upperBound)
     }

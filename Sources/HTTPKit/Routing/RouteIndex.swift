@@ -58,9 +58,7 @@ struct RouteIndex: Sendable {
         _ walk: inout RouteWalk, _ bytes: borrowing Span<UInt8>, node: Int, start: Int,
         _ ranges: inout ParameterRanges
     ) -> Int32 {
-        // A path that ends in a slash has an empty segment behind it.
-        let end = bytes.firstIndex(
-            of: UInt8(ascii: "/"), or: UInt8(ascii: "/"), in: start..<max(start, walk.end))
+        let end = bytes.firstIndex(of: UInt8(ascii: "/"), in: start..<walk.end)
         let isLast = end == walk.end
         let here = nodes[node]
         let child = literals.child(here.statics, bytes, start..<end, mayBeEscaped: walk.form == .escaped)
@@ -135,9 +133,7 @@ enum PathForm {
     /// Looks for escapes without two hexadecimal digits, for NUL and for dot segments; `path` begins with a slash.
     static func check(_ bytes: borrowing Span<UInt8>, _ path: Range<Int>) -> Result<PathForm, Failure> {
         // Most paths have neither.
-        if bytes.firstIndex(of: UInt8(ascii: "%"), or: UInt8(ascii: "."), in: path) == path.upperBound {
-            return .success(.plain)
-        }
+        if !bytes.contains(UInt8(ascii: "%"), or: UInt8(ascii: "."), in: path) { return .success(.plain) }
         var form = PathForm.plain
         var start = path.lowerBound
         var mayBeDot = true

@@ -80,12 +80,7 @@ package struct RouteTrie<Value> {
 }
 
 extension RouteTrie {
-    /// Where in `routes` the route of a request stands; `nil` when it has none.
-    func place(of head: RequestHead, _ ranges: inout ParameterRanges) -> Int? {
-        place(of: head, method: head.method, &ranges)
-    }
-
-    /// Where it would stand if the request were one of `method`.
+    /// Where in `routes` the route of a request stands, as one of `method`; `nil` when it has none.
     @inline(__always)
     func place(of head: RequestHead, method: HTTPRequest.Method, _ ranges: inout ParameterRanges) -> Int? {
         switch head.form {

@@ -87,12 +87,7 @@ final class BodyStream: @unchecked Sendable {
     /// The handler's side: the next piece, or `nil` at the end; `CancellationError` loses none.
     func next() async throws -> ByteBuffer? {
         guard loop.eventLoop.inEventLoop else {
-            let task = Task(executorPreference: loop) { try await self.next() }
-            return try await withTaskCancellationHandler {
-                try await task.value
-            } onCancel: {
-                task.cancel()
-            }
+            return try await loop.run { try await self.next() }
         }
         if let limitError { throw limitError }
         while true {

@@ -25,12 +25,11 @@ extension HTTPConnection {
         }
     }
 
-    /// The first stretch goes out in the turn in which the file was opened and looked at, so it is not asked again.
     private func sendFile(_ slice: FileSlice, exchange: UInt64) async throws {
         var sent = 0
         while sent < slice.length {
             let count = min(Self.sendfileStretch, slice.length - sent)
-            if sent > 0 { try checkSize(slice, reaching: slice.offset + sent + count) }
+            try checkSize(slice, reaching: slice.offset + sent + count)
             let writing = try writeRegion(
                 slice, offset: slice.offset + sent, count: count, exchange: exchange)
             if writing.result == nil {
@@ -48,7 +47,8 @@ extension HTTPConnection {
     ) throws -> RegionWriting {
         try takeFromAnnounced(count, exchange: exchange)
         guard let context else { throw CancellationError() }
-        let isCorked = setCork(true)
+        // The head waits for the content behind it: one segment less.
+        let isCorked = out != nil && setCork(true)
         handOver()
         // The handle borrows the descriptor, which the slice's owner closes when the answer is done with.
         let handle = NIOFileHandle(_deprecatedTakingOwnershipOfDescriptor: slice.descriptor)
@@ -62,17 +62,14 @@ extension HTTPConnection {
         countOut(count)
         context.writeAndFlush(wrapOutboundOut(.fileRegion(region)), promise: promise)
         needsFlush = false
-        if isCorked { setCork(false) }
+        if isCorked { _ = setCork(false) }
         return writing
     }
 
-    /// Has the system hold back the head until the content behind it is there: one segment less.
-    @discardableResult
+    /// Has the system hold back what does not fill a segment, or send it; `false` where it cannot.
     private func setCork(_ isOn: Bool) -> Bool {
         #if os(Linux)
-            guard isOn == false || out != nil, let options = context?.channel.syncOptions else {
-                return false
-            }
+            guard let options = context?.channel.syncOptions else { return false }
             let cork = ChannelOptions.Types.SocketOption(
                 level: .tcp, name: NIOBSDSocket.Option(rawValue: TCP_CORK))
             return (try? options.setOption(cork, value: isOn ? 1 : 0)) != nil
@@ -101,10 +98,8 @@ extension HTTPConnection {
     }
 }
 
-/// How the sending of a stretch is getting on. Most end before anybody could wait for it.
-///
-/// Invariant: touched on the connection's loop only.
-private final class RegionWriting: @unchecked Sendable {
+/// How the sending of a stretch is getting on; most are sent before anybody could wait for it.
+private final class RegionWriting {
     private(set) var result: Result<Void, any Error>?
     var waiter: UnsafeContinuation<Void, Never>?
 

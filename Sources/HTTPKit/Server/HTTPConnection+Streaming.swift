@@ -70,7 +70,7 @@ extension HTTPConnection {
 
     func writeBody(_ data: ByteBuffer, exchange: UInt64) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await hop { try await $0.writeBody(data, exchange: exchange) }
+            return try await loop.run { try await self.writeBody(data, exchange: exchange) }
         }
         try writePiece(data, exchange: exchange)
         try await waitUntilWritable(exchange: exchange)
@@ -82,7 +82,7 @@ extension HTTPConnection {
     /// Writes what `encoder` makes of `data`. Its work holds the loop, so that of much data is done in several turns.
     func writeBody(_ data: ByteBuffer, by encoder: any ContentEncoder, exchange: UInt64) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await hop { try await $0.writeBody(data, by: encoder, exchange: exchange) }
+            return try await loop.run { try await self.writeBody(data, by: encoder, exchange: exchange) }
         }
         var rest = data
         repeat {
@@ -96,7 +96,7 @@ extension HTTPConnection {
     /// Writes what `encoder` has kept back.
     func finishBody(by encoder: any ContentEncoder, exchange: UInt64) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await hop { try await $0.finishBody(by: encoder, exchange: exchange) }
+            return try await loop.run { try await self.finishBody(by: encoder, exchange: exchange) }
         }
         try writePiece(try encoder.finish(), exchange: exchange)
     }
@@ -105,16 +105,6 @@ extension HTTPConnection {
     private func passTurn() async {
         await withUnsafeContinuation { continuation in
             loop.eventLoop.execute { self.loop.turn { continuation.resume() } }
-        }
-    }
-
-    /// Runs `body` as a task on the loop, which is cancelled with the caller's.
-    private func hop(_ body: @escaping @Sendable (HTTPConnection) async throws -> Void) async throws {
-        let task = Task(executorPreference: loop) { try await body(self) }
-        try await withTaskCancellationHandler {
-            try await task.value
-        } onCancel: {
-            task.cancel()
         }
     }
 

@@ -210,8 +210,9 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
         if members.isEmpty {
             ticker?.cancel()
             ticker = nil
-            for worker in idleWorkers { worker.dismiss() }
+            let workers = idleWorkers
             idleWorkers = []
+            for worker in workers { worker.wake() }
         }
     }
 
@@ -224,6 +225,20 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     package func drain(deadline: LoopInstant) {
         drainDeadline = deadline
         turn { for member in members { member.drain(deadline: deadline) } }
+    }
+
+    // MARK: What other threads ask for
+
+    /// Runs `body` as a task on this loop, which is cancelled with the caller's.
+    package func run<Result: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        let task = Task(executorPreference: self) { try await body() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 
     // MARK: What is counted

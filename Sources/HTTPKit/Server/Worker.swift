@@ -13,8 +13,6 @@ final class Worker: @unchecked Sendable {
     @exclusivity(unchecked) private var request: Request?
     @exclusivity(unchecked) private var parking: UnsafeContinuation<Void, Never>?
     @exclusivity(unchecked) private var task: Task<Void, Never>?
-    @exclusivity(unchecked) private var isDismissed = false
-    @exclusivity(unchecked) private var hasEnded = false
 
     init(loop: LoopContext) {
         self.loop = loop
@@ -30,18 +28,11 @@ final class Worker: @unchecked Sendable {
         self.connection = connection
         self.request = request
         if task == nil {
-            let task = Task.immediateDetached(executorPreference: loop) { [self] in await run() }
-            if !hasEnded { self.task = task }
+            task = Task.immediateDetached(executorPreference: loop) { [self] in await run() }
         } else {
             wake()
             loop.runWaitingJobs()
         }
-    }
-
-    /// Ends a worker that waits for work.
-    func dismiss() {
-        isDismissed = true
-        wake()
     }
 
     /// Cancels the handler that runs.
@@ -49,7 +40,8 @@ final class Worker: @unchecked Sendable {
         task?.cancel()
     }
 
-    private func wake() {
+    /// Ends a wait; without work the worker waits again, if it may, or ends.
+    func wake() {
         let waiting = parking
         parking = nil
         waiting?.resume()
@@ -61,18 +53,16 @@ final class Worker: @unchecked Sendable {
             if let connection, let request {
                 var isSent: Bool
                 do {
-                    let handler = connection.handler(for: request)
+                    let handler = connection.server.responder.handler(for: request)
                     isSent = connection.send(try await handler(request), of: request)
                 } catch {
                     isSent = connection.send(connection.answer(to: error, of: request), of: request)
                 }
                 if !isSent { await connection.stream(request) }
                 takeNextRequest(of: connection)
-            } else if park() {
+            } else if !Task.isCancelled, loop.park(self) {
                 await withUnsafeContinuation { parking = $0 }
             } else {
-                hasEnded = true
-                task = nil
                 return
             }
         }
@@ -84,10 +74,5 @@ final class Worker: @unchecked Sendable {
         loop.eventLoop.assertInEventLoop()
         request = connection.takeNextRequest(for: self)
         if request == nil { self.connection = nil }
-    }
-
-    /// Whether to wait for work: not when dismissed or cancelled.
-    private func park() -> Bool {
-        !isDismissed && !Task.isCancelled && loop.park(self)
     }
 }

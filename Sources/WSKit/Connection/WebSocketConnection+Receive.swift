@@ -83,7 +83,7 @@ extension WebSocketConnection {
     /// The application's side: the next message or part; `nil` at the end.
     func nextPart() async throws -> MessagePart? {
         guard loop.eventLoop.inEventLoop else {
-            return try await hop { try await $0.nextPart() }
+            return try await loop.run { try await self.nextPart() }
         }
         return try await nextPartOnLoop()
     }

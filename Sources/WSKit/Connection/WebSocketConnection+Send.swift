@@ -7,7 +7,7 @@ extension WebSocketConnection {
 
     func send(_ message: Message, compress: Bool) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await hop { try await $0.send(message, compress: compress) }
+            return try await loop.run { try await self.send(message, compress: compress) }
         }
         if isFull || isStreaming { try await waitForRoom() }
         guard trySendOnLoop(message, compress: compress) == .sent else {
@@ -170,7 +170,7 @@ extension WebSocketConnection {
 
     private func beginStream(_ kind: Message.Kind, compress: Bool) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await hop { try await $0.beginStream(kind, compress: compress) }
+            return try await loop.run { try await self.beginStream(kind, compress: compress) }
         }
         if isFull || isStreaming { try await waitForRoom() }
         guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
@@ -182,7 +182,7 @@ extension WebSocketConnection {
 
     func writePart(_ data: ByteBuffer, isFinal: Bool) async throws {
         guard loop.eventLoop.inEventLoop else {
-            return try await hop { try await $0.writePart(data, isFinal: isFinal) }
+            return try await loop.run { try await self.writePart(data, isFinal: isFinal) }
         }
         while isFull {
             guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
@@ -212,7 +212,7 @@ extension WebSocketConnection {
 
     func ping() async throws -> Duration {
         guard loop.eventLoop.inEventLoop else {
-            return try await hop { try await $0.ping() }
+            return try await loop.run { try await self.ping() }
         }
         guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
         let aside = setAside()

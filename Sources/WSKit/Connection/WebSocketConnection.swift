@@ -174,18 +174,6 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         }
     }
 
-    /// Runs `body` as a task on the loop, which is cancelled with the caller's.
-    func hop<Result: Sendable>(
-        _ body: @escaping @Sendable (WebSocketConnection) async throws -> Result
-    ) async throws -> Result {
-        let task = Task(executorPreference: loop) { try await body(self) }
-        return try await withTaskCancellationHandler {
-            try await task.value
-        } onCancel: {
-            task.cancel()
-        }
-    }
-
     /// Suspends until what `enlist` was given is resumed; on cancellation `cancel` is to resume it.
     ///
     /// It is part of its callers: a frame of its own would stand on the stack of every idle socket's task.

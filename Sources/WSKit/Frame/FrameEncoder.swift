@@ -1,20 +1,28 @@
+import HTTPKit
 package import NIOCore
 
 /// Writes frames (RFC 6455 §5.2), lengths in the fewest octets.
 package enum FrameEncoder {
     /// Appends the header alone.
     package static func write(_ header: FrameHeader, into out: inout ByteBuffer) {
-        let first: UInt8 =
-            (header.isFinal ? 0x80 : 0) | (header.isCompressed ? 0x40 : 0) | header.opcode.rawValue
+        out.writeWithOutputRawSpan(minimumWritableBytes: FrameHeader.maxEncodedLength) {
+            append(header, to: &$0)
+        }
+    }
+
+    private static func append(_ header: FrameHeader, to span: inout OutputRawSpan) {
+        span.append((header.isFinal ? 0x80 : 0) | (header.isCompressed ? 0x40 : 0) | header.opcode.rawValue)
         let masked: UInt8 = header.mask == nil ? 0 : 0x80
         if header.length < 126 {
-            out.writeMultipleIntegers(first, masked | UInt8(truncatingIfNeeded: header.length))
+            span.append(masked | UInt8(truncatingIfNeeded: header.length))
         } else if header.length <= 0xFFFF {
-            out.writeMultipleIntegers(first, masked | 126, UInt16(truncatingIfNeeded: header.length))
+            span.append(masked | 126)
+            span.append(UInt16(truncatingIfNeeded: header.length).bigEndian, as: UInt16.self)
         } else {
-            out.writeMultipleIntegers(first, masked | 127, UInt64(header.length))
+            span.append(masked | 127)
+            span.append(UInt64(header.length).bigEndian, as: UInt64.self)
         }
-        if let mask = header.mask { out.writeInteger(mask, endianness: .little) }
+        if let mask = header.mask { span.append(mask.littleEndian, as: UInt32.self) }
     }
 
     /// Below this size a payload is copied behind its header; a larger one is sent from where it is.
@@ -62,32 +70,9 @@ package enum FrameEncoder {
         } else {
             // One write, since each checks the buffer anew, which costs more than to copy the few octets of most.
             out.writeWithOutputRawSpan(minimumWritableBytes: room) { span in
-                append(unmasked: header, to: &span)
-                payload.withUnsafeBytes { source in
-                    guard let first = source.baseAddress else { return }
-                    span.withUnsafeMutableBytes { target, count in
-                        // There is room for all of it, which was asked for.
-                        target.baseAddress?.advanced(by: count).copyMemory(
-                            from: first, byteCount: source.count)
-                        count &+= source.count
-                    }
-                }
+                append(header, to: &span)
+                payload.withUnsafeBytes { span.append($0) }
             }
-        }
-    }
-
-    /// Appends a header that has no key.
-    private static func append(unmasked header: FrameHeader, to span: inout OutputRawSpan) {
-        span.append((header.isFinal ? 0x80 : 0) | (header.isCompressed ? 0x40 : 0) | header.opcode.rawValue)
-        if header.length < 126 {
-            span.append(UInt8(truncatingIfNeeded: header.length))
-        } else if header.length <= 0xFFFF {
-            span.append(126)
-            span.append(UInt8(truncatingIfNeeded: header.length >> 8))
-            span.append(UInt8(truncatingIfNeeded: header.length))
-        } else {
-            span.append(127)
-            for shift in 1...8 { span.append(UInt8(truncatingIfNeeded: header.length >> (64 - 8 * shift))) }
         }
     }
 }
