@@ -178,7 +178,11 @@ extension Span where Element == UInt8 {
     /// The index of the first `byte` of `range`; its upper bound when there is none.
     @inline(__always)
     package func firstIndex(of byte: UInt8, in range: Range<Int>) -> Int {
-        scan(range) { Octets.zeros($0 ^ Octets.all(byte)) } one: { $0 == byte }
+        scan(range) {
+            Octets.zeros($0 ^ Octets.all(byte))
+        } one: {
+            $0 == byte
+        }
     }
 
     /// Whether `first` or `second` is in `range`.
