@@ -102,7 +102,7 @@ extension Request {
         -> Response
     {
         try webSocketResponse(
-            options: options ?? app?.webSocketOptions ?? WebSocketOptions(), rooms: app?.rooms,
+            options: options ?? app?.webSocketOptions ?? WebSocketOptions(), topics: app?.rooms,
             logger: app?.logger ?? Logger(label: "OnePort"), service: service)
     }
 }

@@ -176,7 +176,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
             shared: SharedDeflate.shared(on: loop), delivery: options.deliversParts ? .parts : .whole,
             now: NIODeadline(LoopInstant.now))
         let connection = WebSocketConnection(
-            loop: loop, machine: machine, limits: limits, consumer: .task, rooms: nil, logger: logger,
+            loop: loop, machine: machine, limits: limits, consumer: .task, topics: nil, logger: logger,
             route: "\(address)")
         let channel = context.channel
         let parts = WebSocketConnection.Parts(

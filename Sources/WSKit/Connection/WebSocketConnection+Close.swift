@@ -90,10 +90,10 @@ extension WebSocketConnection {
     private func ended() {
         let reason = closeReason ?? .lost(.transportClosed)
         gate.isClosed = true
-        for set in memberships { set.removeOnLoop(self) }
+        for membership in memberships { membership.connectionEnded(self) }
         memberships = []
-        for topic in topics.keys { rooms?.release(topic) }
-        topics = [:]
+        for subscription in subscriptions.values { subscription.connectionEnded(self) }
+        subscriptions = [:]
         let left = known
         left?.owedPong = nil
         left?.latestMissed = []

@@ -37,7 +37,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     let loop: LoopContext
     private let sharedLimits: SharedLimits
     var limits: WSLimits { sharedLimits.value }
-    let rooms: Rooms?
+    /// Where the topics are that the socket may subscribe to.
+    let topics: (any TopicDirectory)?
     let logger: Logger
     let consumer: Consumer
     /// The route, for logs.
@@ -63,8 +64,8 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var task: Task<Void, Never>?
     /// Called once when the connection has ended.
     var onEnd: (@Sendable () -> Void)?
-    @exclusivity(unchecked) var memberships: [SocketSet] = []
-    var topics: [String: Room] = [:]
+    @exclusivity(unchecked) var memberships: [any Membership] = []
+    var subscriptions: [String: any Membership] = [:]
     @exclusivity(unchecked) var isProcessing = false
     @exclusivity(unchecked) var isReadHeld = false
     @exclusivity(unchecked) var hasReader = false
@@ -100,14 +101,13 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     init(
         loop: LoopContext, machine: consuming WebSocketMachine, limits: SharedLimits, consumer: Consumer,
-        rooms: Rooms?,
-        logger: Logger, route: String
+        topics: (any TopicDirectory)?, logger: Logger, route: String
     ) {
         self.loop = loop
         self.machine = machine
         sharedLimits = limits
         self.consumer = consumer
-        self.rooms = rooms
+        self.topics = topics
         self.logger = logger
         self.route = route
     }

@@ -22,14 +22,14 @@ extension Request {
     ///
     /// - Throws: `HandshakeRejection`, an answer of its own: 426 for another version, 403 for a foreign page.
     package func webSocketResponse(
-        options: WebSocketOptions, rooms: Rooms?, logger: Logger, service: WebSocketService
+        options: WebSocketOptions, topics: (any TopicDirectory)?, logger: Logger, service: WebSocketService
     ) throws -> Response {
         let acceptance = try checkWebSocketRequest(options: options)
         let place = try options.addresses.admit(clientAddress, limit: options.maxSocketsPerAddress)
         let request = compacted()
         let upgrade = Upgrade { upgraded in
             let opening = WebSocketOpening(
-                request: request, acceptance: acceptance, options: options, rooms: rooms, logger: logger,
+                request: request, acceptance: acceptance, options: options, topics: topics, logger: logger,
                 service: service, place: place)
             opening.open(upgraded)
         }
@@ -55,7 +55,7 @@ private struct WebSocketOpening {
     let request: Request
     let acceptance: ServerHandshake.Acceptance
     let options: WebSocketOptions
-    let rooms: Rooms?
+    let topics: (any TopicDirectory)?
     let logger: Logger
     let service: WebSocketService
     let place: AddressCounter.Place?
@@ -75,7 +75,7 @@ private struct WebSocketOpening {
             shared: SharedDeflate.shared(on: loop), delivery: delivery,
             now: NIODeadline(loop.now))
         let connection = WebSocketConnection(
-            loop: loop, machine: machine, limits: options.sharedLimits, consumer: consumer, rooms: rooms,
+            loop: loop, machine: machine, limits: options.sharedLimits, consumer: consumer, topics: topics,
             logger: logger,
             route: request.pattern)
         if let place { connection.onEnd = { place.release() } }

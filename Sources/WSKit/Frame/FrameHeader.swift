@@ -1,9 +1,3 @@
-/// Which end of the connection this is: a client masks what it sends, a server must not (RFC 6455 §5.1).
-package enum Role: Sendable {
-    case server
-    case client
-}
-
 /// The 2 to 14 octets before a frame's payload (RFC 6455 §5.2).
 package struct FrameHeader: Sendable, Equatable {
     /// FIN: the last frame of its message.

@@ -114,26 +114,24 @@ public final class Rooms: Sendable {
     }
 }
 
-extension WebSocket {
-    /// Subscribes to a topic of the application until the socket closes or unsubscribes.
-    public final func subscribe(_ topic: String, slowClients: SlowClientPolicy = .drop) {
-        guard let rooms = connection.rooms else { return }
-        connection.onLoop { connection in
-            guard connection.topics[topic] == nil, !connection.isClosed else { return }
-            connection.topics[topic] = rooms.add(self, to: topic, policy: slowClients)
-        }
+extension Rooms: TopicDirectory {
+    package func subscribe(
+        _ connection: WebSocketConnection, _ socket: WebSocket, to topic: String,
+        slowClients: SlowClientPolicy
+    ) {
+        guard connection.subscriptions[topic] == nil else { return }
+        connection.subscriptions[topic] = add(socket, to: topic, policy: slowClients)
     }
 
-    /// Ends a subscription.
-    public final func unsubscribe(_ topic: String) {
-        guard let rooms = connection.rooms else { return }
-        connection.onLoop { connection in
-            if let room = connection.topics.removeValue(forKey: topic) { rooms.remove(self, from: room) }
+    package func unsubscribe(_ connection: WebSocketConnection, _ socket: WebSocket, from topic: String) {
+        guard connection.subscriptions.removeValue(forKey: topic) != nil, let room = find(topic) else {
+            return
         }
+        remove(socket, from: room)
     }
+}
 
-    /// Publishes to a topic of the application, to all but this socket.
-    public final func publish(_ message: Message, to topic: String) {
-        connection.rooms?.publish(message, to: topic, except: self)
-    }
+extension Room: Membership {
+    /// A subscription ends with its socket; the socket has left the room's set by itself.
+    func connectionEnded(_ connection: WebSocketConnection) { rooms.release(name) }
 }

@@ -186,3 +186,7 @@ final class SocketSet: Sendable {
         return all
     }
 }
+
+extension SocketSet: Membership {
+    func connectionEnded(_ connection: WebSocketConnection) { removeOnLoop(connection) }
+}

@@ -56,7 +56,7 @@ extension Request {
         _ handler: @escaping @Sendable (WebSocket) async throws -> Void
     ) throws -> Response {
         try webSocketResponse(
-            options: options, rooms: rooms, logger: .silent,
+            options: options, topics: rooms, logger: .silent,
             service: .closure { try await handler($0.openSocket()) })
     }
 }

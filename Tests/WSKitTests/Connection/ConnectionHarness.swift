@@ -34,7 +34,7 @@ struct ConnectionHarness {
             role: .server, limits: limits, deflate: deflate, mode: mode, delivery: delivery,
             now: NIODeadline(began))
         connection = WebSocketConnection(
-            loop: loop, machine: machine, limits: SharedLimits(limits), consumer: consumer, rooms: rooms,
+            loop: loop, machine: machine, limits: SharedLimits(limits), consumer: consumer, topics: rooms,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, route: "/test")
         try channel.pipeline.syncOperations.addHandler(connection)
     }
