@@ -17,7 +17,7 @@ import Synchronization
 /// }
 /// try await app.run()
 /// ```
-public final class App: Sendable {
+public final class App: RouteBuilder {
     /// The settings, resolved from flags, then environment, then defaults.
     public let configuration: AppConfiguration
     /// Where the application and its server log.
@@ -35,9 +35,8 @@ public final class App: Sendable {
         set { declarations.withLock { $0.webSocketOptions = newValue } }
     }
 
-    /// The top of the tree of routes.
+    /// The group that holds all others: what is declared on the application is declared here.
     public let routes: RouteGroup
-    let table = RouteTable()
     /// The pages below Templates, or why there are none.
     let templates: Result<Templates, TemplateError>
     private let declarations: Mutex<Declarations>
@@ -46,9 +45,6 @@ public final class App: Sendable {
     struct Declarations {
         var limits: HTTPLimits
         var webSocketOptions = WebSocketOptions()
-        var middleware: [Middleware] = []
-        var fallbacks: [Handler] = []
-        var problems: [any Error] = []
     }
 
     /// An application with the settings of the command line and the environment.
@@ -70,7 +66,7 @@ public final class App: Sendable {
         logger.logLevel = configuration.logLevel
         self.logger = logger
         rooms = Rooms()
-        routes = RouteGroup(table: table)
+        routes = RouteGroup(table: RouteTable { configuration.path(of: $0) })
         let folder = configuration.path(of: "Templates")
         templates = Result { () throws(TemplateError) in
             try Templates(folder: folder, reload: configuration.environment == .development)
@@ -78,71 +74,15 @@ public final class App: Sendable {
         declarations = Mutex(Declarations(limits: configuration.limits))
     }
 
-    // MARK: Declaring
-
-    /// Puts `middleware` around everything the application answers, the first outermost.
-    public func use(_ middleware: Middleware...) {
-        declarations.withLock { $0.middleware += middleware }
-    }
-
-    /// Declares a route of GET, and so of HEAD.
-    public func get(_ path: String, _ handler: @escaping Handler) { routes.get(path, handler) }
-    /// Declares a route of POST.
-    public func post(_ path: String, _ handler: @escaping Handler) { routes.post(path, handler) }
-    /// Declares a route of PUT.
-    public func put(_ path: String, _ handler: @escaping Handler) { routes.put(path, handler) }
-    /// Declares a route of PATCH.
-    public func patch(_ path: String, _ handler: @escaping Handler) { routes.patch(path, handler) }
-    /// Declares a route of DELETE.
-    public func delete(_ path: String, _ handler: @escaping Handler) { routes.delete(path, handler) }
-    /// Declares a route of any method.
-    public func on(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
-        routes.on(method, path, handler)
-    }
-
-    /// The routes that `declare` adds stand below `prefix` and behind `middleware`.
-    public func group(
-        _ prefix: String = "", _ middleware: Middleware..., declare: (RouteGroup) throws -> Void
-    ) rethrows {
-        try declare(RouteGroup(table: table, prefix: prefix, middleware: middleware))
-    }
-
-    /// Serves the files of a folder, found from the `--root`. At `/`, routes go first and files answer what is left;
-    /// `static`, `/static` and `/static/` are the same place.
-    ///
-    /// A folder that is not there is reported when the application starts, with the place that was looked at.
-    public func files(
-        _ folder: String, at path: String = "/", options: StaticFileOptions = StaticFileOptions()
-    ) {
-        do throws(StaticFilesError) {
-            var options = options
-            let segments = path.split(separator: "/")
-            let isRoot = segments.isEmpty
-            let path = "/" + segments.joined(separator: "/")
-            options.mountPath = isRoot ? "" : path
-            let files = try StaticFiles(root: configuration.path(of: folder), options: options)
-            if isRoot {
-                declarations.withLock { $0.fallbacks.append { request in files.respond(to: request) } }
-            } else {
-                let handler: Handler = { request in files.respond(to: request) }
-                for pattern in [path, path + "/{path...}"] { routes.get(pattern, handler) }
-            }
-        } catch {
-            declarations.withLock { $0.problems.append(error) }
-        }
-    }
-
     /// The router of all that was declared.
     ///
     /// - Throws: what was wrong with a declaration, naming it.
     func router() throws -> Router {
-        let declared = declarations.withLock { $0 }
         if case .failure(let error) = templates {
             guard case .folderMissing = error else { throw error }
             logger.info("\(error)")
         }
-        if let problem = declared.problems.first { throw problem }
-        return try table.router(middleware: declared.middleware, fallback: declared.fallbacks.first)
+        return try routes.table.router()
     }
 }
 

@@ -3,10 +3,12 @@ import Logging
 public import WSKit
 
 /// The joint between routes and sockets: one declares them side by side, on one port.
-extension RouteGroup {
+///
+/// Without options of its own a socket has the application's `webSocketOptions`, in groups too.
+extension RouteBuilder {
     /// A socket at `path`, served by a closure: the socket lives as long as it runs.
     public func webSocket(
-        _ path: String, _ options: WebSocketOptions = WebSocketOptions(),
+        _ path: String, _ options: WebSocketOptions? = nil,
         handler: @escaping @Sendable (WebSocket) async throws -> Void
     ) {
         endpoint(path, options) { _ in .closure { parts in try await handler(parts.openSocket()) } }
@@ -15,7 +17,7 @@ extension RouteGroup {
     /// A socket at `path` that is let in by `admit`, before the handshake is answered: what it throws is an HTTP
     /// answer, what it returns is the socket's `state`.
     public func webSocket<State: Sendable>(
-        _ path: String, _ options: WebSocketOptions = WebSocketOptions(),
+        _ path: String, _ options: WebSocketOptions? = nil,
         admit: @escaping @Sendable (Request) async throws -> State,
         handler: @escaping @Sendable (StatefulWebSocket<State>) async throws -> Void
     ) {
@@ -27,47 +29,21 @@ extension RouteGroup {
 
     /// A socket at `path`, served by callbacks: no task per connection.
     public func webSocket(
-        _ path: String, _ options: WebSocketOptions = WebSocketOptions(), _ handler: some WebSocketHandler
+        _ path: String, _ options: WebSocketOptions? = nil, _ handler: some WebSocketHandler
     ) {
         endpoint(path, options) { _ in .callbacks(handler) }
     }
 
     private func endpoint(
-        _ path: String, _ options: WebSocketOptions,
+        _ path: String, _ options: WebSocketOptions?,
         _ service: @escaping @Sendable (Request) async throws -> WebSocketService
     ) {
         get(path) { request in
             // The handshake is checked first, so that `admit` runs for what can become a socket only.
+            let options = options ?? request.app?.webSocketOptions ?? WebSocketOptions()
             try request.checkWebSocketRequest(options: options)
             return try request.openWebSocket(options, try await service(request))
         }
-    }
-}
-
-extension App {
-    /// A socket at `path`, served by a closure: the socket lives as long as it runs.
-    public func webSocket(
-        _ path: String, _ options: WebSocketOptions? = nil,
-        handler: @escaping @Sendable (WebSocket) async throws -> Void
-    ) {
-        routes.webSocket(path, options ?? webSocketOptions, handler: handler)
-    }
-
-    /// A socket at `path` that is let in by `admit`, before the handshake is answered: what it throws is an HTTP
-    /// answer, what it returns is the socket's `state`.
-    public func webSocket<State: Sendable>(
-        _ path: String, _ options: WebSocketOptions? = nil,
-        admit: @escaping @Sendable (Request) async throws -> State,
-        handler: @escaping @Sendable (StatefulWebSocket<State>) async throws -> Void
-    ) {
-        routes.webSocket(path, options ?? webSocketOptions, admit: admit, handler: handler)
-    }
-
-    /// A socket at `path`, served by callbacks: no task per connection.
-    public func webSocket(
-        _ path: String, _ options: WebSocketOptions? = nil, _ handler: some WebSocketHandler
-    ) {
-        routes.webSocket(path, options ?? webSocketOptions, handler)
     }
 }
 

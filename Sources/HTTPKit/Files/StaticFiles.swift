@@ -79,14 +79,14 @@ public final class StaticFiles: Sendable {
     ///   - query: The query as it came, for redirects.
     ///   - fields: The request's fields; only those that decide something are asked for.
     ///   - now: The time; it must not be later than the clock of the file system.
-    /// - Returns: 200, 206, 301, 304, 400, 404, 405, 406, 412, 416 or 503. A 404 has no content unless the options
+    /// - Returns: 200, 204, 206, 301, 304, 400, 404, 405, 406, 412, 416 or 503. A 404 has no content unless the options
     ///   name a page.
     package func answer(
         method: HTTPRequest.Method, rawPath: ByteBuffer, query: ByteBuffer? = nil, fields: some FieldLookup,
         now: HTTPDate
     ) -> FileAnswer {
         guard method == .get || method == .head else {
-            return otherMethod(rawPath, fields: fields, now: now)
+            return otherMethod(method, rawPath, fields: fields, now: now)
         }
         // The folder itself is one like any other: only below its slash do the links of its page lead into it.
         if rawPath.readableBytes == 0, !options.mountPath.isEmpty { return redirect(to: "/", query: query) }
@@ -117,15 +117,22 @@ public final class StaticFiles: Sendable {
         return FileAnswer(.serviceUnavailable)
     }
 
-    /// Whatever is here can be got and nothing else; where nothing is, no method would help.
-    private func otherMethod(_ rawPath: ByteBuffer, fields: some FieldLookup, now: HTTPDate) -> FileAnswer {
+    /// Where something is, OPTIONS tells the methods (RFC 9110 §9.3.7) and any other gets 405; where nothing is, no
+    /// method would help.
+    private func otherMethod(
+        _ method: HTTPRequest.Method, _ rawPath: ByteBuffer, fields: some FieldLookup, now: HTTPDate
+    ) -> FileAnswer {
         switch find(rawPath, now: now, anew: false) {
-        case .resource: FileAnswer(.methodNotAllowed, fields: [.allow: "GET, HEAD"])
+        case .resource where method == .options:
+            FileAnswer(.noContent, fields: StaticFiles.allow, contentLength: nil)
+        case .resource: FileAnswer(.methodNotAllowed, fields: StaticFiles.allow)
         case .refused(let refusal) where refusal.status != .notFound: FileAnswer(refusal.status)
         case .refused, .missing: notFound(isHead: false, fields: fields, now: now)
         case .unavailable: FileAnswer(.serviceUnavailable)
         }
     }
+
+    private static let allow: HTTPFields = [.allow: "GET, HEAD, OPTIONS"]
 
     /// What the path leads to, from memory where it was checked within this second.
     private func find(_ rawPath: ByteBuffer, now: HTTPDate, anew: Bool) -> Found {

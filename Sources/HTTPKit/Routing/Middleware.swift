@@ -2,6 +2,26 @@ import HTTPTypes
 public import Logging
 import NIOCore
 
+/// Middleware as a type of its own; `Middleware` is the same as a closure.
+///
+/// ```swift
+/// struct NoStore: MiddlewareProtocol {
+///     func respond(to request: Request, next: Handler) async throws -> Response {
+///         var response = try await next(request)
+///         response.fields[.cacheControl] = "no-store"
+///         return response
+///     }
+/// }
+///
+/// app.use(NoStore())
+/// ```
+public protocol MiddlewareProtocol: Sendable {
+    /// Answers the request: by `next`, the handler behind this middleware, or by itself.
+    ///
+    /// What it throws is an error of the request, as if a handler had thrown it.
+    func respond(to request: Request, next: Handler) async throws -> Response
+}
+
 /// Code around handlers: it sees the request first and the answer last, and may answer by itself.
 ///
 /// ```swift
@@ -12,13 +32,23 @@ import NIOCore
 /// }
 /// ```
 /// An upgrade passes through as an answer of status 101: middleware may refuse it by returning another answer.
-public struct Middleware: Sendable {
+public struct Middleware: MiddlewareProtocol {
     /// What it does with a request and the handler behind it.
     public let handle: @Sendable (Request, Handler) async throws -> Response
 
     /// Middleware of a closure.
     public init(_ handle: @escaping @Sendable (Request, Handler) async throws -> Response) {
         self.handle = handle
+    }
+
+    /// Middleware of another type as a `Middleware`.
+    init(wrapping middleware: some MiddlewareProtocol) {
+        handle = { request, next in try await middleware.respond(to: request, next: next) }
+    }
+
+    /// Answers the request by the closure.
+    public func respond(to request: Request, next: Handler) async throws -> Response {
+        try await handle(request, next)
     }
 
     /// `handler` with `middleware` around it, the first outermost.

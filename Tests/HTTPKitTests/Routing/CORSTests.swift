@@ -16,7 +16,8 @@ struct CORSTests {
     ) throws {
         let table = RouteTable()
         declare(RouteGroup(table: table))
-        let router = try table.router(middleware: middleware)
+        table.root.use(middleware)
+        let router = try table.router()
         try withWire({ try await router.handler(for: $0)($0) }, test: test)
     }
 

@@ -9,11 +9,11 @@ struct RouterTests {
     private struct Oops: Error {}
 
     private func withRoutes(
-        fallback: Handler? = nil, _ declare: (RouteGroup) -> Void, test: (Wire) throws -> Void
+        _ declare: (RouteGroup) -> Void, test: (Wire) throws -> Void
     ) throws {
         let table = RouteTable()
         declare(RouteGroup(table: table))
-        let router = try table.router(fallback: fallback)
+        let router = try table.router()
         try withWire({ try await router.handler(for: $0)($0) }, test: test)
     }
 
@@ -136,15 +136,6 @@ struct RouterTests {
         try withRoutes(Self.routes) { wire in
             let answer = wire.exchange(request("HEAD", "/a/123"))
             #expect(answer.has("\r\nContent-Length: 3\r\n") && content(answer).isEmpty)
-        }
-    }
-
-    @Test("What no route has goes to the fallback, with a known method only")
-    func fallback() throws {
-        try withRoutes(fallback: { .text("fallback \($0.path)") }, Self.routes) { wire in
-            #expect(content(wire.exchange(request("GET", "/file"))) == "fallback /file")
-            #expect(statuses(wire.exchange(request("FOO", "/file"))) == [501])
-            #expect(statuses(wire.exchange(request("PUT", "/a/1"))) == [405])
         }
     }
 

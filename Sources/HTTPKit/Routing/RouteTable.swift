@@ -1,0 +1,129 @@
+import HTTPTypes
+import NIOCore
+import Synchronization
+
+/// What has been declared, in order.
+package final class RouteTable: Sendable {
+    private struct Route {
+        let method: HTTPRequest.Method
+        let path: String
+        let handler: Handler
+        let scope: RouteScope
+    }
+
+    private struct Declarations {
+        var routes: [Route] = []
+        var folders: [MountedFolder] = []
+        var scopes: [RouteScope] = []
+        var problems: [any Error] = []
+    }
+
+    /// The group that holds all others; its middleware stands around every answer.
+    let root = RouteScope()
+    private let declarations = Mutex(Declarations())
+    /// The absolute path of a folder, or one relative to the working directory.
+    private let folderPath: @Sendable (String) -> String
+
+    /// - Parameter folderPath: finds the folders of `files`.
+    package init(folderPath: @escaping @Sendable (String) -> String = { $0 }) {
+        self.folderPath = folderPath
+    }
+
+    func add(
+        _ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler, in scope: RouteScope
+    ) {
+        let route = Route(method: method, path: scope.path(path), handler: handler, scope: scope)
+        declarations.withLock { $0.routes.append(route) }
+    }
+
+    func add(folder: String, at path: String, _ options: StaticFileOptions, in scope: RouteScope) {
+        do {
+            let folder = try MountedFolder(
+                root: folderPath(folder), mount: scope.path(path), options, in: scope)
+            declarations.withLock { $0.folders.append(folder) }
+        } catch {
+            declarations.withLock { $0.problems.append(error) }
+        }
+    }
+
+    func scope(below parent: RouteScope, _ prefix: String, _ middleware: [Middleware]) -> RouteScope {
+        let scope = RouteScope(parent: parent, prefix: prefix, middleware)
+        declarations.withLock { $0.scopes.append(scope) }
+        return scope
+    }
+
+    /// The router of everything that was declared.
+    ///
+    /// - Throws: `PathPatternError`, `RouteConflict` or `StaticFilesError`, which name what is wrong.
+    package func router() throws -> Router {
+        let declared = declarations.withLock { $0 }
+        if let problem = declared.problems.first { throw problem }
+        let outer = root.own
+        let cover = try GroupCover(declared.scopes)
+        var builder = RouteTrieBuilder<Endpoint>()
+        var methods: Set<HTTPRequest.Method> = [
+            .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
+        ]
+        for route in declared.routes {
+            let inner = route.scope.chain.flatMap(\.own)
+            let handler = Middleware.compose(outer + inner, around: route.handler)
+            try builder.insert(
+                route.method, try PathPattern(route.path), Endpoint(handler: handler, inner: inner))
+            methods.insert(route.method)
+        }
+        for mount in Self.mounts(declared.folders) {
+            let folders = FolderStack(declared.folders.filter { $0.mount.covers(mount) }, cover)
+            let handler = Middleware.compose(outer) { request in try await folders.respond(to: request) }
+            let inner = folders.layers(of: mount).flatMap(\.middleware)
+            for pattern in [mount, try mount.appending(PathPattern("/{path...}"))] {
+                try builder.insert(.get, pattern, Endpoint(handler: handler, inner: inner))
+            }
+        }
+        let atRoot = FolderStack(declared.folders.filter { $0.mount == .root }, cover)
+        let trie = builder.build()
+        let unrouted = Unrouted(trie: trie, cover: cover, methods: methods, folders: atRoot)
+        return Router(
+            trie: trie, unrouted: Middleware.compose(outer) { try await unrouted.respond(to: $0) })
+    }
+
+    /// The places of folders below `/`, each once.
+    private static func mounts(_ folders: [MountedFolder]) -> [PathPattern] {
+        var mounts: [PathPattern] = []
+        for folder in folders where folder.mount != .root && !mounts.contains(folder.mount) {
+            mounts.append(folder.mount)
+        }
+        return mounts
+    }
+}
+
+/// What a route leads to. A function by itself would be wrapped anew wherever it passes through a generic type, and
+/// each call would pay for every wrapper.
+struct Endpoint: Sendable {
+    /// The handler with all middleware around it.
+    let handler: Handler
+    /// The middleware of its groups alone.
+    let inner: [Middleware]
+}
+
+/// Finds the handler of a request.
+package final class Router: Sendable {
+    let trie: RouteTrie<Endpoint>
+    /// Answers what has no route.
+    let unrouted: Handler
+
+    init(trie: RouteTrie<Endpoint>, unrouted: @escaping Handler) {
+        self.trie = trie
+        self.unrouted = unrouted
+    }
+
+    /// The handler that answers the request, middleware around it; the request learns its route.
+    ///
+    /// A lookup waits for nothing, so it is done before the handler's asynchronous call, and costs none of its own.
+    package func handler(for request: Request) -> Handler {
+        var ranges = ParameterRanges()
+        guard let place = request.place(in: trie, &ranges) else { return unrouted }
+        let route = trie.routes[place]
+        request.setRoute(route.pattern, ranges)
+        return route.value.handler
+    }
+}

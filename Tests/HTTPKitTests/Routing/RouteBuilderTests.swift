@@ -1,0 +1,159 @@
+import HTTPTypes
+import NIOCore
+import Testing
+
+@testable import HTTPKit
+
+@Suite("One way to declare routes, folders and middleware")
+struct RouteBuilderTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try folder.write("a/one.txt", "one of a")
+        try folder.write("a/both.txt", "both of a")
+        try folder.write("a/admin/secret.txt", "secret")
+        try folder.write("b/two.txt", "two of b")
+        try folder.write("b/both.txt", "both of b")
+    }
+
+    private func withRoutes(_ declare: (RouteGroup) -> Void, test: (Wire) throws -> Void) throws {
+        let path = folder.path
+        let table = RouteTable { path + "/" + $0 }
+        declare(RouteGroup(table: table))
+        let router = try table.router()
+        try withWire({ try await router.handler(for: $0)($0) }, test: test)
+    }
+
+    private func request(_ target: String, method: String = "GET", _ fields: String = "") -> String {
+        "\(method) \(target) HTTP/1.1\r\nHost: h\r\n\(fields)\r\n"
+    }
+
+    private struct Mark: MiddlewareProtocol {
+        let text: String
+
+        func respond(to request: Request, next: Handler) async throws -> Response {
+            var response: Response
+            do {
+                response = try await next(request)
+            } catch let error as any ResponseError {
+                response = Response(error: error)
+            }
+            response.fields.append(HTTPField(name: .via, value: text))
+            return response
+        }
+    }
+
+    private struct Guard: MiddlewareProtocol {
+        func respond(to request: Request, next: Handler) async throws -> Response {
+            guard request.fields[.authorization] == "me" else { throw HTTPFailure(.unauthorized) }
+            return try await next(request)
+        }
+    }
+
+    @Test("Middleware may be a type, and is used in a group before or after its routes are declared")
+    func types() throws {
+        try withRoutes { routes in
+            routes.use(Mark(text: "app"), Middleware.requestID)
+            routes.group("/g", Mark(text: "1"), Mark(text: "2")) { group in
+                group.get("/in") { _ in .text("x") }
+                group.use(Mark(text: "3"))
+                group.use(.securityHeaders())
+            }
+            routes.get("/out") { _ in .text("x") }
+        } test: { wire in
+            let inside = wire.exchange(request("/g/in"))
+            #expect(inside.has("Via: 3\r\nVia: 2\r\nVia: 1\r\n"))
+            #expect(inside.has("nosniff") && inside.has("Via: app") && inside.has("X-Request-Id"))
+            let outside = wire.exchange(request("/out"))
+            #expect(outside.has("Via: app") && !outside.has("Via: 1") && !outside.has("nosniff"))
+        }
+    }
+
+    @Test("Two folders at one place serve both, in the order of their declaration", arguments: ["", "/s"])
+    func folders(mount: String) throws {
+        try withRoutes { routes in
+            routes.files("a", at: mount)
+            routes.files("b", at: mount + "/")
+        } test: { wire in
+            #expect(content(wire.exchange(request(mount + "/one.txt"))) == "one of a")
+            #expect(content(wire.exchange(request(mount + "/two.txt"))) == "two of b")
+            #expect(content(wire.exchange(request(mount + "/both.txt"))) == "both of a")
+            #expect(statuses(wire.exchange(request(mount + "/none.txt"))) == [404])
+        }
+    }
+
+    @Test("Routes go first, then folders whose mount covers the path")
+    func order() throws {
+        try withRoutes { routes in
+            routes.files("a")
+            routes.files("b", at: "/admin")
+            routes.get("/one.txt") { _ in .text("a route") }
+        } test: { wire in
+            #expect(content(wire.exchange(request("/one.txt"))) == "a route")
+            #expect(content(wire.exchange(request("/admin/secret.txt"))) == "secret")
+            #expect(content(wire.exchange(request("/admin/two.txt"))) == "two of b")
+        }
+    }
+
+    @Test("A group's folder is below its prefix and behind its middleware")
+    func groupFiles() throws {
+        try withRoutes { routes in
+            routes.group("/g", Mark(text: "g")) { $0.files("a", at: "/s") }
+            routes.group("", Mark(text: "h")) { $0.files("a", at: "/t") }
+        } test: { wire in
+            let found = wire.exchange(request("/g/s/one.txt"))
+            #expect(content(found) == "one of a")
+            #expect(found.components(separatedBy: "Via: g").count == 2)
+            let other = wire.exchange(request("/t/one.txt"))
+            #expect(content(other) == "one of a" && other.has("Via: h"))
+        }
+    }
+
+    private static let below: [(String, String, Int, Int)] = [
+        ("GET", "/admin/secret.txt", 401, 200), ("GET", "/%61dmin/secret.txt", 401, 200),
+        ("HEAD", "/admin/secret.txt", 401, 200), ("GET", "/admin", 401, 301), ("GET", "/admin/", 401, 404),
+        ("GET", "/admin/none", 401, 404), ("POST", "/admin/none", 401, 404),
+        ("POST", "/admin/known", 401, 405), ("OPTIONS", "/admin/known", 401, 204),
+        ("POST", "/admin/secret.txt", 401, 405), ("OPTIONS", "/admin/secret.txt", 401, 204),
+        ("FOO", "/admin/secret.txt", 401, 501), ("GET", "/one.txt", 200, 200),
+        ("GET", "/administrator", 404, 404), ("GET", "/none", 404, 404),
+    ]
+
+    @Test("A group's middleware runs for whatever is below its prefix: files, 404 and 405", arguments: below)
+    func cover(method: String, target: String, without: Int, with: Int) throws {
+        try withRoutes { routes in
+            routes.files("a")
+            routes.group("/admin", Guard()) { $0.get("/known") { _ in .text("known") } }
+            routes.group("", Guard()) { $0.get("/own") { _ in .text("own") } }
+        } test: { wire in
+            #expect(statuses(wire.exchange(request(target, method: method))) == [without])
+            let allowed = wire.exchange(request(target, method: method, "Authorization: me\r\n"))
+            #expect(statuses(allowed) == [with])
+        }
+    }
+
+    @Test("Groups in groups each run once, the outermost outside; parameters of a prefix match one segment")
+    func nested() throws {
+        try withRoutes { routes in
+            routes.group("/u/{id}", Mark(text: "1")) { group in
+                group.group("", Mark(text: "2")) { $0.group("/x", Mark(text: "3")) { _ in } }
+            }
+        } test: { wire in
+            #expect(wire.exchange(request("/u/7/x/y")).has("Via: 3\r\nVia: 2\r\nVia: 1\r\n"))
+            let outer = wire.exchange(request("/u/7/z"))
+            #expect(outer.has("Via: 1") && !outer.has("Via: 2"))
+            #expect(!wire.exchange(request("/u/")).has("Via: 1"))
+        }
+    }
+
+    @Test("A missing folder and a bad prefix are reported when the router is made")
+    func problems() throws {
+        let table = RouteTable()
+        RouteGroup(table: table).files("/nowhere/at/all")
+        #expect(throws: StaticFilesError.self) { try table.router() }
+        let other = RouteTable()
+        RouteGroup(table: other).group("/a%", .requestID) { _ in }
+        #expect(throws: PathPatternError.self) { try other.router() }
+    }
+}
