@@ -213,6 +213,11 @@ OFFERS = [
     ("x-webkit-deflate-frame, permessage-deflate", True),
     ("foo; bar=baz, permessage-deflate", True),
     ("permessage-bzip2", False),
+    # What is malformed is declined (RFC 7692 §5.1), and the next offer counts.
+    *((offer + rest, bool(rest)) for rest in ("", ", permessage-deflate") for offer in (
+        "permessage-deflate; server_max_window_bits=", "permessage-deflate; server_max_window_bits=1 0",
+        "permessage-deflate; client_max_window_bits=", "permessage-deflate; server_no_context_takeover=",
+        '"permessage-deflate"', "permessage-deflate;", "permessage-deflate; =1", 'x; a="b, c"', 'x; a="b, permessage-deflate"')),
 ]
 
 

@@ -18,7 +18,7 @@ public enum HandshakeRejection: Error, Equatable, Sendable {
     case key
     /// `Sec-WebSocket-Protocol` is not a list of different tokens.
     case subprotocols
-    /// `Sec-WebSocket-Extensions` does not fit its grammar.
+    /// `Sec-WebSocket-Extensions` has a quoted string that never ends. Any other malformed offer is declined instead.
     case extensions
     /// The page's origin may not connect.
     case origin(String)
@@ -55,7 +55,7 @@ public enum HandshakeRejection: Error, Equatable, Sendable {
             "the WebSocket draft hixie-76 is not spoken here: only RFC 6455, Sec-WebSocket-Version 13"
         case .key: "Sec-WebSocket-Key must be given once, 16 octets in base64"
         case .subprotocols: "Sec-WebSocket-Protocol must be a list of different tokens"
-        case .extensions: "Sec-WebSocket-Extensions is malformed"
+        case .extensions: "a quoted string in Sec-WebSocket-Extensions never ends"
         case .origin: "pages of this origin may not connect"
         }
     }

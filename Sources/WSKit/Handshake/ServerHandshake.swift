@@ -50,7 +50,7 @@ package struct ServerHandshake: Sendable {
         guard isHTTP11 else { throw .httpVersion }
         guard let host, !host.isEmpty else { throw .missingHost }
         let key = try checkedKey(fields)
-        guard let offers = ExtensionOffer.parse(fields[values: .secWebSocketExtensions]) else {
+        guard let offers = ExtensionOffer.parseOffers(fields[values: .secWebSocketExtensions]) else {
             throw .extensions
         }
         let subprotocol = try chooseSubprotocol(fields)

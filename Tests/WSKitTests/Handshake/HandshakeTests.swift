@@ -83,8 +83,8 @@ private let rejections: [RejectionCase] = [
         name: "a subprotocol that is no token", fields: changed { $0[.secWebSocketProtocol] = "a b" },
         rejection: .subprotocols, status: 400),
     RejectionCase(
-        name: "malformed extensions",
-        fields: changed { $0[.secWebSocketExtensions] = "permessage-deflate; =1" },
+        name: "an extension whose quoted string never ends",
+        fields: changed { $0[.secWebSocketExtensions] = "permessage-deflate, x; a=\"b, permessage-deflate" },
         rejection: .extensions, status: 400),
 ]
 
@@ -198,6 +198,46 @@ private let rejections: [RejectionCase] = [
             "\"a\"", "a;b=1 2",
         ] {
             #expect(parse(malformed) == nil, "\(malformed)")
+            #expect(parse("x, " + malformed + ", y") == nil, "\(malformed)")
+        }
+    }
+
+    @Test(
+        "RFC 7692 §5.1 a malformed offer is declined, and the next one is taken",
+        arguments: [
+            "permessage-deflate; server_max_window_bits=", "permessage-deflate; server_max_window_bits=1 0",
+            "permessage-deflate; client_max_window_bits=", "permessage-deflate; server_no_context_takeover=",
+            "permessage-deflate; client_no_context_takeover=", "\"permessage-deflate\"",
+            "permessage-deflate; client_max_window_bits=\"\"", "permessage-deflate; client_max_window_bits=\"1 0\"",
+            "permessage-deflate; =1", "permessage-deflate;", "permessage-deflate;;server_no_context_takeover",
+            "permessage-deflate server_no_context_takeover", "permessage-deflate=1", "permessage-deflate; a b",
+            "permessage-deflate; a=\"b\"c", "permessage-deflate; a=b\"c\"", "permessage-deflate; \"a\"=b",
+            "permessage-deflate; server_max_window_bits==10", "permessage-deflate; a=b=c", "; a", "=1", "@", "é",
+            "x; a=\"b,c\"", "x; a=\"b, permessage-deflate; c\"", "x; a=\"\\\",permessage-deflate\"",
+        ])
+    func declines(_ offer: String) throws {
+        let handshake = ServerHandshake(deflate: .contextTakeover())
+        func agreed(_ value: String) throws -> String? {
+            var fields = good
+            fields[.secWebSocketExtensions] = value
+            return try accept(fields, handshake).fields[.secWebSocketExtensions]
+        }
+        #expect(try agreed(offer) == nil)
+        #expect(try agreed("\(offer), permessage-deflate") == "permessage-deflate")
+        #expect(try agreed("permessage-deflate, \(offer)") == "permessage-deflate")
+        #expect(try agreed("x; a=1 ,, \(offer) ,permessage-deflate") == "permessage-deflate")
+        #expect(throws: HandshakeRejection.extensions) { try agreed("\(offer), x; a=\"b") }
+        #expect(throws: HandshakeRejection.extensions) { try agreed("\(offer), x; a=\"b\\\"") }
+        var fields = good
+        fields.append(HTTPField(name: .secWebSocketExtensions, value: offer))
+        fields.append(HTTPField(name: .secWebSocketExtensions, value: "permessage-deflate"))
+        #expect(try accept(fields, handshake).deflate == DeflateParameters())
+        // A server's answer must fit the grammar (RFC 6455 §9.1).
+        #expect(throws: ClientHandshakeError.self) {
+            let client = ClientHandshake(nonce: (1, 2), deflate: .contextTakeover())
+            var fields = try accept(client.requestFields, handshake).fields
+            fields[.secWebSocketExtensions] = offer
+            _ = try client.check(status: 101, fields: fields)
         }
     }
 
