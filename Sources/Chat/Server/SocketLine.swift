@@ -15,7 +15,7 @@ struct SocketLine: Line {
     }
 
     func end() async {
-        await socket.close(.normal, reason: "replaced")
+        try? await socket.close(.normal, reason: "replaced")
     }
 }
 

@@ -61,11 +61,11 @@ public final class WebSocketClient: Sendable {
                 await socket.close()
                 return result
             } catch {
-                await socket.close(.goingAway)
+                await socket.connection.close(.goingAway, reason: "")
                 throw error
             }
         } onCancel: {
-            socket.beginClose(.goingAway)
+            socket.connection.onLoop { $0.startClose(.goingAway, reason: "") }
         }
     }
 

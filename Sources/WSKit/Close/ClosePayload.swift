@@ -10,6 +10,15 @@ package struct ClosePayload: Equatable, Sendable {
     /// The longest text in octets: 125 less the code.
     package static let maxTextLength = FrameHeader.maxControlLength - 2
 
+    /// Checks what the application wants to send.
+    ///
+    /// - Throws: ``CloseFrameError``.
+    package static func check(_ code: CloseCode, reason: String) throws(CloseFrameError) {
+        guard code.isAllowedOnWire else { throw .code(code) }
+        let count = reason.utf8.count
+        guard count <= maxTextLength else { throw .reasonTooLong(bytes: count) }
+    }
+
     /// Reads a payload.
     ///
     /// - Throws: ``WSError/closePayload``, ``WSError/closeCode(_:)``, ``WSError/invalidUTF8``.

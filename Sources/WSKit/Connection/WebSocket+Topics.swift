@@ -19,9 +19,10 @@ extension WebSocket {
     /// Subscribes to a topic of the application until the socket closes or unsubscribes.
     public final func subscribe(_ topic: String, slowClients: SlowClientPolicy = .drop) {
         guard let topics = connection.topics else { return }
+        let policy = slowClients.checked
         connection.onLoop { connection in
             guard !connection.isClosed else { return }
-            topics.subscribe(connection, self, to: topic, slowClients: slowClients)
+            topics.subscribe(connection, self, to: topic, slowClients: policy)
         }
     }
 

@@ -119,14 +119,29 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
 
     // MARK: Closing
 
-    /// Closes: sends a close frame (RFC 6455 §7.1.2) and waits until the peer has answered or the close timeout is
-    /// over.
-    public final func close(_ code: CloseCode = .normal, reason: String = "") async {
+    /// Closes with 1000: sends a close frame (RFC 6455 §7.1.2) and waits until the other end has answered or the close
+    /// timeout is over.
+    public final func close() async { await connection.close(.normal, reason: "") }
+
+    /// Closes with a code and a reason: sends a close frame (RFC 6455 §7.1.2) and waits until the other end has answered
+    /// or the close timeout is over.
+    ///
+    /// - Parameter reason: at most 123 bytes of UTF-8.
+    /// - Throws: ``CloseFrameError`` when the code must not be sent or the reason is too long. The socket stays open.
+    public final func close(_ code: CloseCode = .normal, reason: String = "") async throws(CloseFrameError) {
+        try ClosePayload.check(code, reason: reason)
         await connection.close(code, reason: reason)
     }
 
-    /// Begins to close, without waiting, for callbacks.
-    public final func beginClose(_ code: CloseCode = .normal, reason: String = "") {
+    /// Begins to close with 1000, without waiting, for callbacks.
+    public final func beginClose() { connection.onLoop { $0.startClose(.normal, reason: "") } }
+
+    /// Begins to close with a code and a reason, without waiting, for callbacks.
+    ///
+    /// - Parameter reason: at most 123 bytes of UTF-8.
+    /// - Throws: ``CloseFrameError`` when the code must not be sent or the reason is too long. The socket stays open.
+    public final func beginClose(_ code: CloseCode = .normal, reason: String = "") throws(CloseFrameError) {
+        try ClosePayload.check(code, reason: reason)
         connection.onLoop { $0.startClose(code, reason: reason) }
     }
 

@@ -32,7 +32,7 @@ public final class Room: Sendable {
     public func join<Result>(
         _ socket: WebSocket, slowClients: SlowClientPolicy = .default, _ body: (Room) async throws -> Result
     ) async rethrows -> Result {
-        let room = rooms.add(socket, to: name, policy: slowClients)
+        let room = rooms.add(socket, to: name, policy: slowClients.checked)
         defer { rooms.remove(socket, from: room) }
         return try await body(room)
     }

@@ -8,7 +8,7 @@ public final class WebSocketCollection: Sendable {
     /// An empty collection.
     ///
     /// - Parameter slowClients: what a broadcast does about a socket whose send buffer is full.
-    public init(slowClients: SlowClientPolicy = .default) { policy = slowClients }
+    public init(slowClients: SlowClientPolicy = .default) { policy = slowClients.checked }
 
     /// Adds a socket; one that is there or is closed is not added again.
     public func add(_ socket: WebSocket) { sockets.add(socket, policy: policy) }

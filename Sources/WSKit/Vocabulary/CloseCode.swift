@@ -3,7 +3,8 @@ public struct CloseCode: RawRepresentable, Hashable, Sendable, CustomStringConve
     /// The number on the wire.
     public let rawValue: UInt16
 
-    /// The code of that number; whether it may be sent is told by ``isAllowedOnWire``.
+    /// The code of that number. Sockets throw ``CloseFrameError`` when they are closed with a code that must not be sent:
+    /// see ``isAllowedOnWire``. Applications use 4000 to 4999 for codes of their own.
     public init(rawValue: UInt16) {
         self.rawValue = rawValue
     }

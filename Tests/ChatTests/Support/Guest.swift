@@ -68,7 +68,7 @@ extension WebSocket {
     func nextMessage() async throws -> ServerMessage {
         let watch = Task {
             try await Task.sleep(for: patience)
-            beginClose(.goingAway, reason: "nothing came")
+            try? beginClose(.goingAway, reason: "nothing came")
         }
         defer { watch.cancel() }
         guard let text = try await texts.first(where: { _ in true }) else {

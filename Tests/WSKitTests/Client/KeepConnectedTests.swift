@@ -93,7 +93,7 @@ private final class Script: Sendable {
         case .close(let code):
             return try request.accept { socket in
                 _ = try await socket.messages.first { _ in true }
-                await socket.close(code)
+                try await socket.close(code)
             }
         case .stay:
             return try request.accept { [ends] socket in
@@ -271,7 +271,7 @@ struct KeepConnectedTests {
         let clock = TestClock()
         try await serve(script) { server in
             try await WebSocketClient.keepConnected(to: server.address(), clock: clock) { socket in
-                await socket.close(code)
+                try await socket.close(code)
             }
         }
         #expect(script.attempts == 1 && clock.sleeps.isEmpty)

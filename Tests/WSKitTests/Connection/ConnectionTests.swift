@@ -65,8 +65,8 @@ import Testing
     func crossing() throws {
         let harness = try ConnectionHarness()
         let socket = harness.open()
-        socket.beginClose(.goingAway)
-        socket.beginClose(.normal)
+        try socket.beginClose(.goingAway)
+        socket.beginClose()
         #expect(try harness.sent() == closeFrame(1001, key: nil))
         try harness.receive(closeFrame(1000))
         #expect(try harness.sent().isEmpty)
@@ -78,7 +78,7 @@ import Testing
         let harness = try ConnectionHarness { $0.maxQueuedMessages = 1 }
         let socket = harness.open()
         try harness.receive(frame(0x81, "one") + frame(0x81, "two"))
-        socket.beginClose(.goingAway)
+        try socket.beginClose(.goingAway)
         harness.run()
         harness.tick(after: .seconds(4))
         #expect(harness.channel.isActive)

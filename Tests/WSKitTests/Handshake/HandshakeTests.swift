@@ -208,11 +208,14 @@ private let rejections: [RejectionCase] = [
             "permessage-deflate; server_max_window_bits=", "permessage-deflate; server_max_window_bits=1 0",
             "permessage-deflate; client_max_window_bits=", "permessage-deflate; server_no_context_takeover=",
             "permessage-deflate; client_no_context_takeover=", "\"permessage-deflate\"",
-            "permessage-deflate; client_max_window_bits=\"\"", "permessage-deflate; client_max_window_bits=\"1 0\"",
+            "permessage-deflate; client_max_window_bits=\"\"",
+            "permessage-deflate; client_max_window_bits=\"1 0\"",
             "permessage-deflate; =1", "permessage-deflate;", "permessage-deflate;;server_no_context_takeover",
-            "permessage-deflate server_no_context_takeover", "permessage-deflate=1", "permessage-deflate; a b",
+            "permessage-deflate server_no_context_takeover", "permessage-deflate=1",
+            "permessage-deflate; a b",
             "permessage-deflate; a=\"b\"c", "permessage-deflate; a=b\"c\"", "permessage-deflate; \"a\"=b",
-            "permessage-deflate; server_max_window_bits==10", "permessage-deflate; a=b=c", "; a", "=1", "@", "é",
+            "permessage-deflate; server_max_window_bits==10", "permessage-deflate; a=b=c", "; a", "=1", "@",
+            "é",
             "x; a=\"b,c\"", "x; a=\"b, permessage-deflate; c\"", "x; a=\"\\\",permessage-deflate\"",
         ])
     func declines(_ offer: String) throws {
