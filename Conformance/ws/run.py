@@ -2,6 +2,7 @@
 
 import concurrent.futures
 
+import budgets
 import handshakes
 import pressure
 import violations
@@ -35,6 +36,8 @@ def main():
         for name, body in pressure.checks():
             if not name.startswith(slow):
                 tally.run(name, body)
+        for name, body in budgets.checks():
+            tally.run(name, body)
         for future in waiting:
             future.result()
     tally.finish()

@@ -8,8 +8,12 @@ public struct WebSocketClientOptions: Sendable {
     public var fields: HTTPFields = [:]
     /// How messages are compressed, where the server agrees.
     public var deflate: DeflateMode = .shared
-    /// What the server is held to.
-    public var limits = WSLimits()
+    /// What the server is held to. By default a message may take as long as it likes: servers send some piece by piece as
+    /// they come into being, and there is only one server.
+    public var limits = WSLimits {
+        $0.minMessageRate = 0
+        $0.messageTimeout = nil
+    }
     /// How long connecting and the handshake may take together.
     public var connectTimeout: Duration = .seconds(10)
     /// A proxy that is asked for a tunnel with CONNECT (RFC 6455 §4.1 item 3); `nil` connects directly.

@@ -90,6 +90,7 @@ extension WebSocketConnection {
     private func ended() {
         let reason = closeReason ?? .lost(.transportClosed)
         gate.isClosed = true
+        dropUnfinished()
         for membership in memberships { membership.connectionEnded(self) }
         memberships = []
         for subscription in subscriptions.values { subscription.connectionEnded(self) }

@@ -5,7 +5,7 @@ import NIOCore
 extension WebSocketConnection {
     /// Hands on what has arrived, as far as the application can take it.
     func process() {
-        guard !isProcessing else { return }
+        guard !isProcessing, !isResting else { return }
         isProcessing = true
         defer {
             isProcessing = false
@@ -13,6 +13,19 @@ extension WebSocketConnection {
             resumeReading()
             endInput()
         }
+        if let turns {
+            guard let share = beginShare(turns) else { return }
+            decode { share.isSpent }
+            endShare(share)
+        } else {
+            decode { false }
+        }
+        noteUnfinished()
+    }
+
+    /// Decodes what has arrived, as far as the application can take it, until `isEnough`.
+    @inline(__always)
+    private func decode(until isEnough: () -> Bool) {
         while case .open = phase, mayReceive, !isDeferred {
             do throws(WSError) {
                 guard let event = try machine.next(&inbound, now: now) else { return }
@@ -21,6 +34,7 @@ extension WebSocketConnection {
                 fail(error)
             }
             if let out, out.readableBytes > Self.handOverSize { flush() }
+            if isEnough() { return }
         }
     }
 
@@ -113,7 +127,7 @@ extension WebSocketConnection {
             }
             if inbox.isEnded { return nil }
             deferredUntil = LoopInstant(milliseconds: 0)
-            guard hasUndecoded, !isProcessing, mayReceive else { break }
+            guard hasUndecoded, !isProcessing, !isResting, mayReceive else { break }
             loop.turn { process() }
         }
         guard !inbox.isAwaited else { throw ConcurrentReadError() }

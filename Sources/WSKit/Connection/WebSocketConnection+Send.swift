@@ -9,6 +9,9 @@ extension WebSocketConnection {
         guard loop.eventLoop.inEventLoop else {
             return try await loop.run { try await self.send(message, compress: compress) }
         }
+        if message.count > CodecTurns.quantum, compress, machine.codecWork != nil {
+            await waitForTurn(message.count)
+        }
         if isFull || isStreaming { try await waitForRoom() }
         guard trySendOnLoop(message, compress: compress) == .sent else {
             throw WebSocketClosed(reason: closeReason)
@@ -184,6 +187,7 @@ extension WebSocketConnection {
         guard loop.eventLoop.inEventLoop else {
             return try await loop.run { try await self.writePart(data, isFinal: isFinal) }
         }
+        if data.readableBytes > CodecTurns.quantum, streamCompresses { await waitForTurn(data.readableBytes) }
         while isFull {
             guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
             flush()

@@ -25,6 +25,7 @@ extension WebSocketConnection {
             context?.close(promise: nil)
             return
         }
+        if let error = lookAtMessage(now) { return fail(error) }
         if now >= lastMessage.advanced(by: limits.deflateIdleTimeout) {
             if machine.isAwake { machine.sleep() }
             inbox.shrink()
@@ -50,7 +51,7 @@ extension WebSocketConnection {
         guard machine.isOpen, !isInputClosed else { return }
         if isFull {
             machine.excuseSilence(at: NIODeadline(now))
-        } else if isReadHeld || !mayReceive {
+        } else if isReadHeld || isResting || !mayReceive {
             // Pings are of use without their pongs: the transport of a peer that is gone fails by them.
             machine.excusePong(at: NIODeadline(now))
         }

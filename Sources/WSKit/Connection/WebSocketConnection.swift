@@ -68,6 +68,13 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     var subscriptions: [String: any Membership] = [:]
     @exclusivity(unchecked) var isProcessing = false
     @exclusivity(unchecked) var isReadHeld = false
+    /// Nothing is decoded until this socket has its turn: see `CodecTurns`.
+    @exclusivity(unchecked) var isResting = false
+    /// The turn in which this socket decompressed last, and how much.
+    @exclusivity(unchecked) var codecTurn: UInt32 = 0
+    @exclusivity(unchecked) var codecUsed: UInt32 = 0
+    /// Until when it would have taken to decompress all at `WSLimits.maxInflatedBytesPerSecond`, in nanoseconds.
+    @exclusivity(unchecked) var inflatedUntil: Int64 = 0
     @exclusivity(unchecked) var hasReader = false
     @exclusivity(unchecked) var isFlushRequested = false
     @exclusivity(unchecked) var needsFlush = false
@@ -123,6 +130,10 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         var stall: (since: LoopInstant, octets: Int)?
         /// How fast the peer takes what waits for it; `nil` when nothing does.
         var pace: TakingPace?
+        /// The place of the message under way among those of the loop.
+        var unfinished: UnfinishedMessages.Entry?
+        /// How fast it arrives.
+        var incoming: IncomingPace?
         /// Pings of the application's own that wait for their pongs.
         var pings: [Ping] = []
         var pingCounter: UInt64 = 0

@@ -54,6 +54,7 @@ package struct MessageDeflater {
             switch context {
             case .takeover:
                 // It may grow by a few octets, and goes compressed all the same: else the histories differ.
+                shared.worked &+= plain.byteCount
                 try awake().finishMessage(plain, into: &out)
                 return true
             case .shared:

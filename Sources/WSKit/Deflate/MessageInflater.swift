@@ -96,6 +96,16 @@ package struct MessageInflater {
         }
     }
 
+    /// What a message under way takes here beside its bytes, about: zlib's state and a window of 32 KiB.
+    package var messageMemory: Int { isInMessage ? 48 << 10 : 0 }
+
+    /// Forgets the message under way, and the history with it: nothing more is decompressed.
+    package mutating func discardMessage() {
+        guard isInMessage else { return }
+        end()
+        if case .takeover = context { context = .asleep([]) }
+    }
+
     private mutating func begin() throws(CompressionError) -> Inflater {
         if !isInMessage {
             isInMessage = true

@@ -15,6 +15,12 @@ package final class SharedDeflate {
     private var deflaters: [Key: Deflater] = [:]
     private var idleInflaters: [Inflater] = []
     private var scratch = ByteBuffer()
+    /// How many bytes the connections have compressed and decompressed, before compression, since it was last set to 0.
+    package var worked: Int {
+        get { work.bytes }
+        set { work.bytes = newValue }
+    }
+    let work = CodecWork()
 
     /// How many decompressors without a message are kept for the next one.
     private static let maxIdleInflaters = 4
@@ -64,6 +70,7 @@ package final class SharedDeflate {
     func compress(_ plain: RawSpan, windowBits: Int, level: Int, into out: inout ByteBuffer)
         throws(CompressionError)
     {
+        worked &+= plain.byteCount
         let isSmall = plain.byteCount <= Self.smallMessage
         let key = Key(
             level: level, windowBits: max(9, isSmall ? min(windowBits, 12) : windowBits),
@@ -78,4 +85,9 @@ package final class SharedDeflate {
         }
         try deflater.finishMessage(plain, into: &out)
     }
+}
+
+/// Counts what the codecs of an event loop have done.
+final class CodecWork {
+    @exclusivity(unchecked) var bytes = 0
 }

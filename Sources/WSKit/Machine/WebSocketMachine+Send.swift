@@ -22,6 +22,9 @@ extension WebSocketMachine {
         if case .received = closeHandshake.state { true } else { false }
     }
 
+    /// Counts what the codecs do that this machine shares with others; nil without compression.
+    var codecWork: CodecWork? { deflater == nil ? nil : shared?.work }
+
     /// A message has been sent in part.
     package var isSendingParts: Bool { outgoing != nil }
 
@@ -120,6 +123,7 @@ extension WebSocketMachine {
             return
         }
         var compressed = ByteBuffer()
+        shared?.worked &+= octets.readableBytes
         do {
             if isFinal {
                 try stream.finishMessage(octets.readableBytesSpan, into: &compressed)
@@ -215,5 +219,6 @@ extension WebSocketMachine {
         encodeClose(error.closeCode, error.reason, into: &out, now: now)
         closeHandshake.fail()
         outgoing = nil
+        discardMessage()
     }
 }

@@ -111,11 +111,27 @@ package struct WebSocketMachine {
         if case .data(let header, let offset) = reading { offset >= header.length } else { false }
     }
 
+    /// How many bytes may still be decompressed before ``next(_:now:)`` pauses: then it returns nil and leaves the rest of
+    /// its input, until there is a quota again. By default there is no bound.
+    package var inflateQuota: Int {
+        get { assembler.quota }
+        set { assembler.quota = newValue }
+    }
+
+    /// How far a message is that has begun and not ended; nil between messages.
+    package var messageUnderWay: MessageAssembler.Progress? { assembler.progress }
+
+    /// A message has begun and not ended.
+    package var isInMessage: Bool { assembler.isInMessage }
+
+    /// Forgets the message under way, when nothing more is read.
+    package mutating func discardMessage() { assembler.discard() }
+
     // MARK: Receiving
 
     /// The next event from `input`; nil when all of it is used up and more is needed.
     ///
-    /// To be called until it returns nil. After an error nothing more is read, and ``fail(with:into:now:)``
+    /// To be called until it returns nil. Unless ``inflateQuota`` is used up, `input` is empty then. After an error nothing more is read, and ``fail(with:into:now:)``
     /// tells the peer.
     ///
     /// - Throws: what the peer did against the protocol or the limits.
@@ -216,6 +232,7 @@ package struct WebSocketMachine {
         default:
             let parsed = try ClosePayload.parse(payload)
             reading = .ended
+            discardMessage()
             let initiator = closeHandshake.receive(parsed.code)
             return .close(
                 CloseReason(code: parsed.code, text: parsed.text, initiator: initiator, isClean: true))

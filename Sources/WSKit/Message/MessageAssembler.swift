@@ -3,8 +3,8 @@ package import NIOCore
 
 /// Puts messages together from the payloads of their frames (RFC 6455 §5.4, RFC 7692 §6.2).
 ///
-/// Octets are unmasked, decompressed and checked as they arrive. What is kept grows with what has arrived,
-/// never with what a header announces.
+/// Bytes are unmasked, decompressed and checked as they arrive. What is kept grows with what has arrived, never with
+/// what a header announces or what a few bytes would inflate to: see `MessageAssembler+Inflate.swift`.
 package struct MessageAssembler {
     /// In which shape messages are handed over.
     package enum Delivery: Sendable {
@@ -22,12 +22,15 @@ package struct MessageAssembler {
         case part(Message.Kind, ByteBuffer, isFinal: Bool)
     }
 
-    private struct Assembly {
+    struct Assembly {
         let kind: Message.Kind
         let isCompressed: Bool
         var delivery: Delivery
         var utf8 = UTF8Validator()
+        /// The payload that its frames have announced.
         var wireOctets = 0
+        /// The payload that has arrived, as on the wire.
+        var received = 0
         var tinyFragments = 0
     }
 
@@ -36,19 +39,23 @@ package struct MessageAssembler {
         didSet { if delivery == .parts { assembly?.delivery = .parts } }
     }
 
-    private let shared: SharedLimits
+    let shared: SharedLimits
     var limits: WSLimits { shared.value }
     /// The message under way.
-    private var assembly: Assembly?
-    /// Its octets so far, or those of the part under way.
-    private var payload = ByteBuffer()
+    private(set) var assembly: Assembly?
+    /// Counts the messages that did not arrive at once, to tell one from the next.
+    private var assemblies: UInt32 = 0
+    /// The message's bytes so far, or those of the part under way.
+    var payload = ByteBuffer()
+    /// Compressed bytes of the message that have arrived and are not inflated yet.
+    var held = ByteBuffer()
+    /// How many bytes may still come out of the decompressor before other connections have their turn.
+    package var quota = Int.max
     /// How much of `payload` the validator has seen.
     private var checked = 0
     /// The decompressor, when one was negotiated.
     package var inflater: MessageInflater?
 
-    /// Masked octets are unmasked in pieces of this size on their way to the decompressor.
-    private static let pieceSize = 16 << 10
     /// Below this size a payload is copied out of the read buffer, which it would otherwise keep alive.
     private static let smallestSlice = 4 << 10
 
@@ -83,11 +90,16 @@ package struct MessageAssembler {
                 }
                 return
             }
-            assembly = Assembly(
-                kind: header.opcode == .text ? .text : .binary, isCompressed: header.isCompressed,
-                delivery: delivery)
+            begin(header)
         }
         try count(header)
+    }
+
+    private mutating func begin(_ header: FrameHeader) {
+        assemblies &+= 1
+        assembly = Assembly(
+            kind: header.opcode == .text ? .text : .binary, isCompressed: header.isCompressed,
+            delivery: delivery)
     }
 
     private mutating func count(_ header: FrameHeader) throws(WSError) {
@@ -146,11 +158,8 @@ package struct MessageAssembler {
     package mutating func read(_ header: FrameHeader, offset: inout Int, _ input: inout ByteBuffer)
         throws(WSError) -> Step
     {
-        if assembly == nil {
-            // A single frame that has not arrived at once.
-            assembly = Assembly(
-                kind: header.opcode == .text ? .text : .binary, isCompressed: false, delivery: delivery)
-        }
+        // A single frame that has not arrived at once.
+        if assembly == nil { begin(header) }
         guard let isCompressed = assembly?.isCompressed else { return .needMore }
         if isCompressed {
             if try inflate(header, &offset, &input) { return partIfAny(else: .needMore) }
@@ -180,81 +189,14 @@ package struct MessageAssembler {
         }
         input.moveReaderIndex(forwardBy: count)
         offset += count
+        arrived(count)
         try checkText()
     }
 
-    /// True when a part is full: then there may be more, and it is to be handed over first.
-    private mutating func inflate(_ header: FrameHeader, _ offset: inout Int, _ input: inout ByteBuffer)
-        throws(WSError) -> Bool
-    {
-        while offset < header.length, input.readableBytes > 0 {
-            let count = min(header.length - offset, input.readableBytes, Self.pieceSize)
-            let used: (consumed: Int, isFull: Bool)
-            if let mask = header.mask, let shared = inflater?.scratch {
-                var scratch = shared.takeScratch()
-                Mask.append(
-                    input.readableBytesSpan.extracting(first: count), key: mask, phase: offset, to: &scratch)
-                defer { shared.giveBackScratch(scratch) }
-                used = try inflatePiece(scratch.readableBytesSpan)
-            } else {
-                used = try inflatePiece(input.readableBytesSpan.extracting(first: count))
-            }
-            input.moveReaderIndex(forwardBy: used.consumed)
-            offset += used.consumed
-            if used.isFull { return true }
-        }
-        return false
-    }
+    /// Counts bytes of the message under way, as on the wire.
+    mutating func arrived(_ count: Int) { assembly?.received &+= count }
 
-    private mutating func inflatePiece(_ octets: RawSpan) throws(WSError) -> (consumed: Int, isFull: Bool) {
-        let room = room
-        let failure: CompressionError?
-        var progress: Inflater.Progress?
-        do throws(CompressionError) {
-            progress = try inflater?.inflate(octets, into: &payload, room: room)
-            if let progress, progress.isFull, !handsOutParts {
-                try inflater?.inflateNothing(octets.extracting(droppingFirst: progress.consumed))
-            }
-            failure = nil
-        } catch {
-            failure = error
-        }
-        // What came out before a failure may already be no text: then that is the first violation.
-        try checkText()
-        if let failure { throw WSError(failure, limit: limits.maxMessageSize) }
-        guard let progress, progress.isFull, handsOutParts else { return (octets.byteCount, false) }
-        return (progress.consumed, true)
-    }
-
-    /// True when a part is full: then there may be more, and it is to be handed over first.
-    private mutating func finishInflating() throws(WSError) -> Bool {
-        let room = room
-        let failure: CompressionError?
-        var isWhole = true
-        do throws(CompressionError) {
-            isWhole = try inflater?.finish(into: &payload, room: room) ?? true
-            if !isWhole, !handsOutParts {
-                try inflater?.finishNothing()
-                isWhole = true
-            }
-            failure = nil
-        } catch {
-            failure = error
-        }
-        try checkText()
-        if let failure { throw WSError(failure, limit: limits.maxMessageSize) }
-        return !isWhole
-    }
-
-    private var handsOutParts: Bool { assembly?.delivery == .parts }
-
-    /// How many octets may still come out.
-    private var room: Int {
-        let limit = handsOutParts ? max(1, limits.partSize) : limits.maxMessageSize
-        return max(0, limit - payload.readableBytes)
-    }
-
-    private mutating func checkText() throws(WSError) {
+    mutating func checkText() throws(WSError) {
         guard var utf8 = assembly?.utf8, assembly?.kind == .text, checked < payload.readableBytes else {
             return
         }
@@ -283,7 +225,38 @@ package struct MessageAssembler {
         let octets = payload
         payload = ByteBuffer()
         checked = 0
+        if assembly == nil { held = ByteBuffer() }
         return octets
+    }
+
+    // MARK: The message under way
+
+    /// How far a message is that has begun and not ended.
+    package struct Progress: Equatable, Sendable {
+        /// Tells the message from the one before it.
+        package var number: UInt32
+        /// The payload that has arrived, as on the wire.
+        package var received: Int
+        /// The memory that it holds, about.
+        package var heldBytes: Int
+        /// It is handed over in parts.
+        package var isInParts: Bool
+    }
+
+    /// The message under way; nil between messages.
+    package var progress: Progress? {
+        guard let assembly else { return nil }
+        let codec = inflater?.messageMemory ?? 0
+        return Progress(
+            number: assemblies, received: assembly.received,
+            heldBytes: payload.capacity + held.capacity + codec, isInParts: assembly.delivery == .parts)
+    }
+
+    /// Forgets the message under way: nothing more of it is read.
+    package mutating func discard() {
+        assembly = nil
+        _ = takePayload()
+        inflater?.discardMessage()
     }
 }
 

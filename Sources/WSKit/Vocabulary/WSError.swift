@@ -38,6 +38,13 @@ public enum WSError: Error, Equatable, Sendable {
     case tooManyTinyFragments(limit: Int)
     /// More messages in a second than ``WSLimits/maxMessagesPerSecond``.
     case tooManyMessages(limit: Int)
+    /// A message under way that arrives more slowly than ``WSLimits/minMessageRate``.
+    case messageTooSlow(rate: Int)
+    /// A message that has not ended within ``WSLimits/messageTimeout``.
+    case messageTimeout
+    /// The messages under way on an event loop hold more than ``WSLimits/maxUnfinishedBytesPerLoop``, and this one is the
+    /// oldest.
+    case tooMuchUnfinished(limit: Int)
     /// The memory for compression could not be had.
     case outOfMemory
     /// A send after the close frame: nothing may follow it (RFC 6455 §5.5.1).
@@ -54,7 +61,10 @@ public enum WSError: Error, Equatable, Sendable {
             .protocolError
         case .invalidUTF8, .corruptDeflate: .invalidPayload
         case .messageTooLarge, .frameTooLarge: .messageTooBig
-        case .tooManyControlFrames, .tooManyTinyFragments, .tooManyMessages: .policyViolation
+        case .tooManyControlFrames, .tooManyTinyFragments, .tooManyMessages, .messageTooSlow,
+            .messageTimeout:
+            .policyViolation
+        case .tooMuchUnfinished: .tryAgainLater
         case .outOfMemory, .closed, .messageInProgress: .internalError
         }
     }
@@ -81,6 +91,9 @@ public enum WSError: Error, Equatable, Sendable {
         case .tooManyControlFrames(let limit): "more than \(limit) control frames in a second"
         case .tooManyTinyFragments(let limit): "more than \(limit) tiny fragments in a message"
         case .tooManyMessages(let limit): "more than \(limit) messages in a second"
+        case .messageTooSlow(let rate): "the message arrives at less than \(rate) bytes per second"
+        case .messageTimeout: "the message has not ended in time"
+        case .tooMuchUnfinished: "too many unfinished messages"
         case .outOfMemory: "out of memory"
         case .closed: "the connection is closing"
         case .messageInProgress: "another message is being sent in parts"

@@ -22,6 +22,31 @@ public struct WSLimits: Sendable, Hashable {
     /// How many messages may arrive within a second: 1008. `nil` is no bound.
     public var maxMessagesPerSecond: Int?
 
+    /// The slowest that a message may arrive once it has begun, in bytes per second as on the wire: 1008. It is measured
+    /// from its first bytes on, after ``messageRateGracePeriod``; time in which this end does not read does not count.
+    /// Endpoints whose clients send a message piece by piece as it comes into being set 0, which is no bound.
+    public var minMessageRate = 240
+
+    /// How long a message may arrive more slowly than ``minMessageRate`` before that counts.
+    public var messageRateGracePeriod: Duration = .seconds(20)
+
+    /// How long a message may take to arrive: 1008. Time in which this end does not read does not count, nor does the
+    /// bound hold for messages received in parts. `nil` is no bound.
+    public var messageTimeout: Duration? = .seconds(300)
+
+    /// How much memory the messages under way on one event loop may hold together, in bytes. Above it the oldest of them
+    /// is closed with 1013, until the others fit.
+    public var maxUnfinishedBytesPerLoop = 128 << 20
+
+    /// How many bytes the sockets of one event loop compress and decompress in one turn, counted uncompressed. Above it
+    /// the other connections of the loop have their turn, and the sockets go on one after the other. A single message is
+    /// compressed as a whole, and each socket may always decompress 16 KiB, so that small messages do not wait.
+    public var codecBytesPerTurn = 1 << 20
+
+    /// How many bytes a socket may have decompressed within a second. Above it the socket is not read until that is made
+    /// up for; it stays open. `nil` is no bound.
+    public var maxInflatedBytesPerSecond: Int? = 64 << 20
+
     /// Messages sent are split into frames of at most this much payload, as on the wire.
     public var sentFrameSize = 1 << 20
 

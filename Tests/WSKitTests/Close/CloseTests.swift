@@ -91,7 +91,7 @@ import Testing
             .expectedContinuation, .closePayload, .closeCode(65_535), .invalidUTF8, .corruptDeflate,
             .messageTooLarge(limit: .max), .frameTooLarge(limit: .max), .tooManyControlFrames(limit: .max),
             .tooManyTinyFragments(limit: .max), .tooManyMessages(limit: .max), .outOfMemory, .closed,
-            .messageInProgress,
+            .messageInProgress, .messageTooSlow(rate: .max), .messageTimeout, .tooMuchUnfinished(limit: .max),
         ]
         for error in all {
             #expect(error.closeCode.isAllowedOnWire)

@@ -31,7 +31,8 @@ struct ConnectionHarness {
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         let limits = WSLimits(limits)
         let machine = WebSocketMachine(
-            role: .server, limits: limits, deflate: deflate, mode: mode, delivery: delivery,
+            role: .server, limits: limits, deflate: deflate, mode: mode,
+            shared: SharedDeflate.shared(on: loop), delivery: delivery,
             now: NIODeadline(began))
         connection = WebSocketConnection(
             loop: loop, machine: machine, limits: SharedLimits(limits), consumer: consumer, topics: rooms,
