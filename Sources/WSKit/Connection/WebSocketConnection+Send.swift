@@ -89,7 +89,7 @@ extension WebSocketConnection {
     /// - Parameter room: whose message it is: of each room the newest missed one is kept, where that is wanted.
     func deliver(_ message: PreparedMessage, policy: SlowClientPolicy, room: ObjectIdentifier) {
         guard case .open = phase, machine.isOpen else { return }
-        guard !isFull, !isStreaming else {
+        guard !isFull, !isStreaming, !mustWaitForTaking(policy) else {
             guard case .latestOnly = policy else { return miss(1, policy: policy) }
             let aside = setAside()
             if let index = aside.latestMissed.firstIndex(where: { $0.room == room }) {
@@ -148,6 +148,58 @@ extension WebSocketConnection {
     }
 
     private func updateGate() { gate.isFull = isFull || isStreaming }
+
+    /// Whether so much waits unsent that a newer message may still take the place of this one, if that is wanted.
+    @inline(__always)
+    private func mustWaitForTaking(_ policy: SlowClientPolicy) -> Bool {
+        guard case .latestOnly = policy else { return false }
+        return isTakingAwaited()
+    }
+
+    @inline(never)
+    private func isTakingAwaited() -> Bool {
+        if known?.awaitsTaking == true { return true }
+        guard let context,
+            let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes),
+            waiting + (out?.readableBytes ?? 0) >= max(1, limits.latestOnlyUnsentSize)
+        else { return false }
+        setAside().awaitsTaking = true
+        handOver()
+        // A write without bytes is done once all before it are taken.
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { [self] _ in
+            loop.turn {
+                known?.awaitsTaking = false
+                if !isFull { deliverMissed() }
+            }
+        }
+        context.write(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: promise)
+        needsFlush = true
+        requestFlush()
+        return true
+    }
+
+    /// Keeps what the kernel has not sent small while a room wants the latest message only: what is there cannot be taken
+    /// back. TCP on Linux.
+    func limitUnsent(_ isLimited: Bool) {
+        #if os(Linux)
+            let aside = setAside()
+            aside.latestMemberships += isLimited ? 1 : -1
+            guard case .open = phase, aside.latestMemberships == (isLimited ? 1 : 0),
+                let channel = context?.channel
+            else { return }
+            switch channel.localAddress {
+            case .v4, .v6: break
+            case .unixDomainSocket, nil: return
+            }
+            // 0 gives the system's setting back.
+            let size = isLimited ? min(max(1, limits.latestOnlyUnsentSize), Int(CInt.max)) : 0
+            try? channel.syncOptions?.setOption(.tcpOption(Self.notSentLowWaterMark), value: size)
+        #endif
+    }
+
+    /// `TCP_NOTSENT_LOWAT` of Linux.
+    private static let notSentLowWaterMark = NIOBSDSocket.Option(rawValue: 25)
 
     private func deliverMissed() {
         guard let missed = known?.latestMissed, !missed.isEmpty else { return }

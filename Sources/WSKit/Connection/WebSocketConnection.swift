@@ -134,6 +134,10 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         var unfinished: UnfinishedMessages.Entry?
         /// How fast it arrives.
         var incoming: IncomingPace?
+        /// So many memberships of rooms want the latest message only.
+        var latestMemberships = 0
+        /// Enough waits unsent: newer messages of such rooms wait until the transport has taken it.
+        var awaitsTaking = false
         /// Pings of the application's own that wait for their pongs.
         var pings: [Ping] = []
         var pingCounter: UInt64 = 0

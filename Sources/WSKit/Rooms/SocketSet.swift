@@ -28,20 +28,21 @@ final class SocketSet: Sendable {
             return true
         }
 
-        /// Takes back one `add`, or `all` of them. Answers whether the socket is out now.
-        func remove(_ connection: WebSocketConnection, all: Bool) -> Bool {
+        /// Takes back one `add`, or `all` of them. Returns the member when it is out now.
+        func remove(_ connection: WebSocketConnection, all: Bool) -> Member? {
             loop.eventLoop.assertInEventLoop()
             if !all, let place = places[ObjectIdentifier(connection)], members[place].joins > 1 {
                 members[place].joins -= 1
-                return false
+                return nil
             }
-            guard let place = places.removeValue(forKey: ObjectIdentifier(connection)) else { return false }
+            guard let place = places.removeValue(forKey: ObjectIdentifier(connection)) else { return nil }
+            let removed = members[place]
             let last = members.removeLast()
             if place < members.count {
                 members[place] = last
                 places[ObjectIdentifier(last.connection)] = place
             }
-            return true
+            return removed
         }
 
         /// From another thread. A loop that falls behind gets no more than it can keep: its members miss messages as
@@ -142,6 +143,7 @@ final class SocketSet: Sendable {
             if shard.add(Member(connection: connection, socket: socket, policy: policy)) {
                 self.members.wrappingAdd(1, ordering: .relaxed)
                 connection.memberships.append(self)
+                if case .latestOnly = policy { connection.limitUnsent(true) }
             }
         }
     }
@@ -159,8 +161,9 @@ final class SocketSet: Sendable {
     /// Takes a connection out, as one that is ending. Answers whether it is out now.
     @discardableResult
     func removeOnLoop(_ connection: WebSocketConnection, all: Bool = true) -> Bool {
-        guard shard(of: connection.loop).remove(connection, all: all) else { return false }
+        guard let member = shard(of: connection.loop).remove(connection, all: all) else { return false }
         members.wrappingSubtract(1, ordering: .relaxed)
+        if case .latestOnly = member.policy { connection.limitUnsent(false) }
         return true
     }
 

@@ -2,7 +2,9 @@
 public enum SlowClientPolicy: Sendable, Hashable {
     /// The subscriber misses this message.
     case drop
-    /// The subscriber gets the newest message it missed once it reads again: for states, prices, positions.
+    /// The subscriber gets the newest message it missed once it reads again: for states, prices, positions. A client that
+    /// pauses gets what was on its way, then the newest: `WSLimits.latestOnlyUnsentSize` keeps that small. Until the
+    /// subscriber leaves, all that the socket sends is held to it.
     case latestOnly
     /// The subscriber is disconnected with this code, by default 1013 (try again later), so that it can come back
     /// and catch up. It must be a code that may be sent (``CloseCode/isAllowedOnWire``): with another one debug builds

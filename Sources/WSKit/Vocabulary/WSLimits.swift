@@ -47,6 +47,10 @@ public struct WSLimits: Sendable, Hashable {
     /// up for; it stays open. `nil` is no bound.
     public var maxInflatedBytesPerSecond: Int? = 64 << 20
 
+    /// How many bytes wait unsent for a subscriber with ``SlowClientPolicy/latestOnly``, in the kernel (Linux, TCP) and again
+    /// in this process, before a newer message takes the place of the one that it missed.
+    public var latestOnlyUnsentSize = 64 << 10
+
     /// Messages sent are split into frames of at most this much payload, as on the wire.
     public var sentFrameSize = 1 << 20
 

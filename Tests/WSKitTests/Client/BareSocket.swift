@@ -75,6 +75,15 @@ final class BareSocket: Sendable {
         return socket
     }
 
+    /// Connects to a port of this machine, which takes no time.
+    static func connected(to port: Int) throws -> BareSocket {
+        let socket = BareSocket(descriptor: try make())
+        let isConnected = withAddress(port: port) { connect(socket.descriptor, $0, $1) } == 0
+        try #require(isConnected)
+        setPatience(socket.descriptor)
+        return socket
+    }
+
     /// What has come, up to the empty line; `nil` when the peer closed.
     func receiveHead() async throws -> String? {
         var text = ""
@@ -90,10 +99,11 @@ final class BareSocket: Sendable {
         while try await receive() != nil {}
     }
 
-    private func receive() async throws -> [UInt8]? {
+    /// What comes next; `nil` when the peer closed.
+    func receive(atMost size: Int = 4096) async throws -> [UInt8]? {
         let descriptor = descriptor
         return try await threads.runIfActive {
-            var buffer = [UInt8](repeating: 0, count: 4096)
+            var buffer = [UInt8](repeating: 0, count: size)
             let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
             return count > 0 ? Array(buffer[..<count]) : nil
         }

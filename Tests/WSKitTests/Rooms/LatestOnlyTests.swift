@@ -1,0 +1,136 @@
+import HTTPKit
+import NIOCore
+import NIOEmbedded
+import Synchronization
+import Testing
+
+@testable import WSKit
+
+@Suite("SlowClientPolicy.latestOnly", .timeLimit(.minutes(3))) struct LatestOnlyTests {
+    private static func message(_ number: Int, size: Int) -> Message {
+        let digits = String(number)
+        return Message(text: String(repeating: "0", count: max(0, size - digits.count)) + digits)
+    }
+
+    private static func number(_ text: String) -> Int? { Int(text) }
+
+    @Test("what waits unsent is small: behind it only the newest is kept, and it goes when all is taken")
+    func unsent() throws {
+        let set = SocketSet()
+        let harness = try ConnectionHarness()
+        let holding = HeldFlushes()
+        try harness.channel.pipeline.syncOperations.addHandler(holding, position: .first)
+        set.add(harness.open(), policy: .latestOnly)
+        let other = try ConnectionHarness(on: harness)
+        set.add(other.open(), policy: .drop)
+        func publish(_ numbers: Range<Int>, size: Int) {
+            for number in numbers {
+                set.broadcast(PreparedMessage(Self.message(number, size: size)), except: nil)
+                harness.run()
+            }
+        }
+        func numbers(_ harness: ConnectionHarness, size: Int) throws -> [Int] {
+            let octets = try harness.sent()
+            return stride(from: 0, to: octets.count, by: size + 4).map {
+                Int(String(decoding: octets[($0 + 4)..<($0 + 4 + size)], as: UTF8.self)) ?? -1
+            }
+        }
+        // All of a burst that is taken at once comes.
+        publish(0..<100, size: 1000)
+        #expect(try numbers(harness, size: 1000) == Array(0..<100))
+        _ = try other.sent()
+        // Nothing is taken: what fits within the bound has gone out, then the newest.
+        holding.isHolding = true
+        publish(0..<200, size: 1000)
+        #expect(harness.channel.isWritable, "the send buffer is not full")
+        holding.isHolding = false
+        harness.channel.flush()
+        let heard = try numbers(harness, size: 1000)
+        #expect(heard == Array(0..<66) + [199])
+        #expect(harness.loop.statistics.messagesDropped == 133)
+        #expect(try numbers(other, size: 1000) == Array(0..<200), "other policies keep what the buffer takes")
+        // Afterwards all is as before.
+        publish(0..<10, size: 1000)
+        #expect(try numbers(harness, size: 1000) == Array(0..<10))
+    }
+
+    @Test("over TCP a client that pauses gets a few stale messages, then the newest")
+    func overTCP() async throws {
+        let rooms = Rooms()
+        let (size, count) = (100_000, 100)
+        try await LiveServer.run(rooms: rooms) { socket in
+            try await rooms["x"].join(socket, slowClients: .latestOnly) { _ in
+                try await socket.send("joined")
+                for try await _ in socket.messages {}
+            }
+        } test: { server in
+            let client = try BareSocket.connected(to: server.port)
+            client.send(
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+            var reader = FrameReader(client)
+            try await reader.skipHead()
+            #expect(try await reader.text() == "joined")
+            let member = try #require(await rooms["x"].members.first)
+            for number in 0..<count {
+                rooms.publish(Self.message(number, size: size), to: "x")
+                // It has been delivered, and the loop has looked whether the kernel takes it.
+                _ = await member.closeReason
+            }
+            var stale = 0
+            while let text = try await reader.text(), Int(text) != count - 1 { stale += 1 }
+            #expect(stale <= 8, "\(stale) stale messages of 100 kB")
+            rooms.publish(Self.message(count, size: size), to: "x")
+            #expect(try await reader.text().flatMap { Int($0) } == count)
+        }
+    }
+}
+
+/// A transport that takes nothing for a while, without its buffer being full.
+private final class HeldFlushes: ChannelOutboundHandler {
+    typealias OutboundIn = IOData
+    typealias OutboundOut = IOData
+    var isHolding = false
+
+    func flush(context: ChannelHandlerContext) { if !isHolding { context.flush() } }
+}
+
+/// Reads a server's text frames from a bare socket.
+private struct FrameReader {
+    private let socket: BareSocket
+    private var octets: [UInt8] = []
+
+    init(_ socket: BareSocket) { self.socket = socket }
+
+    private mutating func fill(_ count: Int) async throws -> Bool {
+        while octets.count < count {
+            guard let more = try await socket.receive() else { return false }
+            octets += more
+        }
+        return true
+    }
+
+    /// Passes over the answer to the handshake.
+    mutating func skipHead() async throws {
+        let end = Array("\r\n\r\n".utf8)
+        while octets.suffix(4) != end[...] {
+            // Octet by octet, so that no frame is taken with it.
+            guard let more = try await socket.receive(atMost: 1) else { return }
+            octets += more
+        }
+        octets = []
+    }
+
+    /// The payload of the next frame; nil at the end.
+    mutating func text() async throws -> String? {
+        guard try await fill(2) else { return nil }
+        let short = Int(octets[1])
+        let head = short < 126 ? 2 : short == 126 ? 4 : 10
+        guard try await fill(head) else { return nil }
+        let length = short < 126 ? short : octets[2..<head].reduce(0) { $0 << 8 | Int($1) }
+        guard try await fill(head + length) else { return nil }
+        let text = String(decoding: octets[head..<(head + length)], as: UTF8.self)
+        octets.removeFirst(head + length)
+        return text
+    }
+}
