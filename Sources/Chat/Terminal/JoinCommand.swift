@@ -58,31 +58,36 @@ struct JoinCommand: AsyncParsableCommand {
         await chat.inputOver()
     }
 
-    /// Connects, again and again, until the chat has ended.
+    /// Keeps the connection until the chat has ended.
     private func talk(in chat: TerminalChat) async {
-        var backoff = Backoff()
-        while !Task.isCancelled {
-            let loss: ConnectionLoss
-            do {
-                let socket = try await WebSocketClient.connect(to: address)
-                backoff.worked()
-                try await withTaskCancellationHandler {
-                    await chat.opened { try await socket.send($0) }
-                    for try await text in socket.texts { await chat.received(text) }
-                } onCancel: {
-                    socket.beginClose()
-                }
-                await socket.close()
-                loss = .ended
-            } catch {
-                loss = ConnectionLoss(error, address: address)
+        var policy = ReconnectPolicy()
+        policy.initialDelay = .milliseconds(500)
+        do {
+            try await WebSocketClient.keepConnected(
+                to: address, reconnect: policy, onEvent: { await tell($0, to: chat) }
+            ) { socket in
+                await chat.opened { try await socket.send($0) }
+                for try await text in socket.texts { await chat.received(text) }
             }
-            if case .refused(let reason) = loss { return await chat.refused(reason) }
-            guard await chat.lost(), !Task.isCancelled else { return }
-            let delay = backoff.failed(chance: .random(in: 0...1))
-            let seconds = max(1, delay.components.seconds)
-            StandardOutput.show(TerminalText.notice("\(loss); connecting again in \(seconds) s"))
-            try? await Task.sleep(for: delay)
+            await chat.refused("The server has closed the room.")
+        } catch is CancellationError {
+            // The chat has ended.
+        } catch {
+            await chat.refused(ConnectionLoss(error, address: address).description)
         }
+    }
+
+    private func tell(_ event: KeepConnectedEvent, to chat: TerminalChat) async {
+        let loss: (error: any Error, pause: Duration)
+        switch event {
+        case .failed(let error, let pause?): loss = (error, pause)
+        case .disconnected(let reason, let pause?): loss = (WebSocketClosed(reason: reason), pause)
+        default: return
+        }
+        guard await chat.lost() else { return }
+        let seconds = max(1, loss.pause.components.seconds)
+        StandardOutput.show(
+            TerminalText.notice(
+                "\(ConnectionLoss(loss.error, address: address)); connecting again in \(seconds) s"))
     }
 }

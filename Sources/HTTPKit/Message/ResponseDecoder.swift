@@ -6,9 +6,12 @@ package struct ResponseHead: Sendable {
     package var status: Int
     package var minorVersion: Int
     package var fields: HTTPFields
+
+    /// Whether another response follows this one (RFC 9110 §15.2). A 101 is final for HTTP.
+    package var isInterim: Bool { status < 200 && status != 101 }
 }
 
-/// Reads the head of an answer, without I/O. Interim answers other than 101 are passed over (RFC 9110 §15.2).
+/// Reads the head of a response, without I/O.
 package struct ResponseDecoder: Sendable {
     private enum State {
         case start
@@ -26,32 +29,38 @@ package struct ResponseDecoder: Sendable {
         lines = FieldLines(limits: limits)
     }
 
-    /// Takes the next head from `input`, or answers `nil` when it is not whole yet.
+    /// Reads the next head that is not interim from `input`. Returns `nil` when it is not complete yet.
+    ///
+    /// After an error nothing behind it may be read. Interim responses are not counted: a caller that does not trust
+    /// the server counts them with `nextHead`.
+    package mutating func next(_ input: inout ByteBuffer) throws(HTTPError) -> ResponseHead? {
+        while let head = try nextHead(&input) {
+            if !head.isInterim { return head }
+        }
+        return nil
+    }
+
+    /// Reads the next head from `input`, interim or not. Returns `nil` when it is not complete yet.
     ///
     /// After an error nothing behind it may be read.
-    package mutating func next(_ input: inout ByteBuffer) throws(HTTPError) -> ResponseHead? {
-        while true {
-            if case .start = state {
-                guard let line = try StatusLine.parse(input.readableBytesUInt8Span, limits: limits) else {
-                    return nil
-                }
-                lines.removeAll()
-                state = .fields(line, position: line.end)
-            }
-            guard case .fields(let line, var position) = state else { return nil }
-            let isWhole = try lines.parse(
-                input.readableBytesUInt8Span, from: &position, sectionStart: line.end)
-            guard isWhole else {
-                state = .fields(line, position: position)
+    package mutating func nextHead(_ input: inout ByteBuffer) throws(HTTPError) -> ResponseHead? {
+        if case .start = state {
+            guard let line = try StatusLine.parse(input.readableBytesUInt8Span, limits: limits) else {
                 return nil
             }
-            state = .start
-            guard let head = input.readSlice(length: position) else { return nil }
-            guard line.status >= 200 || line.status == 101 else { continue }
-            return ResponseHead(
-                status: line.status, minorVersion: line.minorVersion,
-                fields: lines.fields(in: head, from: line.end))
+            lines.removeAll()
+            state = .fields(line, position: line.end)
         }
+        guard case .fields(let line, var position) = state else { return nil }
+        let isWhole = try lines.parse(input.readableBytesUInt8Span, from: &position, sectionStart: line.end)
+        guard isWhole else {
+            state = .fields(line, position: position)
+            return nil
+        }
+        state = .start
+        guard let head = input.readSlice(length: position) else { return nil }
+        return ResponseHead(
+            status: line.status, minorVersion: line.minorVersion, fields: lines.fields(in: head, from: line.end))
     }
 }
 

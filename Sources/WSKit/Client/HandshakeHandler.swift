@@ -26,6 +26,9 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     private var decoder: ResponseDecoder
     private var state: State = .idle
     private var inbound = ByteBuffer()
+    /// How many bytes have come, until the handshake is done.
+    private var received = 0
+    private var interimResponses = 0
     private var context: ChannelHandlerContext?
     private var promise: EventLoopPromise<WebSocket>?
     private var timeout: Scheduled<Void>?
@@ -80,6 +83,8 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard promise != nil || state != .done else { return }
         var buffer = unwrapInboundIn(data)
+        received += buffer.readableBytes
+        inbound.discardReadBytes()
         inbound.writeBuffer(&buffer)
         do {
             try advance()
@@ -110,19 +115,37 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
 
     private func advance() throws {
         if case .awaitingTunnel = state {
-            guard let head = try decoder.next(&inbound) else { return }
+            guard let head = try nextHead() else { return }
             guard (200...299).contains(head.status) else {
                 throw WebSocketConnectError(
                     address: address, reason: "the proxy answered \(head.status)",
-                    mayPass: ReconnectPolicy.mayPass(head.status))
+                    isTransient: ReconnectPolicy.isTransient(status: head.status))
             }
             state = .awaitingAnswer
             sendRequest()
         }
-        guard case .awaitingAnswer = state, let head = try decoder.next(&inbound) else { return }
+        guard case .awaitingAnswer = state, let head = try nextHead() else { return }
         let agreement = try handshake.check(
             status: head.status, minorVersion: head.minorVersion, fields: head.fields)
         try open(agreement)
+    }
+
+    /// The next head that is not interim, or `nil` when it is not complete yet. A server that never comes to the point
+    /// is bounded by number and size here, and by the timeout.
+    private func nextHead() throws -> ResponseHead? {
+        while true {
+            let head = try decoder.nextHead(&inbound)
+            // What is not part of a head yet counts only when there is no head: after a 101 it is frames.
+            let size = head == nil ? received : received - inbound.readableBytes
+            guard size <= options.maxHandshakeSize else {
+                throw ClientHandshakeError.tooLarge(limit: options.maxHandshakeSize)
+            }
+            guard let head, head.isInterim else { return head }
+            interimResponses += 1
+            guard interimResponses <= options.maxInterimResponses else {
+                throw ClientHandshakeError.tooManyInterimResponses(limit: options.maxInterimResponses)
+            }
+        }
     }
 
     /// Asks a proxy for a tunnel (RFC 9110 §9.3.6).
@@ -197,6 +220,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
         state = .done
         self.promise = nil
         timeout?.cancel()
+        inbound = ByteBuffer()
         promise.fail(error)
         context?.close(promise: nil)
     }

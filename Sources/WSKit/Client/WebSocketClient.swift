@@ -79,7 +79,7 @@ public final class WebSocketClient: Sendable {
     ) async throws -> WebSocket {
         guard !address.isSecure else {
             throw WebSocketConnectError(
-                address: address, reason: "wss needs TLS, which this product does not serve", mayPass: false)
+                address: address, reason: "wss needs TLS, which this product does not serve", isTransient: false)
         }
         let eventLoop = group.next()
         let timeout = TimeAmount(options.connectTimeout)
@@ -195,13 +195,13 @@ public struct WebSocketConnectError: Error, CustomStringConvertible {
     public let address: WebSocketAddress
     /// What happened.
     public let reason: String
-    /// Whether time may mend it.
-    let mayPass: Bool
+    /// Whether time may mend it: not when TLS is missing, or a proxy refuses.
+    public let isTransient: Bool
 
-    init(address: WebSocketAddress, reason: String, mayPass: Bool = true) {
+    init(address: WebSocketAddress, reason: String, isTransient: Bool = true) {
         self.address = address
         self.reason = reason
-        self.mayPass = mayPass
+        self.isTransient = isTransient
     }
 
     /// Address and reason.

@@ -16,6 +16,12 @@ public struct WebSocketClientOptions: Sendable {
     }
     /// How long connecting and the handshake may take together.
     public var connectTimeout: Duration = .seconds(10)
+    /// How many interim responses (1xx) a server and its proxy may send before the 101; one more fails the handshake
+    /// with `ClientHandshakeError.tooManyInterimResponses`.
+    public var maxInterimResponses = 8
+    /// How many bytes all responses of the handshake may have together, those of a proxy and interim ones included;
+    /// more fails it with `ClientHandshakeError.tooLarge`. What follows the 101 does not count.
+    public var maxHandshakeSize = 64 << 10
     /// A proxy that is asked for a tunnel with CONNECT (RFC 6455 §4.1 item 3); `nil` connects directly.
     public var proxy: Proxy?
     /// Gives messages in the parts they arrive in, through `WebSocket.parts`.

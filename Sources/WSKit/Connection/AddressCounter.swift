@@ -1,12 +1,12 @@
 import HTTPKit
 import HTTPTypes
-import NIOCore
+package import NIOCore
 import Synchronization
 
 /// What counts as one client: an IPv4 address, or the first 64 bits of an IPv6 address. The other 64 are the client's
 /// own to choose (RFC 4291 §2.5.1, RFC 8981), so each machine has as many addresses as it likes.
-struct ClientNetwork: Hashable {
-    private enum Prefix: Hashable {
+package struct ClientNetwork: Hashable, Sendable {
+    private enum Prefix: Hashable, Sendable {
         case v4(UInt32)
         case v6(UInt64)
     }
@@ -14,7 +14,7 @@ struct ClientNetwork: Hashable {
     private let prefix: Prefix
 
     /// The client behind an address; `nil` for a Unix domain socket.
-    init?(_ address: SocketAddress) {
+    package init?(_ address: SocketAddress) {
         switch address {
         case .v4(let address):
             // sockaddr_in: the address stands behind family and port.

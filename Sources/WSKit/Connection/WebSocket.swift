@@ -208,6 +208,9 @@ public struct WebSocketClosed: Error, Sendable, CustomStringConvertible {
     /// Why it is closed; `nil` while the close handshake is under way.
     public let reason: CloseReason?
 
+    /// An error with that reason.
+    public init(reason: CloseReason?) { self.reason = reason }
+
     /// Names the reason.
     public var description: String {
         reason.map { "the WebSocket is closed: \($0)" } ?? "the WebSocket is closing"

@@ -1,9 +1,11 @@
+import HTTPKit
 package import HTTPTypes
 
 /// Why a server's answer does not open a WebSocket (RFC 6455 §4.1).
 public enum ClientHandshakeError: Error, Equatable, Sendable {
-    /// A status other than 101. Redirects are not followed: the caller decides whom it trusts.
-    case status(Int, location: String?)
+    /// A status other than 101. Redirects are not followed: the caller decides whom it trusts. `retryAfter` is what
+    /// the server asks for with `Retry-After` (RFC 9110 §10.2.3).
+    case status(Int, location: String?, retryAfter: Duration? = nil)
     /// `Upgrade` is not `websocket`, or the answer is one of HTTP/1.0, which has no upgrades.
     case upgrade
     /// `Connection` does not say `Upgrade`.
@@ -14,20 +16,37 @@ public enum ClientHandshakeError: Error, Equatable, Sendable {
     case subprotocol(String)
     /// An extension that was not offered, or with parameters that were not.
     case extensions(String)
+    /// More interim responses (1xx) than `WebSocketClientOptions.maxInterimResponses`.
+    case tooManyInterimResponses(limit: Int)
+    /// The responses of the handshake are larger than `WebSocketClientOptions.maxHandshakeSize` bytes.
+    case tooLarge(limit: Int)
 }
 
 extension ClientHandshakeError: CustomStringConvertible {
-    /// What the server did wrong, in words.
+    /// What the server did wrong, in words. What the server sent is quoted and cut, so that it can be logged.
     public var description: String {
         switch self {
-        case .status(let code, let location?): "the server answered \(code) and points to \(location)"
-        case .status(let code, nil): "the server answered \(code)"
-        case .upgrade: "the answer lacks Upgrade: websocket"
-        case .connection: "the answer lacks Connection: Upgrade"
-        case .accept: "Sec-WebSocket-Accept does not answer the key"
-        case .subprotocol(let name): "the server chose a subprotocol that was not asked for: \(name)"
-        case .extensions(let value): "the server chose extensions that were not offered: \(value)"
+        case .status(let code, let location?, _):
+            "the server answered \(code) and points to \(Self.quoted(location))"
+        case .status(let code, nil, _): "the server answered \(code)"
+        case .upgrade: "the response lacks Upgrade: websocket"
+        case .connection: "the response lacks Connection: Upgrade"
+        case .accept: "Sec-WebSocket-Accept does not match the key"
+        case .subprotocol(let name):
+            "the server chose a subprotocol that was not asked for: \(Self.quoted(name))"
+        case .extensions(let value):
+            "the server chose extensions that were not offered: \(Self.quoted(value))"
+        case .tooManyInterimResponses(let limit): "the server sent more than \(limit) interim responses"
+        case .tooLarge(let limit): "the server's handshake is larger than \(limit) bytes"
         }
+    }
+
+    private static func quoted(_ text: String) -> String {
+        let scalars = text.unicodeScalars
+        let start = String(String.UnicodeScalarView(scalars.prefix(200)))
+        // `debugDescription` leaves C1 controls as they are, and terminals obey those too.
+        let shown = start.unicodeScalars.map { (0x80...0x9F).contains($0.value) ? "\u{FFFD}" : String($0) }
+        return shown.joined().debugDescription + (scalars.count > 200 ? "…" : "")
     }
 }
 
@@ -74,11 +93,15 @@ package struct ClientHandshake: Sendable {
 
     /// Checks the server's answer.
     ///
-    /// - Throws: the first rule that it breaks; the connection is to be dropped then.
+    /// - Throws: the first rule that it breaks; the connection must be dropped then.
     package func check(
         status: Int, minorVersion: Int = 1, fields: HTTPFields
     ) throws(ClientHandshakeError) -> Agreement {
-        guard status == 101 else { throw .status(status, location: fields[.location]) }
+        guard status == 101 else {
+            throw .status(
+                status, location: fields[.location],
+                retryAfter: fields[.retryAfter].flatMap { RetryAfter.parse($0, date: fields[.date]) })
+        }
         // HTTP/1.0 knows no change of protocol (RFC 9110 §7.8).
         guard minorVersion > 0 else { throw .upgrade }
         guard fields[values: .upgrade].map({ $0.lowercased() }) == ["websocket"] else { throw .upgrade }
@@ -107,4 +130,25 @@ package struct ClientHandshake: Sendable {
         }
         return parameters
     }
+}
+
+/// `Retry-After = HTTP-date / delay-seconds` (RFC 9110 §10.2.3).
+enum RetryAfter {
+    /// The delay, or `nil` when the value is malformed. Never negative, and at most about 68 years, however large the
+    /// number is.
+    ///
+    /// - Parameter date: the response's `Date`. A `Retry-After` that is a date is read against it, so that the clocks
+    ///   of both ends need not agree; without it there is no delay.
+    static func parse(_ value: String, date: String?) -> Duration? {
+        if !value.isEmpty, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+            return .seconds(min(Int64(value) ?? longest, longest))
+        }
+        let epoch = HTTPDate(secondsSinceEpoch: 0)
+        guard let now = date.flatMap({ HTTPDate(parsing: $0, now: epoch) }),
+            let then = HTTPDate(parsing: value, now: now)
+        else { return nil }
+        return .seconds(min(max(then.secondsSinceEpoch - now.secondsSinceEpoch, 0), longest))
+    }
+
+    private static let longest = Int64(Int32.max)
 }

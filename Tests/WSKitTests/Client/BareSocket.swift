@@ -114,6 +114,20 @@ final class BareSocket: Sendable {
         _ = octets.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
     }
 
+    /// Sends the bytes again and again, until so many are sent or the peer has closed. Blocks a thread of its own.
+    func flood(_ bytes: [UInt8], upTo total: Int) async throws -> Int {
+        let descriptor = descriptor
+        return try await threads.runIfActive {
+            var sent = 0
+            while sent < total {
+                let count = bytes.withUnsafeBytes { sendQuietly(descriptor, $0.baseAddress, $0.count) }
+                guard count == bytes.count else { break }
+                sent += count
+            }
+            return sent
+        }
+    }
+
     private static func make() throws -> CInt {
         #if canImport(Glibc)
             let made = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
@@ -141,6 +155,15 @@ final class BareSocket: Sendable {
             }
         }
     }
+}
+
+/// Sends without the signal that a closed peer causes.
+private func sendQuietly(_ descriptor: CInt, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    #if canImport(Glibc)
+        Glibc.send(descriptor, bytes, count, CInt(MSG_NOSIGNAL))
+    #else
+        Darwin.send(descriptor, bytes, count, 0)
+    #endif
 }
 
 #if os(Linux)

@@ -8,7 +8,7 @@ import Testing
 @testable import WSKit
 
 /// The client's handshake on a channel without a socket; the test is the server, the proxy and the clock.
-private struct Opening {
+struct Opening {
     let channel = EmbeddedChannel()
     let future: EventLoopFuture<WebSocket>
 

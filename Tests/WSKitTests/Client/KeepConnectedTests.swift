@@ -37,6 +37,69 @@ import Testing
     }
 
     @Test(
+        "no policy makes a client spin, and none stops the program",
+        arguments: [
+            (Duration.zero, Duration.zero, 2.0), (.zero, .seconds(30), 2), (.seconds(-5), .seconds(-1), 2),
+            (.milliseconds(250), .seconds(30), .infinity), (.milliseconds(250), .seconds(30), .nan),
+            (.seconds(1), .seconds(Int64.max), 1e300), (.milliseconds(1), .seconds(1), -.infinity),
+            (.seconds(Int64.max), .seconds(Int64.max), 2),
+        ])
+    func hostilePolicy(_ first: Duration, _ longest: Duration, _ factor: Double) {
+        var policy = ReconnectPolicy()
+        (policy.initialDelay, policy.maxDelay, policy.factor) = (first, longest, factor)
+        for number in [0, 1, 2, 1000, .max] {
+            let pause = policy.delay(before: number, random: 0)
+            #expect(pause >= ReconnectPolicy.shortestDelay / 2, "\(number)")
+            #expect(pause <= max(longest, ReconnectPolicy.shortestDelay))
+        }
+        var series = ReconnectSeries(policy)
+        for _ in 0..<5 {
+            series.opened()
+            #expect(series.lost(after: .seconds(60), random: 0) >= ReconnectPolicy.shortestDelay / 2)
+        }
+    }
+
+    @Test(
+        "RFC 9110 §10.2.3: Retry-After lengthens a pause, up to its limit",
+        arguments: [
+            ("7", 7), ("0", 0.25), ("99999999999999999999999", 300), ("9223372036854775807", 300), ("301", 300),
+            ("-1", 0.25), ("", 0.25), ("1.5", 0.25), ("soon", 0.25), ("Sun, 06 Nov 1994 08:49:47 GMT", 10),
+            ("Sun, 06 Nov 1994 08:49:27 GMT", 0.25), ("Sun, 06 Nov 9999 08:49:27 GMT", 300),
+        ] as [(String, Double)])
+    func retryAfter(_ value: String, _ seconds: Double) {
+        let error = ClientHandshakeError.status(
+            503, location: nil, retryAfter: RetryAfter.parse(value, date: "Sun, 06 Nov 1994 08:49:37 GMT"))
+        let policy = ReconnectPolicy()
+        var series = ReconnectSeries(policy)
+        let pause = series.failed(random: 1, requested: policy.requested(by: error))
+        // The random part stands on top: not all clients come back in the same moment.
+        #expect(pause == .seconds(seconds) + (seconds > 0.25 ? .milliseconds(250) : .zero))
+    }
+
+    @Test(
+        "Whether a lost connection is worth another attempt",
+        arguments: [
+            (CloseReason(code: .normal, initiator: .peer, isClean: true), false),
+            (CloseReason(code: .noStatus, initiator: .peer, isClean: true), true),
+            (CloseReason(code: .goingAway, initiator: .peer, isClean: true), true),
+            (CloseReason(code: .goingAway, initiator: .local, isClean: true), false),
+            (CloseReason(code: .protocolError, initiator: .peer, isClean: true), false),
+            (CloseReason(code: .unsupportedData, initiator: .peer, isClean: true), false),
+            (CloseReason(code: .invalidPayload, initiator: .peer, isClean: true), false),
+            (CloseReason(code: .missingExtension, initiator: .peer, isClean: true), false),
+            (CloseReason(code: .policyViolation, initiator: .peer, isClean: true), true),
+            (CloseReason(code: .tryAgainLater, initiator: .peer, isClean: true), true),
+            (CloseReason(code: CloseCode(rawValue: 4000), initiator: .peer, isClean: true), true),
+            (CloseReason.lost(.transportClosed), true), (CloseReason.lost(.pingTimeout), true),
+            (CloseReason.lost(.closeTimeout), false),
+            (CloseReason.failed(.reservedBit), true),
+        ])
+    func transient(_ reason: CloseReason, _ isTransient: Bool) {
+        #expect(reason.isTransient == isTransient)
+        #expect(ReconnectPolicy.isTransient(WebSocketClosed(reason: reason)) == isTransient)
+    }
+
+    @Test(
         "f: an attempt failed, o: open, l: lost after long, s: at once; what the pauses are, and where it gives up",
         arguments: [
             (nil, "ffff", [250, 500, 1000, 2000]), (nil, "fffol", [250, 500, 1000, 250]),
@@ -66,6 +129,8 @@ import Testing
 /// What a server does with each attempt, in order; the last goes on.
 private enum Step: Sendable {
     case status(Int)
+    /// 503 with this `Retry-After`.
+    case busy(String)
     /// A socket that the server closes with this code after the first message.
     case close(CloseCode)
     /// A socket that stays.
@@ -90,6 +155,8 @@ private final class Script: Sendable {
         }
         switch steps[min(number, steps.count) - 1] {
         case .status(let code): return Response(status: .init(code: code))
+        case .busy(let delay):
+            return Response(status: .serviceUnavailable, fields: [.retryAfter: delay, .date: "x"])
         case .close(let code):
             return try request.accept { socket in
                 _ = try await socket.messages.first { _ in true }
@@ -346,5 +413,102 @@ struct KeepConnectedTests {
             }
         }
         #expect(script.attempts == 1 && clock.sleeps.isEmpty)
+    }
+
+    @Test("Each attempt asks where to connect and with what; what happens is told in order")
+    func destinations() async throws {
+        let script = Script(.status(503), .close(.goingAway), .stay)
+        let clock = TestClock()
+        var story: [String] = []
+        var tickets: [String] = []
+        let shown = Mutex<[String?]>([])
+        try await LiveServer.run { request in
+            shown.withLock { $0.append(request.fields[.authorization]) }
+            return try script.respond(to: request)
+        } test: { server in
+            try await WebSocketClient.keepConnected(clock: clock) { attempt in
+                tickets.append("\(attempt.number) \(attempt.previousError.map { "\(type(of: $0))" } ?? "-")")
+                let path = "/\(tickets.count)"
+                return try WebSocketDestination(
+                    server.address(path), .init { $0.fields[.authorization] = "ticket \(tickets.count)" })
+            } onEvent: { event in
+                story.append(Self.tell(event))
+            } body: { socket in
+                if script.attempts < 3 { try await Self.untilEnd(socket) }
+            }
+        }
+        #expect(tickets == ["1 -", "2 ClientHandshakeError", "1 WebSocketClosed"])
+        #expect(shown.withLock { $0 } == ["ticket 1", "ticket 2", "ticket 3"])
+        #expect(
+            story == [
+                "connecting 1", "failed, again", "connecting 2", "connected", "disconnected 1001, again",
+                "connecting 1", "connected", "disconnected 1000", "ended",
+            ])
+    }
+
+    private static func tell(_ event: KeepConnectedEvent) -> String {
+        switch event {
+        case .connecting(let attempt): "connecting \(attempt)"
+        case .connected: "connected"
+        case .failed(_, let pause): pause == nil ? "failed" : "failed, again"
+        case .disconnected(let reason, let pause):
+            "disconnected \(reason.code.rawValue)" + (pause == nil ? "" : ", again")
+        case .ended(let error): error == nil ? "ended" : "ended with \(error.map { "\(type(of: $0))" } ?? "")"
+        }
+    }
+
+    private struct NoTicket: Error {}
+
+    @Test("A destination that cannot be told ends it, or is tried again where the policy says so")
+    func noDestination() async throws {
+        let clock = TestClock()
+        var policy = ReconnectPolicy()
+        policy.maxAttempts = 3
+        var story: [String] = []
+        for isTransient in [false, true] {
+            policy.isTransient = { $0 is NoTicket && isTransient }
+            await #expect(throws: NoTicket.self) {
+                try await WebSocketClient.keepConnected(reconnect: policy, clock: clock) { _ in
+                    throw NoTicket()
+                } onEvent: {
+                    story.append(Self.tell($0))
+                } body: { _ in
+                }
+            }
+        }
+        #expect(
+            story == [
+                "connecting 1", "failed", "ended with NoTicket", "connecting 1", "failed, again", "connecting 2",
+                "failed, again", "connecting 3", "failed", "ended with NoTicket",
+            ])
+        #expect(clock.sleeps.count == 2)
+    }
+
+    @Test("A server that cannot understand this end is not asked again: the body's error names the code")
+    func notUnderstood() async throws {
+        let script = Script(.close(.protocolError))
+        let clock = TestClock()
+        var story: [String] = []
+        try await serve(script) { server in
+            let error = await #expect(throws: WebSocketClosed.self) {
+                try await WebSocketClient.keepConnected(
+                    to: server.address(), clock: clock, onEvent: { story.append(Self.tell($0)) }, Self.untilEnd)
+            }
+            #expect(error?.reason?.code == .protocolError)
+        }
+        #expect(story.suffix(2) == ["disconnected 1002", "ended with WebSocketClosed"])
+        #expect(clock.sleeps.isEmpty)
+    }
+
+    @Test("A busy server's Retry-After is waited for, but not for as long as it likes")
+    func busy() async throws {
+        let script = Script(.busy("20"), .busy("99999999999999999999"), .stay)
+        let clock = TestClock()
+        try await serve(script) { server in
+            try await WebSocketClient.keepConnected(to: server.address(), clock: clock) { _ in }
+        }
+        #expect(clock.sleeps.count == 2)
+        #expect((.seconds(20) ... .milliseconds(20_250)).contains(clock.sleeps[0]), "\(clock.sleeps)")
+        #expect((.seconds(300) ... .milliseconds(300_500)).contains(clock.sleeps[1]), "\(clock.sleeps)")
     }
 }
