@@ -47,15 +47,10 @@ extension App: Service {
     func serve() async throws {
         let threads = configuration.threads
         let limits = limitsWithinDescriptors(threads: threads)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        let group = EventLoopPool.shared.take(threads: threads)
+        defer { EventLoopPool.shared.giveBack(group) }
         let server = try makeServer(group: group, limits: limits)
-        let address: SocketAddress
-        do {
-            address = try await server.start()
-        } catch {
-            try? await group.shutdownGracefully()
-            throw error
-        }
+        let address = try await server.start()
         self.server.withLock { $0 = server }
         FileHandles.printLine(
             "listening on http://"
@@ -66,7 +61,6 @@ extension App: Service {
         logger.info("draining", metadata: ["connections": "\(server.context.openConnections)"])
         await server.shutdown(within: configuration.drain)
         self.server.withLock { $0 = nil }
-        try await group.shutdownGracefully()
         logger.info("stopped")
     }
 

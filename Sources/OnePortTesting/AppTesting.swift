@@ -1,6 +1,5 @@
 import HTTPKit
 import NIOCore
-import NIOPosix
 public import OnePort
 
 /// How a test reaches its application.
@@ -30,29 +29,23 @@ extension App {
     ///     #expect(try await socket.texts.first { _ in true } == "x")
     /// }
     /// ```
+    /// With the end of `body` the client's connections end: a request that is made or still waits then throws
+    /// `TestClientError.ended`, and a socket throws `WebSocketClosed`.
+    ///
     /// - Throws: what `body` throws, and what is wrong with the application's declarations.
     public func test(_ mode: TestMode = .inMemory, _ body: (TestClient) async throws -> Void) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-        let server: HTTPServer
+        let group = EventLoopPool.shared.take(threads: 2)
+        defer { EventLoopPool.shared.giveBack(group) }
+        let server = try makeServer(group: group, host: "127.0.0.1", port: 0, limits: patientLimits)
+        let client = TestClient(
+            server: server, group: group, address: mode == .live ? try await server.start() : nil)
+        let outcome: Result<Void, any Error>
         do {
-            server = try makeServer(group: group, host: "127.0.0.1", port: 0, limits: patientLimits)
+            outcome = .success(try await body(client))
         } catch {
-            try await group.shutdownGracefully()
-            throw error
+            outcome = .failure(error)
         }
-        do {
-            let client: TestClient
-            switch mode {
-            case .inMemory: client = TestClient(server: server, group: group, address: nil)
-            case .live: client = TestClient(server: server, group: group, address: try await server.start())
-            }
-            try await body(client)
-        } catch {
-            await server.shutdown(within: .seconds(2))
-            try await group.shutdownGracefully()
-            throw error
-        }
-        await server.shutdown(within: .seconds(2))
-        try await group.shutdownGracefully()
+        await client.session.end { await server.shutdown(within: .seconds(2)) }
+        try outcome.get()
     }
 }

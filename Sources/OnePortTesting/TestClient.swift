@@ -14,13 +14,22 @@ public import WSKit
 public struct TestClient: Sendable {
     let server: HTTPServer
     let group: any EventLoopGroup
+    let session = TestSession()
     /// Where the server listens; `nil` in memory.
     public let address: SocketAddress?
+    /// How many bytes a response may have with its head; more fails with `TestClientError.tooLarge`.
+    public var maxResponseSize = 64 << 20
 
-    /// Sends a request and reads the whole answer.
+    init(server: HTTPServer, group: any EventLoopGroup, address: SocketAddress?) {
+        self.server = server
+        self.group = group
+        self.address = address
+    }
+
+    /// Sends a request and reads the whole response.
     ///
-    /// - Throws: `TestClientError` when no whole answer comes within a minute, or more than one; `HTTPError` when it
-    ///   cannot be read.
+    /// - Throws: `TestClientError` when no whole response comes within a minute, or more than one, or one that is too
+    ///   large, and when the call of `App.test` is over; `HTTPError` when it cannot be read.
     public func request(
         _ method: HTTPRequest.Method, _ target: String, fields: HTTPFields = [:], body: ByteBuffer? = nil
     ) async throws -> TestResponse {
@@ -33,13 +42,22 @@ public struct TestClient: Sendable {
         for field in fields { head.writeString("\(field.name.rawName): \(field.value)\r\n") }
         head.writeStaticString("\r\n")
         if let body { head.writeImmutableBuffer(body) }
-        return try TestResponse(raw: try await exchange(head), answering: method)
+        let raw = try await exchange(head)
+        do {
+            return try TestResponse(raw: raw, answering: method)
+        } catch TestClientError.incomplete where session.isEnded {
+            throw TestClientError.ended
+        }
     }
 
-    /// Sends octets as they are and returns everything that comes back until the server closes.
+    /// Sends bytes as they are and returns everything that comes back until the server closes.
+    ///
+    /// - Throws: `TestClientError` when the server does not close within a minute or sends too much, and when the call
+    ///   of `App.test` is over.
     public func exchange(_ octets: ByteBuffer) async throws -> ByteBuffer {
         let channel = try await connect()
-        let collector = Collector(channel.eventLoop.makePromise(of: ByteBuffer.self))
+        let collector = Collector(
+            channel.eventLoop.makePromise(of: ByteBuffer.self), limit: maxResponseSize)
         let timeout = channel.eventLoop.scheduleTask(in: Self.patience) {
             collector.fail(TestClientError.timeout)
         }
@@ -85,7 +103,8 @@ public struct TestClient: Sendable {
 
     /// Opens a WebSocket; the test closes it, or the end of the test does.
     ///
-    /// - Throws: `ClientHandshakeError` when it is refused.
+    /// - Throws: `ClientHandshakeError` when it is refused; `TestClientError.ended` when the call of `App.test` is over.
+    ///   A socket that is used after that call throws `WebSocketClosed`, as any closed socket does.
     public func webSocket(
         _ target: String, _ options: WebSocketClientOptions = WebSocketClientOptions()
     ) async throws -> WebSocket {
@@ -95,6 +114,19 @@ public struct TestClient: Sendable {
 
     /// A connection to the application that does not read yet.
     private func connect() async throws -> any Channel {
+        try session.check()
+        do {
+            let channel = try await makeChannel()
+            try session.add(channel)
+            return channel
+        } catch {
+            // The server may have stopped while this was connecting.
+            try session.check()
+            throw error
+        }
+    }
+
+    private func makeChannel() async throws -> any Channel {
         let bootstrap = ClientBootstrap(group: group).channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
         if let address { return try await bootstrap.connect(to: address).get() }
@@ -116,6 +148,10 @@ public enum TestClientError: Error, Hashable {
     case incomplete(String)
     /// The server sent more than its answer; the octets behind it.
     case surplus(String)
+    /// The response is larger than `TestClient.maxResponseSize` bytes.
+    case tooLarge(limit: Int)
+    /// The call of `App.test` that the client belongs to is over.
+    case ended
     /// The system gave no pair of sockets.
     case noSocket(errno: Int32)
 }
@@ -125,15 +161,25 @@ private final class Collector: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
 
     private let promise: EventLoopPromise<ByteBuffer>
+    private let limit: Int
     private var gathered = ByteBuffer()
     private var isDone = false
 
     var whole: EventLoopFuture<ByteBuffer> { promise.futureResult }
 
-    init(_ promise: EventLoopPromise<ByteBuffer>) { self.promise = promise }
+    init(_ promise: EventLoopPromise<ByteBuffer>, limit: Int) {
+        self.promise = promise
+        self.limit = limit
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isDone else { return }
         var buffer = unwrapInboundIn(data)
+        guard gathered.readableBytes + buffer.readableBytes <= limit else {
+            gathered = ByteBuffer()
+            fail(TestClientError.tooLarge(limit: limit))
+            return context.close(promise: nil)
+        }
         gathered.writeBuffer(&buffer)
     }
 
