@@ -183,6 +183,10 @@ const receivers = {
       one.problem = error.text;
       showUnsent(one);
       keepUnsent();
+    } else if (error.code === "too_fast" && !inside) {
+      // Many come back from one address at once when the server was restarted.
+      const waiting = connection;
+      setTimeout(() => { if (connection === waiting && connection?.isOpen && !inside) sendJoin(); }, 1_000);
     } else if (error.code === "replaced") {
       leave(`You went on as “${seat.name}” in another tab, so this one has left the room.`);
     } else if (!inside && seat.seen === undefined) {

@@ -95,7 +95,9 @@ struct TestClientTests {
         try await app.test { client in
             var client = client
             client.maxResponseSize = 100_000
-            await #expect(throws: TestClientError.tooLarge(limit: 100_000)) { try await client.get("/endless") }
+            await #expect(throws: TestClientError.tooLarge(limit: 100_000)) {
+                try await client.get("/endless")
+            }
         }
     }
 

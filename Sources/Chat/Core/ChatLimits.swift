@@ -19,6 +19,25 @@ struct ChatLimits: Sendable, Equatable {
     var sendBufferOctets = 1024 * 1024
     /// How many people may be in one room.
     var peoplePerRoom = 500
+    /// How often one address may ask to join at once before the pace below applies: generous, since all who share an
+    /// address come back together when the server is restarted.
+    var joinBurst = 60
+    /// The shortest average time between two joins of one address once the burst is spent. An IPv6 address counts by
+    /// its first 64 bits; a client whose address is not known counts by its connection.
+    var joinInterval = Duration.milliseconds(500)
+    /// How many addresses are kept in mind for that pace. While there are more that have just joined, the others are
+    /// not held to it.
+    var pacedAddresses = 10_000
+    /// How many messages of one room are kept; the oldest go first.
+    var keptMessages = 10_000
+    /// How many messages of all rooms together are kept; the oldest go first.
+    var keptInAll = 500_000
+    /// How long messages are kept.
+    var keptTime = Duration.seconds(30 * 24 * 3600)
+    /// How many messages one piece of work deletes at most.
+    var sweepSize = 100
+    /// How often messages that are too old are looked for.
+    var sweepInterval = Duration.seconds(600)
     /// How many messages a person may send at once before the pace below applies.
     var sayBurst = 30
     /// The shortest average time between two messages of a person once the burst is spent.

@@ -3,9 +3,17 @@ struct PersonName: Sendable, Equatable {
     /// The name as it is shown and stored.
     let text: String
 
-    /// What makes two names the same: case does not count. (`String` compares by canonical equivalence, so the
-    /// composed and the decomposed form of a letter are the same already.)
-    var key: String { text.lowercased() }
+    /// What makes two names the same: case does not count, nor does the choice between text and picture (U+FE0F).
+    /// (`String` compares by canonical equivalence, so the composed and the decomposed form of a letter are the same
+    /// already.)
+    let key: String
+    /// What makes two names look the same.
+    private let skeleton: String
+
+    /// Whether two people of these names could not be told apart.
+    func looksLike(_ other: PersonName) -> Bool {
+        key == other.key || skeleton == other.skeleton
+    }
 
     /// Takes what a person typed.
     init(_ typed: String, limits: ChatLimits = ChatLimits()) throws(ChatError) {
@@ -19,35 +27,25 @@ struct PersonName: Sendable, Equatable {
                 .tooLong, "The name has \(length) characters; at most \(limits.nameLength) are allowed.",
                 field: "name", limit: limits.nameLength, value: "\(length)")
         }
-        guard text.unicodeScalars.allSatisfy(Self.isAllowed),
-            text.unicodeScalars.contains(where: Self.isVisible)
-        else {
-            throw ChatError(
-                .notAllowed, "The name may not hold invisible or control characters.", field: "name",
-                value: text)
+        if let fault = LookAlikes.fault(in: text) {
+            throw ChatError(.notAllowed, fault.description, field: "name", value: text)
         }
         self.text = text
+        var scalars = text.lowercased().unicodeScalars
+        scalars.removeAll { $0 == "\u{FE0F}" }
+        key = String(scalars)
+        skeleton = LookAlikes.skeleton(of: text)
     }
+}
 
-    /// Names that look the same but are not would let one person speak as another, so nothing invisible.
-    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
-        if scalar == " " { return true }
-        if scalar.properties.isDefaultIgnorableCodePoint {
-            return scalar == "\u{FE0F}"  // the emoji form of a symbol
-        }
-        switch scalar.properties.generalCategory {
-        case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator,
-            .spaceSeparator:
-            return false
-        default:
-            return true
-        }
-    }
-
-    private static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.properties.generalCategory {
-        case .nonspacingMark, .enclosingMark, .spacingMark, .spaceSeparator: return false
-        default: return true
+extension LookAlikes.Fault {
+    /// What is told to the person.
+    var description: String {
+        switch self {
+        case .invisible: "The name may not hold invisible or control characters."
+        case .marks: "The name may not hold accents without a letter, or so many on one letter."
+        case .disguised: "The name may not hold letters in a special form, such as 𝐚, ａ or ⓐ."
+        case .mixedScripts: "The letters of a word must be of one script, not such as Latin and Cyrillic."
         }
     }
 }

@@ -20,4 +20,48 @@ struct Pace: Sendable, Equatable {
         fullAt = start.advanced(by: interval)
         return true
     }
+
+    /// Whether nothing is left of past acts.
+    func isFull(at now: ContinuousClock.Instant) -> Bool { fullAt.map { $0 <= now } ?? true }
+}
+
+/// A pace for each of many, as many as are kept in mind.
+struct Paces<Key: Hashable & Sendable>: Sendable {
+    private let most: Int
+    private let pace: Pace
+    private var paces: [Key: Pace] = [:]
+    private var nextSweep: ContinuousClock.Instant?
+
+    /// - Parameters:
+    ///   - most: how many are kept in mind; while all of these are busy, others are not paced.
+    ///   - pace: what each begins with.
+    init(most: Int, pace: Pace) {
+        self.most = most
+        self.pace = pace
+    }
+
+    /// How many are kept in mind.
+    var count: Int { paces.count }
+
+    /// Whether one more act of this one is allowed now; if so it is counted.
+    mutating func allows(_ key: Key, at now: ContinuousClock.Instant) -> Bool {
+        if var known = paces[key] {
+            let isAllowed = known.allows(at: now)
+            paces[key] = known
+            return isAllowed
+        }
+        if paces.count >= most { sweep(at: now) }
+        guard paces.count < most else { return true }
+        var new = pace
+        let isAllowed = new.allows(at: now)
+        paces[key] = new
+        return isAllowed
+    }
+
+    /// Forgets those who have been quiet; not more often than once a second, since it looks at all of them.
+    private mutating func sweep(at now: ContinuousClock.Instant) {
+        if let nextSweep, now < nextSweep { return }
+        nextSweep = now.advanced(by: .seconds(1))
+        paces = paces.filter { !$0.value.isFull(at: now) }
+    }
 }

@@ -43,23 +43,38 @@ struct Presence<Session: Hashable & Sendable>: Sendable {
     mutating func join(
         _ name: PersonName, session: Session, token: String?, newToken: String
     ) throws(ChatError) -> Entry {
-        if let index = members.firstIndex(where: { $0.name.key == name.key }) {
-            guard members[index].token == token else {
-                throw ChatError(
-                    .nameTaken, "Somebody named “\(members[index].name.text)” is already in this room.",
-                    field: "name", value: name.text)
-            }
+        let member = Member(name: name, session: session, token: newToken)
+        if let index = try check(name, token: token) {
             let old = members[index].session
-            members[index] = Member(name: name, session: session, token: newToken)
+            members[index] = member
             return .tookOver(from: old)
+        }
+        members.append(member)
+        return .new
+    }
+
+    /// Checks whether somebody may come in under that name.
+    ///
+    /// - Returns: where the same person is already.
+    @discardableResult
+    func check(_ name: PersonName, token: String?) throws(ChatError) -> Int? {
+        // A name that looks like two others belongs to neither.
+        for (index, member) in members.enumerated() where member.name.looksLike(name) {
+            if member.token == token, member.name.key == name.key { return index }
+            let isSame = member.name.key == name.key
+            throw ChatError(
+                .nameTaken,
+                isSame
+                    ? "Somebody named “\(member.name.text)” is already in this room."
+                    : "“\(name.text)” looks like “\(member.name.text)”, who is already in this room.",
+                field: "name", value: name.text)
         }
         guard members.count < limits.peoplePerRoom else {
             throw ChatError(
                 .roomFull, "The room is full: \(limits.peoplePerRoom) people are here.", field: "room",
                 limit: limits.peoplePerRoom)
         }
-        members.append(Member(name: name, session: session, token: newToken))
-        return .new
+        return nil
     }
 
     /// Takes a session out. The name that is free now, or nil where the session held none (any more), as after a

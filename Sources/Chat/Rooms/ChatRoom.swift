@@ -29,6 +29,8 @@ actor ChatRoom {
     ) async throws(ChatError) -> ServerMessage.Welcome {
         await pass()
         defer { release() }
+        // A name that is taken costs no look at the store.
+        try presence.check(person, token: token)
         let newToken = UUID().uuidString.lowercased()
         let (kind, messages) = try await missed(after: after)
         // Only what cannot fail comes after the name has been taken.

@@ -10,11 +10,23 @@ actor House {
     nonisolated let limits: ChatLimits
     private let carrier: any Carrier
     private var rooms: [RoomName: Entry] = [:]
+    private var joins: Paces<Origin>
 
     init(history: History, carrier: any Carrier, limits: ChatLimits = ChatLimits()) {
         self.history = history
         self.carrier = carrier
         self.limits = limits
+        joins = Paces(
+            most: limits.pacedAddresses, pace: Pace(burst: limits.joinBurst, interval: limits.joinInterval))
+    }
+
+    /// Counts an attempt to join.
+    ///
+    /// - Throws: when there are too many from this origin.
+    func admit(_ origin: Origin, at now: ContinuousClock.Instant) throws(ChatError) {
+        guard joins.allows(origin, at: now) else {
+            throw ChatError(.tooFast, "Too many attempts to join from your address; wait a moment.")
+        }
     }
 
     /// How many rooms somebody is in.

@@ -30,7 +30,7 @@ struct Visit {
         let action = conversation.receive(json, at: now)
         let answer: ServerMessage?
         do throws(ChatError) {
-            answer = try await perform(action, time: time)
+            answer = try await perform(action, at: now, time: time)
         } catch {
             answer = .error(error)
         }
@@ -53,10 +53,11 @@ struct Visit {
     }
 
     private mutating func perform(
-        _ action: Conversation.Action, time: Int64
+        _ action: Conversation.Action, at now: ContinuousClock.Instant, time: Int64
     ) async throws(ChatError) -> ServerMessage? {
         switch action {
         case .join(let person, let after, let token):
+            try await house.admit(line.origin, at: now)
             return .welcome(try await enter(as: person, after: after, token: token))
         case .say(let text, let person, let ref):
             do throws(ChatError) {

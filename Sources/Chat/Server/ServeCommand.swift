@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import Logging
 import OnePort
 
 /// `Chat --port 8080`: the settings of every OnePort application, and the chat's own.
@@ -45,8 +46,26 @@ struct ServeCommand: AsyncParsableCommand {
             try StartError.check(folder: configuration.path(of: folder))
         }
         let app = App(configuration: configuration)
-        ChatServer.declare(on: app, history: try Self.history(at: configuration["database"] ?? "chat.sqlite"))
-        try await app.run()
+        let limits = ChatLimits()
+        let history = try Self.history(at: configuration["database"] ?? "chat.sqlite")
+        ChatServer.declare(on: app, history: history, limits: limits)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await Self.keepSweeping(history, limits, app.logger) }
+            defer { group.cancelAll() }
+            try await app.run()
+        }
+    }
+
+    /// Deletes what is too old, also in rooms where nothing is said any more, until the task is cancelled.
+    private static func keepSweeping(_ history: History, _ limits: ChatLimits, _ logger: Logger) async {
+        while !Task.isCancelled {
+            do {
+                while try await history.sweep(at: History.now()), !Task.isCancelled {}
+            } catch {
+                logger.warning("old messages could not be deleted", metadata: ["error": "\(error)"])
+            }
+            try? await Task.sleep(for: limits.sweepInterval)
+        }
     }
 
     private static func history(at path: String) throws(StartError) -> History {

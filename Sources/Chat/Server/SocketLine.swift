@@ -1,4 +1,5 @@
 import FoundationEssentials
+import HTTPKit
 import WSKit
 
 /// A client's connection over its WebSocket.
@@ -7,6 +8,10 @@ struct SocketLine: Line {
     let socket: WebSocket
 
     init(_ socket: WebSocket) { self.socket = socket }
+
+    var origin: Origin {
+        socket.request?.clientAddress.flatMap { ClientNetwork($0) }.map { .network($0) } ?? .line(id)
+    }
 
     func send(_ message: ServerMessage) async throws {
         // A welcome holds a token beside text that others chose. It may be compressed all the same: the token is

@@ -4,21 +4,27 @@ import GRDB
 /// Everything that was said, in one SQLite file. All work is done on the store's own queues, never on the
 /// caller's event loop.
 struct History: Sendable {
-    private let database: any DatabaseWriter
+    let database: any DatabaseWriter
+    /// How long messages are kept, and how many.
+    private let limits: ChatLimits
 
-    /// Opens the file, creates it where it is missing, and brings its tables up to date.
-    init(path: String) throws {
+    /// Opens the file, creates it where it is missing, and brings its tables up to date. Only its owner may read it and
+    /// the files beside it, which SQLite makes with the same permissions.
+    init(path: String, limits: ChatLimits = ChatLimits()) throws {
+        try PrivateFile.prepare(path)
+        for suffix in ["-wal", "-shm", "-journal"] { try PrivateFile.tightenExisting(path + suffix) }
         // A pool is in WAL mode: reading the history does not wait for a message that is being stored.
-        try self.init(database: DatabasePool(path: path, configuration: Self.configuration))
+        try self.init(database: DatabasePool(path: path, configuration: Self.configuration), limits: limits)
     }
 
     /// A history that is gone with the program.
-    static func inMemory() throws -> History {
-        try History(database: DatabaseQueue(configuration: configuration))
+    static func inMemory(limits: ChatLimits = ChatLimits()) throws -> History {
+        try History(database: DatabaseQueue(configuration: configuration), limits: limits)
     }
 
-    private init(database: any DatabaseWriter) throws {
+    private init(database: any DatabaseWriter, limits: ChatLimits) throws {
         self.database = database
+        self.limits = limits
         try Self.migrator.migrate(database)
     }
 
@@ -46,6 +52,30 @@ struct History: Sendable {
                     );
                     CREATE INDEX message_room ON message (room, id);
                     CREATE UNIQUE INDEX message_ref ON message (room, name, ref) WHERE ref IS NOT NULL;
+                    """)
+        }
+        migrator.registerMigration("2: retention") { database in
+            // Counted by the database itself, so that to know how many messages a room has costs one look.
+            // `forgotten` is the highest id that was deleted.
+            try database.execute(
+                sql: """
+                    CREATE TABLE room (
+                        name TEXT NOT NULL PRIMARY KEY,
+                        count INTEGER NOT NULL,
+                        forgotten INTEGER NOT NULL DEFAULT 0
+                    ) WITHOUT ROWID;
+                    INSERT INTO room (name, count) SELECT room, count(*) FROM message GROUP BY room;
+                    CREATE INDEX room_count ON room (count);
+                    CREATE INDEX message_time ON message (time);
+                    CREATE TRIGGER message_stored AFTER INSERT ON message BEGIN
+                        INSERT INTO room (name, count) VALUES (NEW.room, 1)
+                            ON CONFLICT (name) DO UPDATE SET count = count + 1;
+                    END;
+                    CREATE TRIGGER message_deleted AFTER DELETE ON message BEGIN
+                        UPDATE room SET count = count - 1, forgotten = max(forgotten, OLD.id)
+                            WHERE name = OLD.room;
+                        DELETE FROM room WHERE name = OLD.room AND count <= 0;
+                    END;
                     """)
         }
         return migrator
@@ -78,8 +108,54 @@ struct History: Sendable {
                 arguments: [room.text, name.text, text.text, time, ref])
             let message = ChatMessage(
                 id: database.lastInsertedRowID, name: name.text, text: text.text, time: time, ref: ref)
+            try Self.forget(in: database, room: room.text, time: time, limits: limits)
             return Stored(message: message, isNew: true)
         }
+    }
+
+    /// Deletes some of the messages that are not kept any longer.
+    ///
+    /// - Parameter time: now, in milliseconds since 1970-01-01T00:00:00Z.
+    /// - Returns: whether there may be more of them.
+    func sweep(at time: Int64) async throws -> Bool {
+        try await database.write { database in
+            let crowded = try String.fetchOne(
+                database, sql: "SELECT name FROM room WHERE count > ? ORDER BY count DESC LIMIT 1",
+                arguments: [limits.keptMessages])
+            return try Self.forget(in: database, room: crowded, time: time, limits: limits) > 0
+        }
+    }
+
+    /// Deletes what is not kept any longer: in one room, and of all rooms. The work is bounded by `sweepSize`, which is
+    /// more than one message, so that it keeps up with what is stored.
+    ///
+    /// - Returns: how many messages are gone.
+    @discardableResult
+    private static func forget(
+        in database: Database, room: String?, time: Int64, limits: ChatLimits
+    ) throws -> Int {
+        let before = database.totalChangesCount
+        func delete(_ choice: String, _ arguments: StatementArguments, most: Int) throws {
+            guard most > 0 else { return }
+            try database.execute(
+                sql: "DELETE FROM message WHERE id IN (SELECT id FROM message WHERE \(choice) LIMIT ?)",
+                arguments: arguments + [most])
+        }
+        if let room,
+            let count = try Int.fetchOne(
+                database, sql: "SELECT count FROM room WHERE name = ?", arguments: [room])
+        {
+            try delete(
+                "room = ? ORDER BY id", [room], most: min(count - limits.keptMessages, limits.sweepSize))
+        }
+        let (age, isEndless) = Int64(limits.keptTime.components.seconds).multipliedReportingOverflow(by: 1000)
+        if !isEndless, time > age {
+            try delete("time < ? ORDER BY time", [time - age], most: limits.sweepSize)
+        }
+        let last = try Int64.fetchOne(database, sql: "SELECT max(id) FROM message") ?? 0
+        // Ids have gaps where messages were deleted, so this keeps that many at most.
+        try delete("id <= ? ORDER BY id", [last - Int64(limits.keptInAll)], most: limits.sweepSize)
+        return database.totalChangesCount - before
     }
 
     /// The latest messages of a room, oldest first.
@@ -106,8 +182,20 @@ struct History: Sendable {
             let missed = try Self.latest(
                 database, in: room, after: after, limit: overflowed ? limits.missedMessages : probe)
             let newest = Self.newest(of: missed, limits: limits)
-            return (newest.count < missed.count ? .gap : .missed, newest)
+            let isWhole = try newest.count == missed.count && Self.isKept(database, after: after, in: room)
+            return (isWhole ? .missed : .gap, newest)
         }
+    }
+
+    /// Whether everything of the room behind that id is still there. The oldest are deleted first, so it is when the
+    /// message itself is.
+    private static func isKept(_ database: Database, after: Int64, in room: RoomName) throws -> Bool {
+        let sql =
+            after == 0
+            ? "SELECT 1 FROM room WHERE name = ? AND forgotten > ?"
+            : "SELECT 1 FROM message WHERE room = ? AND id = ?"
+        let isFound = try Bool.fetchOne(database, sql: sql, arguments: [room.text, after]) ?? false
+        return isFound == (after != 0)
     }
 
     /// The end of `messages` that is within the limits, but at least one.

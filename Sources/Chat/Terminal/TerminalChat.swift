@@ -25,6 +25,11 @@ actor TerminalChat {
     /// So many lines may wait for the connection before ``typed(_:)`` makes the reader wait too.
     private static let mostUnsent = 50
 
+    /// How many people of a room are kept in mind; a server may send any number.
+    private static let mostPeople = 10_000
+    /// How many bytes of text may come between our join and its welcome.
+    private static let mostEarly = 1 << 20
+
     private let print: @Sendable (String) -> Void
     /// The terminal shows what is typed already; our own messages are then not printed again.
     private let echoes: Bool
@@ -38,6 +43,9 @@ actor TerminalChat {
     private var isInside = false
     /// Messages that came between our join and its welcome.
     private var early: [ChatMessage] = []
+    private var earlySize = 0
+    /// Sends the message that waits again, or joins again, after the server found us too fast.
+    private var retry: Task<Void, Never>?
     private var isInputOver = false
     private var readers: [CheckedContinuation<Void, Never>] = []
     private var watchers: [CheckedContinuation<End, Never>] = []
@@ -59,7 +67,11 @@ actor TerminalChat {
     /// A connection is open: joins, with what is known from earlier ones.
     func opened(_ send: @escaping Send) async {
         self.send = send
-        early = []
+        (early, earlySize) = ([], 0)
+        await join()
+    }
+
+    private func join() async {
         await transmit(.join(.init(name: name, after: seen, token: token)))
     }
 
@@ -67,6 +79,7 @@ actor TerminalChat {
     func lost() -> Bool {
         send = nil
         isInside = false
+        (early, earlySize) = ([], 0)
         // With the input over there is nobody to wait with us.
         if isInputOver, end == nil { finish(.refused("The connection was lost before everything was sent.")) }
         return end == nil
@@ -111,23 +124,37 @@ actor TerminalChat {
         }
         switch message {
         case .welcome(let welcome): await received(welcome)
-        case .said(let said): if isInside { await received(said) } else { early.append(said) }
+        case .said(let said) where isInside: await received(said)
+        case .said(let said): keep(said)
         case .joined(let name):
-            people.append(name)
+            if people.count < Self.mostPeople { people.append(Self.cut(name)) }
             print(TerminalText.notice("\(name) joined"))
         case .left(let name):
-            people.removeAll { $0 == name }
+            people.removeAll { [name = Self.cut(name)] in $0 == name }
             print(TerminalText.notice("\(name) left"))
         case .error(let error): await received(error)
         case .typing, .pong: break
         }
     }
 
+    /// A name as it is shown; what is longer is not kept.
+    private static func cut(_ name: String) -> String { TerminalText.cut(name, TerminalText.mostOfName) }
+
+    /// Keeps a message that came before the welcome, which says whether it is new.
+    private func keep(_ message: ChatMessage) {
+        // What an empty message takes counts too.
+        earlySize += message.text.utf8.count + message.name.utf8.count + 256
+        guard earlySize <= Self.mostEarly else {
+            return finish(.refused("The server sends messages without letting us in."))
+        }
+        early.append(message)
+    }
+
     private func received(_ welcome: ServerMessage.Welcome) async {
         let isFirst = seen == nil
         isInside = true
         token = welcome.token
-        people = welcome.here
+        people = welcome.here.prefix(Self.mostPeople).map(Self.cut)
         if welcome.history == .gap { print(TerminalText.notice("some older messages are left out here")) }
         if welcome.history == .recent { seen = 0 }
         for message in welcome.messages { await received(message) }
@@ -139,7 +166,7 @@ actor TerminalChat {
             print(TerminalText.notice("connected again"))
         }
         let waiting = early
-        early = []
+        (early, earlySize) = ([], 0)
         for message in waiting { await received(message) }
         await sendFirst()
     }
@@ -154,11 +181,10 @@ actor TerminalChat {
     }
 
     private func received(_ error: ChatError) async {
-        if error.code == .tooFast, error.ref != nil, error.ref == unsent.first?.ref {
-            Task {
-                try? await Task.sleep(for: .milliseconds(300))
-                await sendFirst()
-            }
+        if error.code == .tooFast, !isInside {
+            tryAgain(after: .seconds(1)) { await $0.join() }
+        } else if error.code == .tooFast, error.ref != nil, error.ref == unsent.first?.ref {
+            tryAgain(after: .milliseconds(300)) { await $0.sendFirst() }
         } else if error.ref != nil, error.ref == unsent.first?.ref {
             print(TerminalText.notice("not sent: \(error.text)"))
             await settleFirst()
@@ -166,6 +192,16 @@ actor TerminalChat {
             finish(.refused(error.text))
         } else {
             print(TerminalText.notice(error.text))
+        }
+    }
+
+    /// Does it after a while, unless something waits already: however often the server complains, we ask once.
+    private func tryAgain(after pause: Duration, _ act: @escaping @Sendable (TerminalChat) async -> Void) {
+        guard retry == nil else { return }
+        retry = Task {
+            try? await Task.sleep(for: pause)
+            retry = nil
+            await act(self)
         }
     }
 
@@ -190,6 +226,8 @@ actor TerminalChat {
     private func finish(_ end: End) {
         guard self.end == nil else { return }
         self.end = end
+        retry?.cancel()
+        (early, earlySize) = ([], 0)
         for watcher in watchers { watcher.resume(returning: end) }
         watchers = []
         letReadersGoOn()

@@ -8,17 +8,31 @@
 
 /// How the chat looks in a terminal.
 enum TerminalText {
+    /// The longest name that is shown, in Unicode scalars. A server may send any.
+    static let mostOfName = 64
+    /// The longest text that is shown, in Unicode scalars: it may have as many lines, each with its indent.
+    static let mostOfText = 16 * 1024
+
     /// One line, or several where the text has several.
     static func line(for message: ChatMessage) -> String {
-        let head = "[\(clock(message.time))] \(safe(message.name)): "
+        let head = "[\(clock(message.time))] \(safe(cut(message.name, mostOfName))): "
         let indent = String(repeating: " ", count: head.count)
         return head
-            + message.text.split(separator: "\n", omittingEmptySubsequences: false).map { safe(String($0)) }
-            .joined(separator: "\n" + indent)
+            + cut(message.text, mostOfText).split(separator: "\n", omittingEmptySubsequences: false)
+            .map { safe(String($0)) }.joined(separator: "\n" + indent)
     }
 
     /// A line that nobody said.
-    static func notice(_ text: String) -> String { "* " + safe(text) }
+    static func notice(_ text: String) -> String { "* " + safe(cut(text, mostOfText)) }
+
+    /// The beginning of a text that is too long.
+    static func cut(_ text: String, _ most: Int) -> String {
+        let scalars = text.unicodeScalars
+        guard let end = scalars.index(scalars.startIndex, offsetBy: most, limitedBy: scalars.endIndex),
+            end < scalars.endIndex
+        else { return text }
+        return String(scalars[..<end]) + "…"
+    }
 
     /// The names of those who are here.
     static func people(_ names: [String]) -> String {

@@ -60,7 +60,8 @@ package struct ResponseDecoder: Sendable {
         state = .start
         guard let head = input.readSlice(length: position) else { return nil }
         return ResponseHead(
-            status: line.status, minorVersion: line.minorVersion, fields: lines.fields(in: head, from: line.end))
+            status: line.status, minorVersion: line.minorVersion,
+            fields: lines.fields(in: head, from: line.end))
     }
 }
 

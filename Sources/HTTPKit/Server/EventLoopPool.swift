@@ -1,5 +1,5 @@
-package import NIOPosix
 import NIOCore
+package import NIOPosix
 import Synchronization
 
 /// Event loops that outlive those who use them.

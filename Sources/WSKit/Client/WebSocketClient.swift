@@ -79,7 +79,8 @@ public final class WebSocketClient: Sendable {
     ) async throws -> WebSocket {
         guard !address.isSecure else {
             throw WebSocketConnectError(
-                address: address, reason: "wss needs TLS, which this product does not serve", isTransient: false)
+                address: address, reason: "wss needs TLS, which this product does not serve",
+                isTransient: false)
         }
         let eventLoop = group.next()
         let timeout = TimeAmount(options.connectTimeout)

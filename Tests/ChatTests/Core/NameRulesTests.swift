@@ -32,8 +32,65 @@ struct NameRulesTests {
     }
 
     @Test(
+        "Scripts that are written together are allowed, and so are several words",
+        arguments: [
+            "Jörg", "Ana María", "O'Brien", "Nguyễn", "Nguye\u{302}\u{303}n", "Анна Ann", "Δημήτρης", "東京タワー",
+            "DJ東京", "たろう123", "らーめん", "김철수Kim", "王ㄅ", "محمد ٣", "नमस्ते", "สวัสดี", "ann_1", "ann-2", "1️⃣", "™ann",
+            "🅰", "Ələkbər", "Ɓala", "K\u{2BB}ahi", "ⴰⴱ", "no.1", "👍🏽", "🇩🇪", "❤️ ann", "דָּוִד", "ᏣᎳᎩ",
+        ])
+    func legitimateName(name: String) throws {
+        #expect(try PersonName(name).text == name)
+    }
+
+    @Test(
+        "A name that could be taken for another one is refused",
+        arguments: [
+            // Letters of two scripts in one word.
+            "аnn", "аnnа", "Αnn", "anᎠ", "ann Pаul", "раypal-x", "µTorrent", "a١",
+            // What is not seen.
+            "ann\u{FE0F}", "a\u{FE0F}nn", "1\u{FE0F}", "an\u{2800}n", "\u{2800}", "ann\u{115F}", "a\u{34F}nn",
+            "ann\u{180B}", "ann\u{E0061}", "a\u{AD}nn", "\u{1D159}", "ann\u{FFFC}", "❤\u{FE0F}\u{FE0F}",
+            "a\u{200D}nn", "ann\u{2060}",
+            // Letters in disguise.
+            "𝐚nn", "ａｎｎ", "ⓐnn", "ᴀnn", "aⁿⁿ", "ﬁn", "ℂat", "🄰nn", "ann１",
+            // Accents without a letter, or too many, or around a letter.
+            "\u{301}ann", "ann \u{301}", "a\u{301}\u{302}\u{303}\u{304}\u{305}", "a\u{20DD}", "a\u{20E3}",
+        ])
+    func lookAlike(name: String) {
+        let error = #expect(throws: ChatError.self, "\(name.unicodeScalars.map(\.value))") {
+            try PersonName(name)
+        }
+        #expect(error?.code == .notAllowed)
+    }
+
+    @Test(
+        "Names of one script that look like another are known",
+        arguments: [
+            ("сосо", "coco", true), ("АНН", "AHH", true), ("ΑΝΝΑ", "ANNA", true), ("Ian", "lan", true),
+            ("bot1", "botl", true), ("R0Y", "ROY", true), ("❤️", "❤", true), ("Ann", "ANN", true),
+            ("Ian", "Lan", false), ("анна", "anna", false), ("ann", "anne", false),
+            ("Ο Ο", "O O", true), ("ann", "ánn", false),
+        ])
+    func looks(one: String, other: String, isSame: Bool) throws {
+        let (one, other) = (try PersonName(one), try PersonName(other))
+        #expect(one.looksLike(other) == isSame)
+        #expect(other.looksLike(one) == isSame)
+    }
+
+    @Test("No scalar that is invisible gets into a name, wherever it stands")
+    func everyScalar() {
+        for value in UInt32(0)...0x10FFFF {
+            guard let scalar = Unicode.Scalar(value), scalar != " ",
+                scalar.properties.isDefaultIgnorableCodePoint,
+                scalar != "\u{FE0F}"
+            else { continue }
+            #expect(LookAlikes.fault(in: "a\(scalar)b") == .invisible, "\(value)")
+        }
+    }
+
+    @Test(
         "Case and composition do not make another name",
-        arguments: [("Ann", "aNN"), ("Zoe\u{308}", "ZO\u{CB}")])
+        arguments: [("Ann", "aNN"), ("Zoe\u{308}", "ZO\u{CB}"), ("❤️", "❤")])
     func sameName(one: String, other: String) throws {
         #expect(try PersonName(one).key == PersonName(other).key)
     }

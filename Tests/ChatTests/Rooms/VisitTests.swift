@@ -1,14 +1,20 @@
 import FoundationEssentials
+import GRDB
+import NIOCore
 import Testing
+import WSKit
 
 @testable import Chat
 
 /// A client that keeps what it was sent.
 private actor Client: Line {
     nonisolated let id = UUID()
+    nonisolated let origin: Origin
     private(set) var received: [ServerMessage] = []
     private(set) var isEnded = false
     private var watchers: [CheckedContinuation<Void, Never>] = []
+
+    init(origin: Origin? = nil) { self.origin = origin ?? .line(id) }
 
     func send(_ message: ServerMessage) { received.append(message) }
 
@@ -219,5 +225,70 @@ struct VisitTests {
         }
         #expect(ids.count == talkers * 20)
         #expect(ids == ids.sorted())
+    }
+
+    private func code(_ message: ServerMessage?) -> ChatError.Code? {
+        if case .error(let error)? = message { error.code } else { nil }
+    }
+
+    @Test("Attempts to join are paced by address, over however many connections they come")
+    func joinPace() async throws {
+        var limits = ChatLimits()
+        (limits.joinBurst, limits.joinInterval) = (3, .seconds(2))
+        let house = House(history: try .inMemory(), carrier: ArrayCarrier(), limits: limits)
+        let address = try #require(ClientNetwork(SocketAddress(ipAddress: "192.0.2.1", port: 1)))
+        let other = try #require(ClientNetwork(SocketAddress(ipAddress: "192.0.2.2", port: 1)))
+        func attempt(_ name: String, _ network: ClientNetwork, after seconds: Int) async throws
+            -> ServerMessage?
+        {
+            let client = Client(origin: .network(network))
+            var visit = Visit(room: "lobby", line: client, house: house)
+            try await visit.receive(
+                ClientMessage.join(.init(name: name)).json(), at: start.advanced(by: .seconds(seconds)),
+                time: 1)
+            return await client.news().first
+        }
+        for number in 0..<3 { #expect(code(try await attempt("a\(number)", address, after: 0)) == nil) }
+        #expect(code(try await attempt("a3", address, after: 0)) == .tooFast)
+        #expect(code(try await attempt("a3", address, after: 1)) == .tooFast)
+        #expect(code(try await attempt("b0", other, after: 1)) == nil)
+        #expect(code(try await attempt("a0", address, after: 2)) == .nameTaken, "a refused name counts, too")
+        #expect(code(try await attempt("a3", address, after: 2)) == .tooFast)
+        #expect(code(try await attempt("a3", address, after: 4)) == nil)
+    }
+
+    @Test("A name that is taken, and a room that is full, cost no look at the history")
+    func nameFirst() async throws {
+        var limits = ChatLimits()
+        limits.peoplePerRoom = 1
+        let history = try History.inMemory()
+        let house = House(history: history, carrier: ArrayCarrier(), limits: limits)
+        let ann = Client()
+        var visit = Visit(room: "lobby", line: ann, house: house)
+        try await visit.receive(ClientMessage.join(.init(name: "ann")).json(), at: start, time: 1)
+        try history.database.close()
+        for (name, expected) in [("ANN", ChatError.Code.nameTaken), ("ben", .roomFull)] {
+            let client = Client()
+            var visit = Visit(room: "lobby", line: client, house: house)
+            try await visit.receive(ClientMessage.join(.init(name: name)).json(), at: start, time: 1)
+            #expect(code(await client.news().first) == expected)
+        }
+        let client = Client()
+        var elsewhere = Visit(room: "other", line: client, house: house)
+        try await elsewhere.receive(ClientMessage.join(.init(name: "ben")).json(), at: start, time: 1)
+        #expect(code(await client.news().first) == .failed, "the history is closed indeed")
+    }
+
+    @Test("Only so many addresses are kept in mind; quiet ones are forgotten")
+    func paces() {
+        var paces = Paces<Int>(most: 3, pace: Pace(burst: 1, interval: .seconds(10)))
+        let first = (0..<10).map { paces.allows($0, at: start) }
+        #expect(first.allSatisfy { $0 } && paces.count == 3)
+        // One is kept in mind and held to its pace, the other is not.
+        let again = [paces.allows(0, at: start), paces.allows(9, at: start)]
+        #expect(again == [false, true])
+        let later = paces.allows(7, at: start.advanced(by: .seconds(11)))
+        #expect(later)
+        #expect(paces.count == 1)
     }
 }

@@ -15,6 +15,8 @@ struct PageTests {
             let policy = try #require(page.fields[.contentSecurityPolicy])
             #expect(policy.contains("default-src 'self'"))
             #expect(!policy.contains("unsafe"))
+            // Of this origin only; the browser's tests show that it lets the page's own socket through.
+            #expect(policy.contains("connect-src 'self';"))
             #expect(page.fields[.xContentTypeOptions] == "nosniff")
             for part in [#"data-text-limit="4096""#, #"id="join-form""#, #"id="composer""#, "OnePort Chat"] {
                 #expect(page.text.contains(part), "\(part)")

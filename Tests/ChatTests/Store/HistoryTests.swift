@@ -1,4 +1,5 @@
-import FoundationEssentials
+import Foundation
+import GRDB
 import Testing
 
 @testable import Chat
@@ -105,5 +106,103 @@ struct HistoryTests {
     @Test("A file that cannot be opened is an error")
     func badPath() {
         #expect(throws: (any Error).self) { try History(path: "/nonexistent/folder/chat.sqlite") }
+    }
+
+    @Test("A room keeps so many messages; the oldest go first, and others' stay")
+    func keptPerRoom() async throws {
+        var limits = ChatLimits()
+        (limits.keptMessages, limits.missedMessages) = (3, 100)
+        let history = try History.inMemory(limits: limits)
+        try await say(["x"], in: other, history)
+        let said = try await say((1...10).map(String.init), in: lobby, history)
+        #expect(try await history.recent(in: lobby, limit: 100) == Array(said.suffix(3)))
+        #expect(try await history.recent(in: other, limit: 100).count == 1)
+        // What was deleted in between is a gap for whoever had not seen it.
+        let cases: [(Int, ServerMessage.Welcome.History, Int)] = [
+            (9, .missed, 0), (7, .missed, 2), (6, .gap, 3), (0, .gap, 3),
+        ]
+        for (index, kind, count) in cases {
+            let (history, messages) = try await history.catchUp(
+                in: lobby, after: said[index].id, limits: limits)
+            #expect(history == kind, "\(index)")
+            #expect(messages.count == count, "\(index)")
+        }
+        #expect(try await history.catchUp(in: lobby, after: 0, limits: limits).0 == .gap)
+        #expect(try await history.catchUp(in: other, after: 0, limits: limits).0 == .missed)
+    }
+
+    @Test("Messages are kept so long, whichever room is talked in; the work of one step is bounded")
+    func keptTime() async throws {
+        var limits = ChatLimits()
+        (limits.keptTime, limits.sweepSize) = (.seconds(10), 3)
+        let history = try History.inMemory(limits: limits)
+        func say(_ room: RoomName, at time: Int64) async throws {
+            _ = try await history.append(SaidText("x"), name: ann, room: room, ref: nil, time: time)
+        }
+        for _ in 0..<10 { try await say(lobby, at: 1_000_000) }
+        try await say(other, at: 1_009_999)
+        #expect(try await history.recent(in: lobby, limit: 100).count == 10)
+        try await say(other, at: 1_010_001)
+        #expect(try await history.recent(in: lobby, limit: 100).count == 7)
+        #expect(try await history.sweep(at: 1_010_001))
+        #expect(try await history.recent(in: lobby, limit: 100).count == 4)
+        var steps = 0
+        while try await history.sweep(at: 1_010_001) { steps += 1 }
+        #expect(steps == 2)
+        #expect(try await history.recent(in: lobby, limit: 100).isEmpty)
+        #expect(try await history.recent(in: other, limit: 100).count == 2)
+    }
+
+    @Test("All rooms together keep so many messages, however many rooms there are")
+    func keptInAll() async throws {
+        var limits = ChatLimits()
+        limits.keptInAll = 20
+        let history = try History.inMemory(limits: limits)
+        for number in 0..<50 { try await say(["a", "b"], in: RoomName("r\(number)"), history) }
+        var count = 0
+        for number in 0..<50 { count += try await history.recent(in: RoomName("r\(number)"), limit: 9).count }
+        #expect(count == 20)
+        let rooms = try await history.database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM room") }
+        #expect(rooms == 10, "nothing is kept of a room without messages")
+    }
+
+    @Test("A smaller limit than before is reached in steps")
+    func smallerLimit() async throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "chat-\(UUID().uuidString).sqlite")
+            .path
+        defer {
+            for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
+        }
+        try await say((0..<20).map(String.init), in: lobby, History(path: path))
+        var limits = ChatLimits()
+        (limits.keptMessages, limits.sweepSize) = (5, 4)
+        let history = try History(path: path, limits: limits)
+        while try await history.sweep(at: 6) {}
+        #expect(
+            try await history.recent(in: lobby, limit: 100).map(\.text) == ["15", "16", "17", "18", "19"])
+    }
+
+    @Test("Only the owner may read the file and those beside it", arguments: [nil, 0o644, 0o666] as [Int?])
+    func permissions(before: Int?) async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "chat-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "chat.sqlite").path
+        if let before {
+            for suffix in ["", "-wal", "-shm"] {
+                _ = FileManager.default.createFile(
+                    atPath: path + suffix, contents: Data(), attributes: [.posixPermissions: before])
+            }
+        }
+        let history = try History(path: path)
+        try await say(["1"], in: lobby, history)
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        #expect(files == ["chat.sqlite", "chat.sqlite-shm", "chat.sqlite-wal"])
+        for file in files {
+            let attributes = try FileManager.default.attributesOfItem(
+                atPath: folder.appending(path: file).path)
+            #expect(attributes[.posixPermissions] as? Int == 0o600, "\(file)")
+        }
+        #expect(try await history.recent(in: lobby, limit: 9).count == 1)
     }
 }

@@ -206,13 +206,82 @@ struct TerminalTests {
         #expect(lines.last.map(String.init) == "             two")
     }
 
-    @Test("The wait doubles up to its limit, is half chance, and begins anew after a success")
-    func backoff() {
-        var backoff = Backoff(first: .seconds(1), longest: .seconds(5))
-        let longest = (0..<5).map { _ in backoff.failed(chance: 1) }
-        #expect(longest == [.seconds(1), .seconds(2), .seconds(4), .seconds(5), .seconds(5)])
-        #expect(backoff.failed(chance: 0) == .milliseconds(2500))
-        backoff.worked()
-        #expect(backoff.failed(chance: 1) == .seconds(1))
+    @Test("A server that sends without letting us in does not fill the memory")
+    func early() async throws {
+        let chat = chat()
+        await open(chat)
+        let json = try ServerMessage.said(message(1, String(repeating: "x", count: 100_000))).json()
+        for _ in 0..<10 { await chat.received(json) }
+        #expect(await chat.end == nil)
+        await chat.received(json)
+        #expect(await chat.end == .refused("The server sends messages without letting us in."))
+        // With each connection it begins anew.
+        let other = self.chat()
+        for _ in 0..<3 {
+            await open(other)
+            for _ in 0..<10 { await other.received(json) }
+            #expect(await other.lost())
+        }
+        #expect(await other.end == nil)
+    }
+
+    @Test("Any number of people, with names of any length, is kept within bounds")
+    func people() async throws {
+        let chat = chat()
+        await open(chat)
+        await chat.received(try welcome())
+        for number in 0..<10_100 {
+            await chat.received(
+                try ServerMessage.joined(name: "\(number)" + String(repeating: "n", count: 500)).json())
+        }
+        await chat.typed("/who")
+        await chat.received(try ServerMessage.left(name: "7" + String(repeating: "n", count: 500)).json())
+        await chat.typed("/who")
+        let lines = await screen.lines().filter { $0.contains(" here:") }
+        #expect(lines.count == 3)
+        #expect(lines[1].hasPrefix("* 10000 here:") && lines[2].hasPrefix("* 9999 here:"))
+        #expect(lines[1].count <= TerminalText.mostOfText + 10)
+    }
+
+    @Test("A name as long as the indent of as many lines as there are does not fill the memory")
+    func indents() {
+        let line = TerminalText.line(
+            for: message(
+                1, String(repeating: "\n", count: 500_000), by: String(repeating: "n", count: 500_000)))
+        #expect(line.utf8.count < 2_000_000)
+    }
+
+    @Test("However often it is too fast, the message goes out again once")
+    func tooFast() async throws {
+        let chat = chat()
+        await open(chat)
+        await chat.received(try welcome())
+        _ = await record.take()
+        await chat.typed("x")
+        let ref = try await onlyRef(text: "x")
+        for _ in 0..<100 {
+            await chat.received(try ServerMessage.error(ChatError(.tooFast, "Too fast.", ref: ref)).json())
+        }
+        var sent: [ClientMessage] = []
+        while sent.isEmpty {
+            await Task.yield()
+            sent = await record.take()
+        }
+        #expect(sent.count == 1)
+    }
+
+    @Test("Too fast a join is tried again")
+    func tooFastToJoin() async throws {
+        let chat = chat()
+        await open(chat)
+        #expect(await record.take().count == 1)
+        await chat.received(try ServerMessage.error(ChatError(.tooFast, "Wait.")).json())
+        var sent: [ClientMessage] = []
+        while sent.isEmpty {
+            await Task.yield()
+            sent = await record.take()
+        }
+        #expect(sent == [.join(.init(name: "ann"))])
+        #expect(await chat.end == nil)
     }
 }

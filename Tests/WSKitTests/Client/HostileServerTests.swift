@@ -9,7 +9,8 @@ import Testing
 struct HostileServerTests {
     private static let hints = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"
 
-    @Test("Interim responses are bounded in number, however they are split", arguments: [1, 7, 1000, 100_000])
+    @Test(
+        "Interim responses are bounded in number, however they are split", arguments: [1, 7, 1000, 100_000])
     func interimResponses(_ size: Int) throws {
         let opening = try Opening()
         let bytes = Array(String(repeating: Self.hints, count: 100).utf8)
@@ -85,7 +86,8 @@ struct HostileServerTests {
         #expect(!opening.channel.isActive)
     }
 
-    @Test("What a server writes into its response cannot steer the terminal that shows the error, nor fill it")
+    @Test(
+        "What a server writes into its response cannot steer the terminal that shows the error, nor fill it")
     func descriptions() {
         let hostile = "\u{1B}[2J\u{9B}31m\n" + String(repeating: "x", count: 10_000)
         for error in [

@@ -62,7 +62,8 @@ import Testing
     @Test(
         "RFC 9110 §10.2.3: Retry-After lengthens a pause, up to its limit",
         arguments: [
-            ("7", 7), ("0", 0.25), ("99999999999999999999999", 300), ("9223372036854775807", 300), ("301", 300),
+            ("7", 7), ("0", 0.25), ("99999999999999999999999", 300), ("9223372036854775807", 300),
+            ("301", 300),
             ("-1", 0.25), ("", 0.25), ("1.5", 0.25), ("soon", 0.25), ("Sun, 06 Nov 1994 08:49:47 GMT", 10),
             ("Sun, 06 Nov 1994 08:49:27 GMT", 0.25), ("Sun, 06 Nov 9999 08:49:27 GMT", 300),
         ] as [(String, Double)])
@@ -478,7 +479,8 @@ struct KeepConnectedTests {
         }
         #expect(
             story == [
-                "connecting 1", "failed", "ended with NoTicket", "connecting 1", "failed, again", "connecting 2",
+                "connecting 1", "failed", "ended with NoTicket", "connecting 1", "failed, again",
+                "connecting 2",
                 "failed, again", "connecting 3", "failed", "ended with NoTicket",
             ])
         #expect(clock.sleeps.count == 2)
@@ -492,7 +494,8 @@ struct KeepConnectedTests {
         try await serve(script) { server in
             let error = await #expect(throws: WebSocketClosed.self) {
                 try await WebSocketClient.keepConnected(
-                    to: server.address(), clock: clock, onEvent: { story.append(Self.tell($0)) }, Self.untilEnd)
+                    to: server.address(), clock: clock, onEvent: { story.append(Self.tell($0)) },
+                    Self.untilEnd)
             }
             #expect(error?.reason?.code == .protocolError)
         }
