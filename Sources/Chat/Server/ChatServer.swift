@@ -21,7 +21,7 @@ enum ChatServer {
         var options = app.webSocketOptions
         options.limits.maxMessageSize = limits.frameOctets
         options.limits.sendBufferSize = limits.sendBufferOctets
-        app.webSocket("/rooms/{room}", options) { socket in
+        app.webSocket("/rooms/{room}", options, admit: { Caller($0) }) { socket in
             try await converse(over: socket, in: house)
         }
     }
@@ -35,9 +35,8 @@ enum ChatServer {
     }
 
     /// One client from its handshake to its end.
-    private static func converse(over socket: WebSocket, in house: House) async throws {
-        var visit = Visit(
-            room: socket.parameters["room"] ?? "", line: SocketLine(socket), house: house)
+    private static func converse(over socket: StatefulWebSocket<Caller>, in house: House) async throws {
+        var visit = Visit(room: socket.state.room, line: SocketLine(socket), house: house)
         do {
             for try await message in socket.messages {
                 guard let text = message.text else {

@@ -2,15 +2,29 @@ import FoundationEssentials
 import HTTPKit
 import WSKit
 
+/// What is known of a client before its socket opens. Nobody is refused here: a browser cannot read why a handshake was
+/// refused, so what is wrong with the room is told over the socket.
+struct Caller: Sendable {
+    /// The room as the path names it.
+    let room: String
+    /// The client's address, for its pace.
+    let network: ClientNetwork?
+
+    init(_ request: Request) {
+        room = request.parameters["room"] ?? ""
+        network = request.clientAddress.flatMap { ClientNetwork($0) }
+    }
+}
+
 /// A client's connection over its WebSocket.
 struct SocketLine: Line {
     let id = UUID()
     let socket: WebSocket
+    let origin: Origin
 
-    init(_ socket: WebSocket) { self.socket = socket }
-
-    var origin: Origin {
-        socket.request?.clientAddress.flatMap { ClientNetwork($0) }.map { .network($0) } ?? .line(id)
+    init(_ socket: StatefulWebSocket<Caller>) {
+        self.socket = socket
+        origin = socket.state.network.map { .network($0) } ?? .line(id)
     }
 
     func send(_ message: ServerMessage) async throws {
@@ -24,20 +38,19 @@ struct SocketLine: Line {
     }
 }
 
-/// Carries messages through WSKit's topics: each is encoded and compressed once for the whole room.
+/// Carries messages through WSKit's rooms: each is encoded and compressed once for the whole room.
 struct TopicCarrier: Carrier {
     let rooms: Rooms
 
     func add(_ line: any Line, to room: RoomName) async {
         guard let socket = (line as? SocketLine)?.socket else { return }
         // A client that does not read is disconnected: it comes back and catches up, and nothing is missed unseen.
-        socket.subscribe(topic(room), slowClients: .default)
-        // The subscription is made on the socket's loop. Asking something there waits until it is.
-        _ = await socket.closeReason
+        await rooms[topic(room)].add(socket)
     }
 
     func remove(_ line: any Line, from room: RoomName) async {
-        (line as? SocketLine)?.socket.unsubscribe(topic(room))
+        guard let socket = (line as? SocketLine)?.socket else { return }
+        await rooms[topic(room)].remove(socket)
     }
 
     func publish(_ message: ServerMessage, in room: RoomName, except line: (any Line)?) async {

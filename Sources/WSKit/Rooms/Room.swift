@@ -26,7 +26,7 @@ public final class Room: Sendable {
     /// The members of the room of this name: a room that was empty when it was asked for may have them by now.
     private var current: SocketSet { rooms.find(name)?.set ?? set }
 
-    /// Has `socket` be a member while `body` runs.
+    /// Has `socket` be a member while `body` runs: whatever is published once it runs reaches the socket.
     ///
     /// - Parameter slowClients: what becomes of messages for this socket while its send buffer is full.
     public func join<Result>(
@@ -34,7 +34,28 @@ public final class Room: Sendable {
     ) async rethrows -> Result {
         let room = rooms.add(socket, to: name, policy: slowClients.checked)
         defer { rooms.remove(socket, from: room) }
+        // On another thread, the socket's loop has not added it yet, and a publisher there would be faster.
+        await socket.connection.onLoopAsync { _ in }
         return try await body(room)
+    }
+
+    /// Makes `socket` a member until it is removed or closes, for a membership that lasts no closure. When this returns,
+    /// whatever is published from then on reaches the socket. Adding it again changes nothing.
+    ///
+    /// - Parameter slowClients: what becomes of messages for this socket while its send buffer is full.
+    public func add(_ socket: WebSocket, slowClients: SlowClientPolicy = .default) async {
+        await socket.connection.onLoopAsync { [rooms, name] connection in
+            guard !connection.isClosed else { return }
+            rooms.subscribe(connection, socket, to: name, slowClients: slowClients)
+        }
+    }
+
+    /// Takes back what `add` did. When this returns, nothing that is published from then on reaches the socket, unless
+    /// it is a member by `join` too.
+    public func remove(_ socket: WebSocket) async {
+        await socket.connection.onLoopAsync { [rooms, name] connection in
+            rooms.unsubscribe(connection, socket, from: name)
+        }
     }
 
     /// Sends a message to all members, or to all but one; it is encoded and compressed once for all of them. The

@@ -48,8 +48,7 @@ final class Program: Sendable {
     private func read(_ handle: FileHandle, _ take: (String) -> Void) {
         var rest = Data()
         while true {
-            let data = handle.availableData
-            guard !data.isEmpty else { break }
+            guard let data = next(from: handle.fileDescriptor) else { break }
             rest.append(data)
             while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
                 take(String(decoding: rest[rest.startIndex..<end], as: UTF8.self))
@@ -107,6 +106,16 @@ final class Program: Sendable {
         // Its children are of the process group that was made for it; a browser's outlive it for a moment, and
         // where nobody buries orphans their entries stay.
         for _ in 0..<200 where kill(-id, SIGKILL) == 0 { try? await Task.sleep(for: .milliseconds(10)) }
+    }
+}
+
+/// What can be read next; `nil` at the end. (`FileHandle.availableData` ends the program when a signal interrupts it.)
+private func next(from descriptor: Int32) -> Data? {
+    var chunk = [UInt8](repeating: 0, count: 4096)
+    while true {
+        let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        return count > 0 ? Data(chunk.prefix(count)) : nil
     }
 }
 

@@ -81,6 +81,39 @@ struct LiveRoomTests {
         #expect(rooms.names.isEmpty)
     }
 
+    @Test(
+        "A member that was added or has joined from another thread hears what is published next, on any loop")
+    func addedFromElsewhere() async throws {
+        let rooms = Rooms()
+        let (sockets, opened) = AsyncStream.makeStream(of: WebSocket.self)
+        try await LiveServer.run(rooms: rooms) { socket in
+            opened.yield(socket)
+            for try await _ in socket.messages {}
+        } test: { server in
+            let client = try await WebSocketClient.connect(to: server.address())
+            var iterator = sockets.makeAsyncIterator()
+            let socket = try #require(await iterator.next())
+            var texts = client.texts.makeAsyncIterator()
+            /// Publishes on the socket's own loop, where no queue stands between it and the members.
+            func publish(_ text: String) async throws {
+                try await socket.eventLoop.submit { rooms.publish(Message(text: text), to: "x") }.get()
+            }
+            for round in 0..<200 {
+                await rooms["x"].add(socket)
+                await rooms["x"].add(socket)
+                try await publish("added \(round)")
+                #expect(try await texts.next() == "added \(round)")
+                await rooms["x"].remove(socket)
+                try await publish("unheard")
+                try await rooms["x"].join(socket) { _ in try await publish("joined \(round)") }
+                #expect(try await texts.next() == "joined \(round)")
+            }
+            await rooms["x"].add(socket)
+            await client.close()
+            try await waitUntil { rooms.names.isEmpty }
+        }
+    }
+
     /// How a member ends its time in the room.
     private enum Leaving: CaseIterable {
         /// It unsubscribes and stays connected.
