@@ -6,8 +6,15 @@ import FoundationEssentials
 /// there may be none, fails as if the document were no JSON. What failed so is decoded once more, as `Located`, which
 /// says where; what does not fail pays nothing for it.
 struct FieldFailure: Error {
+    enum Reason {
+        /// A text that is meant for clients.
+        case text(String)
+        /// The value is not of the wanted kind, where that has a name.
+        case wanted(String?)
+    }
+
     let path: [any CodingKey]
-    let reason: String
+    let reason: Reason
 
     /// Whether the decoder has not said which field `error` is about.
     static func hasNoField(_ error: any Error) -> Bool {
@@ -25,12 +32,10 @@ struct FieldFailure: Error {
     fileprivate init?(_ error: any Error, at path: @autoclosure () -> [any CodingKey], wanted: Any.Type) {
         guard !(error is FieldFailure), Self.hasNoField(error) else { return nil }
         self.path = path()
-        reason =
-            switch error {
-            case DecodingError.dataCorrupted(let context): context.debugDescription
-            case let error as any ResponseError: error.message
-            default: "is malformed or does not fit; wanted \(wanted)"
-            }
+        switch error {
+        case let error as any ResponseError: reason = .text(error.message)
+        default: reason = .wanted(WantedValue.kind(of: wanted))
+        }
     }
 }
 

@@ -2,20 +2,24 @@ import FoundationEssentials
 public import HTTPTypes
 package import NIOCore
 
-/// Why a JSON content was not taken; it names the field (RFC 8259).
+/// Why a JSON body was not taken: the place in the document and what is wrong there, in the words of JSON
+/// (RFC 8259 §3). It names no type of the program.
 public struct JSONContentError: ResponseError, Equatable, CustomStringConvertible {
-    /// Where in the document: `user.name`, `items[3]`; empty for the document itself.
+    /// Where in the document: `user.name`, `items[3]`; empty for the document itself. At most `maxPath` bytes of it.
     public let path: String
-    /// What is wrong there.
+    /// What is wrong there: `expected a string, found a number`.
     public let reason: String
-    /// The answer: 400, or 415 for another content type.
+    /// The status of the response: 400, or 415 for another content type.
     public let status: HTTPResponse.Status
 
-    /// Field and reason.
-    public var message: String { path.isEmpty ? "JSON: \(reason)" : "JSON field \"\(path)\": \(reason)" }
+    /// Place and reason: `items[3].name: expected a string, found a number`.
+    public var message: String { "\(path.isEmpty ? "JSON" : path): \(reason)" }
 
-    /// Field and reason.
+    /// Place and reason.
     public var description: String { message }
+
+    /// The longest path in an error, in bytes: the keys of a dictionary are the client's.
+    public static let maxPath = 256
 
     package init(path: String, reason: String, status: HTTPResponse.Status = .badRequest) {
         self.path = path
@@ -23,29 +27,53 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
         self.status = status
     }
 
-    /// The field and the reason of a failed decoding, in words for the sender.
-    fileprivate init(_ error: any Error) {
+    /// The place and the reason of a failed decoding of `data`, in words for the sender.
+    fileprivate init(_ error: any Error, in data: Data) {
+        let place: [any CodingKey]
         switch error {
         case let failure as FieldFailure:
-            self.init(path: Self.path(failure.path), reason: failure.reason)
+            place = failure.path
+            switch failure.reason {
+            case .text(let text): reason = text
+            case .wanted(let kind): reason = Self.reason(wanted: kind, at: place, in: data)
+            }
         case DecodingError.keyNotFound(let key, let context):
-            self.init(path: Self.path(context.codingPath + [key]), reason: "is missing")
-        case DecodingError.valueNotFound(let type, let context):
-            self.init(path: Self.path(context.codingPath), reason: "is null; wanted \(type)")
-        case DecodingError.typeMismatch(let type, let context):
-            self.init(path: Self.path(context.codingPath), reason: "has another type; wanted \(type)")
+            place = context.codingPath + [key]
+            reason = "is missing"
+        case DecodingError.valueNotFound(let type, let context),
+            DecodingError.typeMismatch(let type, let context):
+            place = context.codingPath
+            reason = Self.reason(wanted: WantedValue.kind(of: type), at: place, in: data)
         case DecodingError.dataCorrupted(let context):
-            let isUnread = context.debugDescription == Self.unread
-            self.init(
-                path: Self.path(context.codingPath),
-                reason: isUnread ? "the text is not JSON" : context.debugDescription)
+            place = context.codingPath
+            switch context.debugDescription {
+            case Self.unread: reason = "the text is not JSON"
+            case let text where text.contains("ISO8601"):
+                reason = Self.reason(wanted: WantedValue.kind(of: Date.self), at: place, in: data)
+            default: reason = Self.notAllowed
+            }
         default:
-            self.init(path: "", reason: "the text does not fit")
+            place = []
+            reason = Self.notAllowed
         }
+        path = Self.path(place)
+        status = .badRequest
     }
 
     /// What Foundation says of a text that is not JSON.
     private static let unread = "The given data was not valid JSON."
+
+    private static let notAllowed = "has a value that is not allowed here"
+
+    private static func reason(wanted: String?, at place: [any CodingKey], in data: Data) -> String {
+        guard let found = JSON.kind(at: place, in: data) else { return notAllowed }
+        guard let wanted else { return found == "null" ? "must not be null" : notAllowed }
+        if wanted == found { return found == "a number" ? "the number is out of range" : notAllowed }
+        if wanted.hasPrefix("an integer"), found == "a number" {
+            return "expected \(wanted), found another number"
+        }
+        return "expected \(wanted), found \(found)"
+    }
 
     private static func path(_ keys: [any CodingKey]) -> String {
         var path = ""
@@ -56,7 +84,7 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
                 path += (path.isEmpty ? "" : ".") + key.stringValue
             }
         }
-        return path
+        return LogText.clean(path, limit: maxPath)
     }
 }
 
@@ -94,8 +122,15 @@ package enum JSON {
             return try decoder.decode(type, from: data)
         } catch {
             throw JSONContentError(
-                FieldFailure.hasNoField(error) ? failure(of: type, in: data) ?? error : error)
+                FieldFailure.hasNoField(error) ? failure(of: type, in: data) ?? error : error, in: data)
         }
+    }
+
+    /// What stands at that place of the document; `nil` when there is none.
+    fileprivate static func kind(at place: [any CodingKey], in data: Data) -> String? {
+        let decoder = JSONDecoder()
+        if let key = FoundValue.place { decoder.userInfo[key] = place.map { FoundValue.Step($0) } }
+        return try? decoder.decode(FoundValue.self, from: data).kind
     }
 
     /// Decodes once more what has failed, for an error that names the field.

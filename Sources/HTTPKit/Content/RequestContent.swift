@@ -36,7 +36,7 @@ public struct Query: Sendable {
     ) throws(ParameterError) -> Value? {
         guard let text = items[name] else { return nil }
         guard let value = Value(text) else {
-            throw ParameterError(.query, name, .wrongType(value: text, wanted: "\(type)"))
+            throw ParameterError(.query, name, .wrongType(value: text, wanted: WantedValue.name(of: type)))
         }
         return value
     }

@@ -39,28 +39,31 @@ struct JSONMessageTests {
     @Test(
         "RFC 8259: a message that does not decode names the field; those before and behind it arrive",
         arguments: [
-            (#"{"items":[]}"#, #"JSON field "id": is missing"#),
-            (#"{"id":"1","items":[]}"#, #"JSON field "id": has another type; wanted Int"#),
-            (#"{"id":null,"items":[]}"#, #"JSON field "id": is null; wanted Int"#),
-            (#"{"id":1}"#, #"JSON field "items": is missing"#),
+            (#"{"items":[]}"#, "id: is missing"),
+            (#"{"id":"1","items":[]}"#, "id: expected an integer, found a string"),
+            (#"{"id":null,"items":[]}"#, "id: expected an integer, found null"),
+            (#"{"id":1}"#, "items: is missing"),
             (
                 #"{"id":1,"items":[{"name":"a","count":1},{"name":"b"}]}"#,
-                #"JSON field "items[1].count": is missing"#
+                "items[1].count: is missing"
             ),
             (
                 #"{"id":1,"items":[{"name":7,"count":1}]}"#,
-                #"JSON field "items[0].name": has another type; wanted String"#
+                "items[0].name: expected a string, found a number"
             ),
             (
                 #"{"id":1,"items":[{"name":"a","count":300}]}"#,
-                #"JSON field "items[0].count": is malformed or does not fit; wanted UInt8"#
+                "items[0].count: expected an integer from 0 to 255, found another number"
             ),
             (
                 #"{"id":1.5,"items":[]}"#,
-                #"JSON field "id": is malformed or does not fit; wanted Int"#
+                "id: expected an integer, found another number"
             ),
-            (#"{"id":1,"items":[{"name":"a","count":1,"size":"huge"}]}"#, #"JSON field "items[0].size": "#),
-            (#"[1]"#, "JSON: has another type"), ("", "JSON: the text is not JSON"),
+            (
+                #"{"id":1,"items":[{"name":"a","count":1,"size":"huge"}]}"#,
+                "items[0].size: has a value that is not allowed here"
+            ),
+            (#"[1]"#, "JSON: expected an object, found an array"), ("", "JSON: the text is not JSON"),
             ("{", "JSON: the text is not JSON"),
             ("null", "JSON: "), (#"{"id":1,"items":[]}x"#, "JSON: the text is not JSON"),
             (String(repeating: "[", count: 100_000), "JSON: the text is not JSON"),
@@ -88,8 +91,8 @@ struct JSONMessageTests {
         }
         let heard = journal.all
         #expect(heard.count == 5 && heard.first == "small" && heard.dropFirst(3).first == "large")
-        #expect(heard.dropFirst().first?.contains("huge") == true, "\(heard)")
-        #expect(heard.dropFirst(2).first == "JSON: has another type; wanted String", "\(heard)")
+        #expect(heard.dropFirst().first == "JSON: has a value that is not allowed here", "\(heard)")
+        #expect(heard.dropFirst(2).first == "JSON: expected a string, found a number", "\(heard)")
         #expect(heard.last == "JSON: the text is not JSON")
     }
 
@@ -105,7 +108,7 @@ struct JSONMessageTests {
 
     @Test("a burst in one read, fragments, and a message cut anywhere: one result for each, in order")
     func cut() throws {
-        let wanted = ["1", #"JSON field "id": is missing"#, "1"]
+        let wanted = ["1", "id: is missing", "1"]
         let half = Array(Self.good.utf8)
         let octets =
             frame(0x01, Array(half.prefix(9))) + frame(0x80, Array(half.dropFirst(9))) + frame(0x81, "{}")
