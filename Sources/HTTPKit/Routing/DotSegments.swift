@@ -19,6 +19,14 @@ package enum DotSegments {
         return contains(bytes, in: 0..<bytes.count)
     }
 
+    /// Whether a decoded text has no `.` or `..` between slashes or backslashes.
+    static func isSafe(_ text: String) -> Bool {
+        text.utf8.split(omittingEmptySubsequences: true) {
+            $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\")
+        }
+        .allSatisfy { $0.count > 2 || !$0.allSatisfy { $0 == UInt8(ascii: ".") } }
+    }
+
     /// Whether the raw segment decodes to `.` or `..`: `.`, `%2E` and `%2e` are the same octet.
     @inline(__always)
     package static func isDot(_ bytes: borrowing Span<UInt8>, _ segment: Range<Int>) -> Bool {

@@ -15,6 +15,9 @@ public struct ParameterError: ResponseError, Equatable, CustomStringConvertible 
         case missing
         /// Its decoded octets are not UTF-8, or an escape is bad.
         case notUTF8
+        /// Decoded, it could leave its place when it is used as a part of a path: it has a dot segment, and the value of
+        /// `{rest...}` also when it begins with a slash, or a slash or backslash is encoded in it.
+        case unsafePath
         /// It is there and is not one of these.
         case wrongType(value: String, wanted: String)
     }
@@ -34,10 +37,10 @@ public struct ParameterError: ResponseError, Equatable, CustomStringConvertible 
     }
 
     /// A path that names nothing of the wanted type is not found (404); a query that is wrong, and octets that are
-    /// no text, are the client's mistake (400); a path parameter that the route does not declare is ours (500).
+    /// no text or no safe path, are the client's mistake (400); a path parameter that the route does not declare is ours (500).
     public var status: HTTPResponse.Status {
         switch (place, reason) {
-        case (_, .notUTF8), (.query, _): .badRequest
+        case (_, .notUTF8), (_, .unsafePath), (.query, _): .badRequest
         case (.path, .wrongType): .notFound
         case (.path, .missing): .internalServerError
         }
@@ -49,6 +52,8 @@ public struct ParameterError: ResponseError, Equatable, CustomStringConvertible 
         case .missing where place == .path: "the route has no path parameter \"\(name)\""
         case .missing: "the \(place.rawValue) parameter \"\(name)\" is missing"
         case .notUTF8: "the \(place.rawValue) parameter \"\(name)\" is not UTF-8"
+        case .unsafePath:
+            "the \(place.rawValue) parameter \"\(name)\" has an encoded separator or a dot segment"
         case .wrongType(let value, let wanted):
             "the \(place.rawValue) parameter \"\(name)\" is \"\(Self.shortened(value))\", which is not \(wanted)"
         }
@@ -91,22 +96,51 @@ public struct PathParameters: Sendable {
     /// The names, in the order of the pattern.
     public var names: [String] { pattern?.parameterNames ?? [] }
 
-    /// The decoded value; `nil` when the pattern has none of that name, or when its octets are not UTF-8.
-    ///
-    /// The value of `{rest...}` is decoded as a whole: a `%2F` in it becomes a slash like the others.
+    /// The decoded value; `nil` where `require` throws.
     public subscript(name: String) -> String? {
         try? require(name)
     }
 
     /// The decoded value.
-    /// - Throws: `ParameterError` when the pattern has none of that name or its octets are not UTF-8.
+    ///
+    /// It is safe as a part of a path: nothing in it is `.` or `..` between slashes or backslashes. The value of
+    /// `{rest...}` has no other slashes than the request's path itself, no backslash, and does not begin with a slash.
+    /// The value of `{name}` may hold a slash that was sent as `%2F`, as in the name of a package. Where a route wants all
+    /// of that, it takes `raw`.
+    /// - Throws: `ParameterError` when the pattern has none of that name, its bytes are not UTF-8, or it is not safe.
     public func require(_ name: String) throws(ParameterError) -> String {
+        let (text, isRest) = try safeText(name)
+        if isRest, text.utf8.first == UInt8(ascii: "/") { throw ParameterError(.path, name, .unsafePath) }
+        return text
+    }
+
+    /// The decoded segments of `{rest...}`, without empty ones: `["a", "b"]` for `/files/a/b` and `/files//a/b/`. The value
+    /// of `{name}` is one segment.
+    ///
+    /// - Throws: `ParameterError`, as `require` does.
+    public func segments(_ name: String) throws(ParameterError) -> [String] {
+        let (text, isRest) = try safeText(name)
+        // No slash in it was encoded.
+        return isRest ? text.split(separator: "/").map(String.init) : [text]
+    }
+
+    /// The decoded value, and whether it is that of `{rest...}`. It has no dot segment, and where it is, every slash in it
+    /// separates segments of the request's path.
+    private func safeText(_ name: String) throws(ParameterError) -> (String, isRest: Bool) {
         guard let range = rawRange(name) else { throw ParameterError(.path, name, .missing) }
+        let text: String
         do {
-            return try PercentCoding.decodeString(bytes.readableBytesUInt8Span.extracting(range))
+            text = try PercentCoding.decodeString(bytes.readableBytesUInt8Span.extracting(range))
         } catch {
             throw ParameterError(.path, name, .notUTF8)
         }
+        guard DotSegments.isSafe(text) else { throw ParameterError(.path, name, .unsafePath) }
+        guard case .rest(name)? = pattern?.segments.last else { return (text, false) }
+        let slashes = range.count { bytes.readableBytesUInt8Span[$0] == UInt8(ascii: "/") }
+        guard !text.utf8.contains(UInt8(ascii: "\\")),
+            text.utf8.count(where: { $0 == UInt8(ascii: "/") }) == slashes
+        else { throw ParameterError(.path, name, .unsafePath) }
+        return (text, true)
     }
 
     /// The decoded value as an `Int`, a `Double`, or whatever else is made from text.
@@ -116,12 +150,12 @@ public struct PathParameters: Sendable {
     ) throws(ParameterError) -> Value {
         let text = try require(name)
         guard let value = Value(text) else {
-            throw ParameterError(.path, name, .wrongType(value: text, wanted: "\(type)"))
+            throw ParameterError(.path, name, .wrongType(value: text, wanted: WantedValue.name(of: type)))
         }
         return value
     }
 
-    /// The value as it was sent, still percent-encoded.
+    /// The value as it was sent, still percent-encoded. Nothing about it has been checked but its escapes.
     public func raw(_ name: String) -> String? {
         rawRange(name).map {
             String(decoding: bytes.readableBytesView[bytes.readerIndex + $0], as: UTF8.self)

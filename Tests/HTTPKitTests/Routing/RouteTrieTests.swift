@@ -168,7 +168,7 @@ struct PathParametersTests {
             "/{id}/{bad}/{long}", "/twelve/%C3%28/" + String(repeating: "9", count: 500))
         let wrong = #expect(throws: ParameterError.self) { try found.require("id", as: Int.self) }
         #expect(wrong?.status == .notFound)
-        #expect(wrong?.message == "the path parameter \"id\" is \"twelve\", which is not Int")
+        #expect(wrong?.message == "the path parameter \"id\" is \"twelve\", which is not an integer")
         let text = #expect(throws: ParameterError.self) { try found.require("bad") }
         #expect(text?.status == .badRequest)
         #expect(found["bad"] == nil)

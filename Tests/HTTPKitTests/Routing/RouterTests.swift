@@ -9,12 +9,12 @@ struct RouterTests {
     private struct Oops: Error {}
 
     private func withRoutes(
-        _ declare: (RouteGroup) -> Void, test: (Wire) throws -> Void
+        isProxy: Bool = false, _ declare: (RouteGroup) -> Void, test: (Wire) throws -> Void
     ) throws {
         let table = RouteTable()
         declare(RouteGroup(table: table))
         let router = try table.router()
-        try withWire({ try await router.handler(for: $0)($0) }, test: test)
+        try withWire(isProxy: isProxy, { try await router.handler(for: $0)($0) }, test: test)
     }
 
     private func allow(_ answer: String) -> [String] {
@@ -131,6 +131,39 @@ struct RouterTests {
         }
     }
 
+    static let places: [(path: String, status: Int, content: String)] = [
+        ("/f/a/b", 200, "a/b"), ("/f/", 200, ""), ("/f/a%20b/c%2B", 200, "a b/c+"),
+        ("/f/a//b/", 200, "a//b/"),
+        ("/f/..a/b..", 200, "..a/b.."), ("/f/a%252Fb", 200, "a%2Fb"),
+        ("/f/a%2F..%2F..%2Fetc%2Fpasswd", 400, ""), ("/f/a%2fb", 400, ""), ("/f/a%5Cb", 400, ""),
+        ("/f/..%5C..%5Cx", 400, ""), ("/f/%2Fetc/passwd", 400, ""), ("/f//etc/passwd", 400, ""),
+        ("/f/..%2Fx", 400, ""), ("/f/x%2F.", 400, ""), ("/f/%2E%2E%2Fx", 400, ""),
+        ("/one/a%2Fb", 200, "a/b"), ("/one/@scope%2Fname", 200, "@scope/name"), ("/one/a%5Cb", 200, "a\\b"),
+        ("/one/..%2Fx", 400, ""), ("/one/x%2F..", 400, ""), ("/one/x%5C..%5Cy", 400, ""),
+        ("/one/%2E%2E%5Cx", 400, ""), ("/one/..", 400, ""), ("/one/...", 200, "..."),
+        ("/list/a/b%20c//d/", 200, "a|b c|d"), ("/list/", 200, ""), ("/list//a", 200, "a"),
+        ("/list/a%2Fb", 400, ""), ("/list/..%2Fb", 400, ""),
+        ("/raw/a%2F..%2Fb", 200, "a%2F..%2Fb"),
+    ]
+
+    @Test(
+        "RFC 3986 §3.3: a decoded separator or dot segment gets no handler that does not ask for it",
+        arguments: places)
+    func decodedSeparators(path: String, status: Int, text: String) throws {
+        try withRoutes { routes in
+            routes.get("/f/{rest...}") { .text(try $0.parameters.require("rest")) }
+            routes.get("/one/{name}") { .text(try $0.parameters.require("name")) }
+            routes.get("/list/{rest...}") {
+                .text(try $0.parameters.segments("rest").joined(separator: "|"))
+            }
+            routes.get("/raw/{rest...}") { .text($0.parameters.raw("rest") ?? "none") }
+        } test: { wire in
+            let answer = wire.exchange(request("GET", path))
+            #expect(statuses(answer) == [status])
+            if status == 200 { #expect(content(answer) == text) }
+        }
+    }
+
     @Test("RFC 9110 §9.3.2: HEAD is found with GET")
     func head() throws {
         try withRoutes(Self.routes) { wire in
@@ -159,9 +192,20 @@ struct RouterTests {
         }
     }
 
-    @Test("The request id of a proxy is kept when it is plain, and comes back on errors of every kind")
-    func requestID() throws {
+    @Test("The request id of a client that is no trusted proxy is not taken")
+    func foreignRequestID() throws {
         try withRoutes { routes in
+            routes.group("", .requestID) { $0.get("/ok") { .text($0.id ?? "none") } }
+        } test: { wire in
+            let answer = wire.exchange("GET /ok HTTP/1.1\r\nHost: h\r\nX-Request-Id: abc\r\n\r\n")
+            #expect(content(answer).utf8.count == 16 && !answer.has("abc"))
+        }
+    }
+
+    @Test(
+        "The request id of a trusted proxy is kept when it is plain, and comes back on errors of every kind")
+    func requestID() throws {
+        try withRoutes(isProxy: true) { routes in
             routes.group("", .requestID) { group in
                 group.get("/ok") { .text($0.id ?? "none") }
                 group.get("/known") { _ in throw HTTPFailure(.notFound) }

@@ -35,7 +35,11 @@ extension RouteTrie<String> {
         let start = method.rawValue.utf8.count + 1
         switch lookup(method, in: head, path: start..<start + path.utf8.count) {
         case .found(let value, let parameters):
-            return .found(value, parameters.names.map { parameters[$0] ?? "not UTF-8" })
+            return .found(
+                value,
+                parameters.names.map { name in
+                    parameters.raw(name).flatMap { try? PercentCoding.decodeString($0) } ?? "not UTF-8"
+                })
         case .methodNotAllowed(let allowed): return .methodNotAllowed(allowed)
         case .notFound: return .notFound
         case .badEncoding: return .badEncoding
