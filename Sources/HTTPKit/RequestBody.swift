@@ -11,6 +11,8 @@ public struct RequestBody: Sendable, AsyncSequence {
     }
 
     let storage: Storage
+    /// The most that is given to who reads this copy, in bytes (`Request.bodyLimit`).
+    var limit = Int.max
 
     package static let empty = RequestBody(storage: .empty)
 
@@ -28,10 +30,6 @@ public struct RequestBody: Sendable, AsyncSequence {
         }
     }
 
-    func setLimit(_ limit: Int) {
-        if case .stream(let stream) = storage { stream.setLimit(limit) }
-    }
-
     /// The whole content in one buffer, up to the limit of the route or of the server.
     ///
     /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`; `CancellationError`.
@@ -46,17 +44,8 @@ public struct RequestBody: Sendable, AsyncSequence {
     // `limit` is no optional above: NIO's method of that name for all sequences of buffers would be preferred.
     func collect(limit: Int?) async throws -> ByteBuffer {
         guard case .stream(let stream) = storage else { return ByteBuffer() }
-        if let limit {
-            stream.setLimit(limit)
-            if let length = stream.declaredLength, length > limit {
-                throw HTTPError.contentTooLarge(limit: limit)
-            }
-        }
         var whole = ByteBuffer()
-        while let chunk = try await stream.next() {
-            if let limit, whole.readableBytes + chunk.readableBytes > limit {
-                throw HTTPError.contentTooLarge(limit: limit)
-            }
+        while let chunk = try await stream.next(limit: limit ?? self.limit) {
             if whole.readableBytes == 0 { whole = chunk } else { whole.writeImmutableBuffer(chunk) }
         }
         return whole
@@ -65,12 +54,13 @@ public struct RequestBody: Sendable, AsyncSequence {
     /// The trailer fields behind chunked content, once it has been read to its end (RFC 9110 §6.5).
     public func trailers() async throws -> HTTPFields? {
         guard case .stream(let stream) = storage else { return nil }
-        return try await stream.trailersAtEnd()
+        return try await stream.trailersAtEnd(limit: limit)
     }
 
     /// Reads the content piece by piece.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let storage: Storage
+        let limit: Int
 
         /// The next octets; `nil` at the end.
         ///
@@ -78,10 +68,10 @@ public struct RequestBody: Sendable, AsyncSequence {
         ///   which nothing is lost.
         public mutating func next() async throws -> ByteBuffer? {
             guard case .stream(let stream) = storage else { return nil }
-            return try await stream.next()
+            return try await stream.next(limit: limit)
         }
     }
 
     /// Begins to read.
-    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(storage: storage) }
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(storage: storage, limit: limit) }
 }

@@ -29,10 +29,17 @@ public final class App: RouteBuilder {
         get { declarations.withLock { $0.limits } }
         set { declarations.withLock { $0.limits = newValue } }
     }
-    /// The defaults of the application's sockets; changed before routes are declared.
+    /// The options of sockets that are declared without options of their own; changed before `run`.
     public var webSocketOptions: WebSocketOptions {
         get { declarations.withLock { $0.webSocketOptions } }
         set { declarations.withLock { $0.webSocketOptions = newValue } }
+    }
+
+    /// What becomes of a request whose path differs from that of a route by a slash at its end only; changed before `run`.
+    /// By default it is redirected: `/todos/` to `/todos` where that is a route, and the other way round.
+    public var trailingSlash: TrailingSlash {
+        get { declarations.withLock { $0.trailingSlash } }
+        set { declarations.withLock { $0.trailingSlash = newValue } }
     }
 
     /// The group that holds all others: what is declared on the application is declared here.
@@ -45,6 +52,7 @@ public final class App: RouteBuilder {
     struct Declarations {
         var limits: HTTPLimits
         var webSocketOptions = WebSocketOptions()
+        var trailingSlash = TrailingSlash.redirect
     }
 
     /// An application with the settings of the command line and the environment.
@@ -80,9 +88,9 @@ public final class App: RouteBuilder {
     func router() throws -> Router {
         if case .failure(let error) = templates {
             guard case .folderMissing = error else { throw error }
-            logger.info("\(error)")
+            logger.info("\(LogText.clean("\(error)"))")
         }
-        return try routes.table.router()
+        return try routes.table.router(trailingSlash: trailingSlash)
     }
 }
 

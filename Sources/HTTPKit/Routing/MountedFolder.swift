@@ -62,9 +62,22 @@ struct FolderStack: Sendable {
             let response = folder.files.respond(to: request)
             if response.status == .notFound, index < folders.count - 1 { continue }
             let layers = folder.layers.filter { layer in !passed.contains { $0.scope == layer.scope } }
-            if layers.isEmpty { return response }
-            return try await Middleware.compose(layers.flatMap(\.middleware)) { _ in response }(request)
+            if layers.isEmpty { return try response.orThrown() }
+            return try await Middleware.compose(layers.flatMap(\.middleware)) { _ in
+                try response.orThrown()
+            }(request)
         }
         throw HTTPFailure(.notFound, "nothing is here")
+    }
+}
+
+extension Response {
+    /// This response of a folder. An error for which the folder has no page is thrown, so that it takes the way of all
+    /// errors; the page of a folder is never text in memory.
+    fileprivate func orThrown() throws -> Response {
+        guard status.code >= 400, case .string = body.storage else { return self }
+        var fields = fields
+        fields[.contentType] = nil
+        throw HTTPFailure(status, fields: fields)
     }
 }

@@ -138,14 +138,25 @@ public struct PathPattern: Sendable, Hashable, CustomStringConvertible {
 
     private static let forbiddenInLiterals = ByteSet("?#%")
 
-    /// The pattern of `other` below this one, as groups join them: one slash between them, whichever has it.
+    /// A path below a prefix: exactly one slash stands between them, whichever has it.
     ///
-    /// `/` below `/api` is `/api`, so that a group's own page needs no slash at its end; `/api/` is kept when it
-    /// is written out.
+    /// `/`, or an empty path, below `/api` is `/api`, so that a group's own page needs no slash at its end. The result is
+    /// empty when both are empty or `/`.
+    package static func join(_ prefix: String, _ path: String) -> String {
+        // By bytes: a combining character may stand behind the slash.
+        let slash = UInt8(ascii: "/")
+        let prefix = prefix.utf8.last == slash ? Substring(prefix.utf8.dropLast()) : prefix[...]
+        let path = path.utf8.first == slash ? Substring(path.utf8.dropFirst()) : path[...]
+        return path.isEmpty ? String(prefix) : "\(prefix)/\(path)"
+    }
+
+    /// The pattern of `other` below this one, as groups join them: exactly one slash between them, whichever has it.
+    ///
+    /// `/` below `/api` is `/api`, so that a group's own page needs no slash at its end.
     /// - Throws: `PathPatternError` when both have a parameter of the same name, or this one ends in `{rest...}`.
     public func appending(_ other: PathPattern) throws(PathPatternError) -> PathPattern {
-        if other.text == "/" { return self }
-        return try PathPattern(text.hasSuffix("/") ? String(text.dropLast()) + other.text : text + other.text)
+        let joined = Self.join(text, other.text)
+        return joined.isEmpty ? .root : try PathPattern(joined)
     }
 
     /// The pattern as it was written, for logs and errors.

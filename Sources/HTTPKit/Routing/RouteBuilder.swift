@@ -9,15 +9,22 @@ public import HTTPTypes
 ///     api.files("Docs", at: "/docs")
 /// }
 /// ```
-/// Declare everything before the server starts. A mistake, such as a malformed pattern, a route that is declared twice
+/// A prefix and a path are joined by exactly one slash, whichever of them has it: `get("x")` and `get("/x")` in
+/// `group("/api")` or `group("/api/")` are `/api/x`. The path `/`, or an empty one, is the prefix itself:
+/// `group("/todos") { $0.get("/") { … } }` serves `/todos`. A slash at the end of any other path counts; `TrailingSlash`
+/// says what becomes of requests that have one too many or too few.
+///
+/// Declare everything before the server starts. What is declared later is not served: it ends a debug build and is logged
+/// as an error in a release build. A mistake, such as a malformed pattern, a route that is declared twice
 /// or a missing folder, is reported when the server starts.
 ///
 /// A request is answered by the first of these that applies:
 ///
 /// 1. the most specific route of its method and path;
-/// 2. the folders whose mount the path is below, in the order of their declaration: the first that has something there;
-/// 3. the pages that these folders have for other paths (`fallback`, then `notFoundPage`);
-/// 4. 405 where the path has routes or files of other methods, otherwise 404.
+/// 2. a redirect to the route whose path differs by a slash at its end only (`TrailingSlash`);
+/// 3. the folders whose mount the path is below, in the order of their declaration: the first that has something there;
+/// 4. the pages that these folders have for other paths (`fallback`, then `notFoundPage`);
+/// 5. 405 where the path has routes or files of other methods, otherwise 404.
 ///
 /// The middleware of a group runs for its routes and folders. It also runs for every other request below the group's
 /// prefix that no route takes: for files of folders that are declared elsewhere, and for 404 and 405. So
@@ -30,11 +37,11 @@ public protocol RouteBuilder: Sendable {
 extension RouteBuilder {
     /// Puts `middleware` around everything that this application or group answers, the first outermost, behind what is
     /// there already. It does not matter whether routes are declared before or after.
-    public func use(_ middleware: Middleware...) { routes.scope.use(middleware) }
+    public func use(_ middleware: Middleware...) { routes.use(middleware) }
 
     /// Puts middleware of any type around everything that this application or group answers.
     public func use(_ first: any MiddlewareProtocol, _ others: any MiddlewareProtocol...) {
-        routes.scope.use(([first] + others).map { Middleware(wrapping: $0) })
+        routes.use(([first] + others).map { Middleware(wrapping: $0) })
     }
 
     /// Declares a route: `{name}` in the path matches one segment, `{rest...}` at its end all that are left.
@@ -84,6 +91,15 @@ extension RouteBuilder {
     }
 }
 
+/// What becomes of a request whose path differs from that of a route by a slash at its end only.
+public enum TrailingSlash: Sendable, Hashable {
+    /// It is redirected to the route's path, permanently: with 301 for GET and HEAD, otherwise with 308, which keeps the
+    /// method and the body.
+    case redirect
+    /// It is another path: 404, unless a folder has something there.
+    case exact
+}
+
 /// A place where routes are declared: below a prefix and behind middleware.
 public struct RouteGroup: RouteBuilder {
     package let table: RouteTable
@@ -101,6 +117,10 @@ public struct RouteGroup: RouteBuilder {
     private init(table: RouteTable, scope: RouteScope) {
         self.table = table
         self.scope = scope
+    }
+
+    fileprivate func use(_ middleware: [Middleware]) {
+        if table.mayDeclare("middleware") { scope.use(middleware) }
     }
 
     fileprivate func group(_ prefix: String, _ middleware: [Middleware]) -> RouteGroup {

@@ -11,7 +11,7 @@ final class RouteScope: Sendable {
 
     init(parent: RouteScope? = nil, prefix: String = "", _ middleware: [Middleware] = []) {
         self.parent = parent
-        self.prefix = (parent?.prefix ?? "") + prefix
+        self.prefix = PathPattern.join(parent?.prefix ?? "", prefix)
         hasOwnPrefix = prefix.utf8.contains { $0 != UInt8(ascii: "/") }
         self.middleware = Mutex(middleware)
     }
@@ -19,7 +19,7 @@ final class RouteScope: Sendable {
     func use(_ more: [Middleware]) { middleware.withLock { $0 += more } }
 
     /// The path of a route of this group.
-    func path(_ path: String) -> String { prefix + path }
+    func path(_ path: String) -> String { PathPattern.join(prefix, path) }
 
     /// The middleware of this group alone.
     var own: [Middleware] { middleware.withLock { $0 } }

@@ -16,6 +16,8 @@ package final class RouteTable: Sendable {
         var folders: [MountedFolder] = []
         var scopes: [RouteScope] = []
         var problems: [any Error] = []
+        /// Told of what is declared although the server has started.
+        var onLate: (@Sendable (String) -> Void)?
     }
 
     /// The group that holds all others; its middleware stands around every answer.
@@ -32,11 +34,14 @@ package final class RouteTable: Sendable {
     func add(
         _ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler, in scope: RouteScope
     ) {
-        let route = Route(method: method, path: scope.path(path), handler: handler, scope: scope)
+        let path = scope.path(path)
+        guard mayDeclare("\(method) \(path)") else { return }
+        let route = Route(method: method, path: path.isEmpty ? "/" : path, handler: handler, scope: scope)
         declarations.withLock { $0.routes.append(route) }
     }
 
     func add(folder: String, at path: String, _ options: StaticFileOptions, in scope: RouteScope) {
+        guard mayDeclare("files of \(folder)") else { return }
         do {
             let folder = try MountedFolder(
                 root: folderPath(folder), mount: scope.path(path), options, in: scope)
@@ -52,10 +57,22 @@ package final class RouteTable: Sendable {
         return scope
     }
 
+    /// Takes no more declarations, since the server has its routes: `onLate` is told of those that come all the same.
+    package func seal(onLate: @escaping @Sendable (String) -> Void) {
+        declarations.withLock { $0.onLate = onLate }
+    }
+
+    /// Whether declarations are still taken. One that comes too late is reported.
+    func mayDeclare(_ what: String) -> Bool {
+        guard let onLate = declarations.withLock({ $0.onLate }) else { return true }
+        onLate(what)
+        return false
+    }
+
     /// The router of everything that was declared.
     ///
     /// - Throws: `PathPatternError`, `RouteConflict` or `StaticFilesError`, which name what is wrong.
-    package func router() throws -> Router {
+    package func router(trailingSlash: TrailingSlash = .redirect) throws -> Router {
         let declared = declarations.withLock { $0 }
         if let problem = declared.problems.first { throw problem }
         let outer = root.own
@@ -81,7 +98,8 @@ package final class RouteTable: Sendable {
         }
         let atRoot = FolderStack(declared.folders.filter { $0.mount == .root }, cover)
         let trie = builder.build()
-        let unrouted = Unrouted(trie: trie, cover: cover, methods: methods, folders: atRoot)
+        let unrouted = Unrouted(
+            trie: trie, cover: cover, methods: methods, trailingSlash: trailingSlash, folders: atRoot)
         return Router(
             trie: trie, unrouted: Middleware.compose(outer) { try await unrouted.respond(to: $0) })
     }
@@ -116,14 +134,15 @@ package final class Router: Sendable {
         self.unrouted = unrouted
     }
 
-    /// The handler that answers the request, middleware around it; the request learns its route.
+    /// The handler that answers the request, middleware around it; the request learns its route, in place, so it must be
+    /// one that no middleware has seen yet.
     ///
     /// A lookup waits for nothing, so it is done before the handler's asynchronous call, and costs none of its own.
     package func handler(for request: Request) -> Handler {
         var ranges = ParameterRanges()
         guard let place = request.place(in: trie, &ranges) else { return unrouted }
         let route = trie.routes[place]
-        request.setRoute(route.pattern, ranges)
+        request.beginRoute(route.pattern, ranges)
         return route.value.handler
     }
 }

@@ -7,26 +7,35 @@ struct Unrouted: Sendable {
     let cover: GroupCover
     /// All methods that are known here: the registered ones of RFC 9110 and those of declared routes.
     let methods: Set<HTTPRequest.Method>
+    let trailingSlash: TrailingSlash
     /// The folders at `/`.
     let folders: FolderStack
 
     func respond(to request: Request) async throws -> Response {
         let head = request.head
         if isForWholeServer(head) {
-            return allow(methods.filter { $0 != .connect && $0 != .trace }, status: .noContent)
+            return allow(methods.filter { $0 != .connect && $0 != .trace })
         }
-        if head.method == .connect { throw HTTPFailure(.notImplemented, "this server is no proxy") }
+        if head.method == .connect { throw HTTPError.methodNotImplemented }
         switch trie.lookup(head.method, in: head.buffer, path: head.path) {
         case .methodNotAllowed(let allowed):
             return try await otherMethod(request, allowed + [.options])
         case .found, .notFound:
-            if methods.contains(head.method) { return try await folders.respond(to: request) }
-            return try await covered(request) { throw HTTPError.methodNotImplemented }
+            guard methods.contains(head.method) else {
+                return try await covered(request) { throw HTTPError.methodNotImplemented }
+            }
+            if let redirect = redirect(request) { return try await covered(request) { redirect } }
+            return try await folders.respond(to: request)
         case .badEncoding:
-            throw HTTPFailure(
-                .badRequest, "the path has a % without two hexadecimal digits behind it, or an escaped NUL")
+            return try await covered(request) {
+                throw HTTPFailure(
+                    .badRequest,
+                    "the path has a % without two hexadecimal digits behind it, or an escaped NUL")
+            }
         case .dotSegment:
-            throw HTTPFailure(.badRequest, "the path has a segment . or ..")
+            return try await covered(request) {
+                throw HTTPFailure(.badRequest, "the path has a segment . or ..")
+            }
         }
     }
 
@@ -35,10 +44,11 @@ struct Unrouted: Sendable {
         guard request.method == .options else {
             return try await covered(request) {
                 if !methods.contains(request.method) { throw HTTPError.methodNotImplemented }
-                return allow(allowed, status: .methodNotAllowed)
+                let value = Self.list(allowed)
+                throw HTTPFailure(.methodNotAllowed, "allowed here: \(value)", fields: [.allow: value])
             }
         }
-        let answer = allow(allowed, status: .noContent)
+        let answer = allow(allowed)
         // A preflight speaks for another request: the policy of that one's route is found among its middleware.
         var ranges = ParameterRanges()
         guard let method = CORSPolicy.preflightMethod(of: request),
@@ -46,8 +56,25 @@ struct Unrouted: Sendable {
         else { return try await covered(request) { answer } }
         let route = trie.routes[place]
         if route.value.inner.isEmpty { return answer }
-        request.setRoute(route.pattern, ranges)
-        return try await Middleware.compose(route.value.inner) { _ in answer }(request)
+        // Middleware further out may have handed the request to other tasks, which must not see it change.
+        var routed = request
+        routed.setRoute(route.pattern, ranges)
+        return try await Middleware.compose(route.value.inner) { _ in answer }(routed)
+    }
+
+    /// Where a route has the path with a slash more or less at its end, the redirect to that.
+    private func redirect(_ request: Request) -> Response? {
+        guard trailingSlash == .redirect, !request.head.path.isEmpty else { return nil }
+        var path = Array(request.path.utf8)
+        if path.last == UInt8(ascii: "/") { path.removeLast() } else { path.append(UInt8(ascii: "/")) }
+        // A browser would take `//name` and `/\name` for another host.
+        guard path.count > 1, path[1] != UInt8(ascii: "/"), path[1] != UInt8(ascii: "\\"),
+            case .found = trie.lookup(request.method, in: ByteBuffer(bytes: path), path: 0..<path.count)
+        else { return nil }
+        var location = String(decoding: path, as: UTF8.self)
+        if let query = request.rawQuery { location += "?" + query }
+        let isSafe = request.method == .get || request.method == .head
+        return .redirect(to: location, status: isSafe ? .movedPermanently : .permanentRedirect)
     }
 
     /// `answer` behind the middleware of the groups whose prefix covers the path.
@@ -69,16 +96,15 @@ struct Unrouted: Sendable {
         }
     }
 
-    /// An answer that tells what is allowed (RFC 9110 §10.2.1).
-    private func allow(_ methods: some Sequence<HTTPRequest.Method>, status: HTTPResponse.Status) -> Response
-    {
+    /// A response that tells what is allowed.
+    private func allow(_ methods: some Sequence<HTTPRequest.Method>) -> Response {
+        Response(status: .noContent, fields: [.allow: Self.list(methods)])
+    }
+
+    /// The value of an Allow field (RFC 9110 §10.2.1).
+    private static func list(_ methods: some Sequence<HTTPRequest.Method>) -> String {
         var allowed = Array(Set(methods))
         MethodTable.sort(&allowed)
-        let value = allowed.map(\.rawValue).joined(separator: ", ")
-        var response =
-            status == .noContent
-            ? Response(status: status) : Response.text("allowed here: \(value)\n", status: status)
-        response.fields[.allow] = value
-        return response
+        return allowed.map(\.rawValue).joined(separator: ", ")
     }
 }

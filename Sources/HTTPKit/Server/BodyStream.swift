@@ -18,15 +18,15 @@ final class BodyStream: @unchecked Sendable {
     private var state: State = .open
     private var chunks = Deque<ByteBuffer>()
     private var waiter: UnsafeContinuation<Void, Never>?
-    private var limit: Int
+    /// How much the reader takes; before anybody reads, what is read ahead is bounded by `HTTPLimits.bodyBufferSize`.
+    private var limit = Int.max
     private(set) var received = 0
     private(set) var bufferedBytes = 0
     /// The connection to ask for more; gone when the exchange is over.
     var connection: HTTPConnection?
 
-    init(declaredLength: Int?, limit: Int, loop: LoopContext) {
+    init(declaredLength: Int?, loop: LoopContext) {
         self.declaredLength = declaredLength
-        self.limit = limit
         self.loop = loop
     }
 
@@ -76,19 +76,14 @@ final class BodyStream: @unchecked Sendable {
         }
     }
 
-    func setLimit(_ limit: Int) {
-        if loop.eventLoop.inEventLoop {
-            self.limit = limit
-        } else {
-            loop.eventLoop.execute { self.limit = limit }
-        }
-    }
-
     /// The handler's side: the next piece, or `nil` at the end; `CancellationError` loses none.
-    func next() async throws -> ByteBuffer? {
+    ///
+    /// - Parameter limit: the most that the whole body may have for this reader, in bytes.
+    func next(limit: Int) async throws -> ByteBuffer? {
         guard loop.eventLoop.inEventLoop else {
-            return try await loop.run { try await self.next() }
+            return try await loop.run { try await self.next(limit: limit) }
         }
+        self.limit = limit
         if let limitError { throw limitError }
         while true {
             if let chunk = takeChunk() { return chunk }
@@ -119,14 +114,14 @@ final class BodyStream: @unchecked Sendable {
         return chunk
     }
 
-    /// Content announced over the limit is refused before any of it is read.
+    /// A body that is announced, or has arrived, over the limit is rejected before any more of it is read.
     private var limitError: HTTPError? {
-        guard let declaredLength, declaredLength > limit else { return nil }
+        guard max(declaredLength ?? 0, received) > limit else { return nil }
         return .contentTooLarge(limit: limit)
     }
 
-    func trailersAtEnd() async throws -> HTTPFields? {
-        while try await next() != nil {}
+    func trailersAtEnd(limit: Int) async throws -> HTTPFields? {
+        while try await next(limit: limit) != nil {}
         guard loop.eventLoop.inEventLoop else {
             return await Task(executorPreference: loop) { self.trailers }.value
         }

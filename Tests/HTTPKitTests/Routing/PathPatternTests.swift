@@ -52,7 +52,7 @@ struct PathPatternTests {
         "a group's prefix and a route's path meet at one slash",
         arguments: [
             ("/", "/", "/"), ("/", "/a", "/a"), ("/api", "/", "/api"), ("/api", "/a", "/api/a"),
-            ("/api/", "/a", "/api/a"), ("/api/", "/", "/api/"), ("/api", "/a/", "/api/a/"),
+            ("/api/", "/a", "/api/a"), ("/api/", "/", "/api"), ("/api", "/a/", "/api/a/"),
             ("/{t}", "/{id}", "/{t}/{id}"),
         ])
     func appending(prefix: String, path: String, joined: String) throws {

@@ -141,6 +141,45 @@ struct RequestContentTests {
         }
     }
 
+    @Test("the limit belongs to a copy of the request: others keep theirs", arguments: [true, false])
+    func limitOfACopy(isRaised: Bool) throws {
+        var limits = HTTPLimits()
+        limits.maxBodySize = 10
+        try withWire(limits: limits) { request in
+            var other = request
+            other.bodyLimit = isRaised ? 100 : 3
+            guard request.bodyLimit == 10, other.bodyLimit != 10 else { return .text("shared") }
+            return .text(String(buffer: try await request.body.collect()))
+        } test: { wire in
+            func post(_ count: Int) -> String {
+                let text = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: \(count)\r\n\r\n"
+                return wire.exchange(text + String(repeating: "x", count: count))
+            }
+            #expect(content(post(10)) == String(repeating: "x", count: 10))
+            #expect(statuses(post(11)) == [413])
+        }
+    }
+
+    @Test("a limit that middleware raises holds for the handler, though the body came before")
+    func raisedLate() throws {
+        var limits = HTTPLimits()
+        limits.maxBodySize = 10
+        let gate = Gate()
+        try withWire(limits: limits) { request in
+            await gate.pass()
+            var request = request
+            request.bodyLimit = 20
+            return .text(String(buffer: try await request.body.collect()))
+        } test: { wire in
+            wire.send(
+                "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nf\r\n123456789012345\r\n0\r\n\r\n"
+            )
+            wire.loop.turn { gate.open() }
+            wire.settle()
+            #expect(content(wire.received()) == "123456789012345")
+        }
+    }
+
     @Test("RFC 9112 §9.3: content that nobody read is passed over up to a bound", arguments: [true, false])
     func unreadContent(isChunked: Bool) throws {
         var limits = HTTPLimits()
