@@ -1,10 +1,14 @@
 public import HTTPTypes
 
-/// An error that knows its answer: its status, a text that a client may read, and further fields.
+/// An error that knows its response: its status, a text that a client may read, and further header fields.
+///
+/// An error with a status of 5xx is a fault of the program: it is logged once, and clients get the status and the fields,
+/// but not the text.
 public protocol ResponseError: Error {
-    /// The status that is answered.
+    /// The status of the response.
     var status: HTTPResponse.Status { get }
-    /// What a client is told; it names the field, the limit and the value.
+    /// What a client is told; it names the field, the limit and the value. With a status of 5xx it is for the log, and for
+    /// the page that developers see.
     var message: String { get }
     /// Fields to send beside the text.
     var fields: HTTPFields { get }
@@ -15,7 +19,7 @@ extension ResponseError {
     public var fields: HTTPFields { [:] }
 }
 
-/// An answer thrown by a handler: `throw HTTPFailure(.notFound, "no room of that name")`.
+/// An error response thrown by a handler: `throw HTTPFailure(.notFound, "no room of that name")`.
 public struct HTTPFailure: ResponseError, CustomStringConvertible {
     /// The status that is answered.
     public let status: HTTPResponse.Status
@@ -85,6 +89,8 @@ public enum HTTPError: ResponseError, Equatable {
     case timeout(String)
     /// The client went away before the message was whole.
     case incompleteBody
+    /// The server has as many connections as it takes (`HTTPLimits.maxConnections`).
+    case tooManyConnections
 
     /// The status that is answered; 400 unless a better one is named by the RFCs.
     public var status: HTTPResponse.Status {
@@ -96,6 +102,7 @@ public enum HTTPError: ResponseError, Equatable {
         case .contentTooLarge: .contentTooLarge
         case .expectation: .expectationFailed
         case .timeout: .requestTimeout
+        case .tooManyConnections: .serviceUnavailable
         default: .badRequest
         }
     }
@@ -127,6 +134,7 @@ public enum HTTPError: ResponseError, Equatable {
         case .contentTooLarge(let limit): "the content is larger than \(limit) octets"
         case .timeout(let what): "\(what) took too long"
         case .incompleteBody: "the client closed the connection before its content was whole"
+        case .tooManyConnections: "too many connections"
         }
     }
 }

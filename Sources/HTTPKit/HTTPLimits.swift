@@ -68,6 +68,10 @@ public struct HTTPLimits: Sendable, Hashable {
     /// Requests served by one connection before it is closed (RFC 9112 §9.3); `Int.max` is no bound.
     public var maxRequestsPerConnection = Int.max
 
+    /// How many log lines a second clients may cause by what they do wrong, such as requests that cannot be read; those
+    /// above it are counted in one line.
+    public var clientErrorLogRate = 10
+
     /// The default limits.
     public init() {}
 }

@@ -1,6 +1,7 @@
 public import HTTPTypes
 package import Logging
 public import NIOCore
+import Synchronization
 
 /// A request as handlers see it: a view of its head, its content, and what middleware has put beside them.
 ///
@@ -99,7 +100,7 @@ public struct Request: Sendable {
     public var fields: RequestFields { RequestFields(head: storage.head) }
 
     /// The content, as it arrives.
-    public var body: RequestBody { storage.body }
+    public var body: RequestBody { RequestBody(storage: storage.body.storage, limit: storage.bodyLimit) }
 
     /// What the path's placeholders matched.
     public var parameters: PathParameters {
@@ -122,13 +123,14 @@ public struct Request: Sendable {
     /// The event loop of the connection, on which handlers run.
     public var eventLoop: any EventLoop { storage.connection.loop.eventLoop }
 
-    /// The largest content that `body` gives before it throws `HTTPError.contentTooLarge`.
+    /// The most that `body` gives, in bytes, before it throws `HTTPError.contentTooLarge` (413); by default
+    /// `HTTPLimits.maxBodySize`.
+    ///
+    /// It belongs to this copy of the request. Middleware that sets another one hands its copy on to the handler; the
+    /// copies of middleware further out keep theirs.
     public var bodyLimit: Int {
         get { storage.bodyLimit }
-        set {
-            mutate { $0.bodyLimit = newValue }
-            storage.body.setLimit(newValue)
-        }
+        set { mutate { $0.bodyLimit = newValue } }
     }
 
     /// The same request on a buffer of its own size: for what outlives the request, such as a socket, which would
@@ -159,11 +161,19 @@ public struct Request: Sendable {
         info.connection?.sendInterim(status, fields: fields, exchange: exchange)
     }
 
-    /// Says which route has matched. The router calls it once, before the handler sees the request, so it changes
-    /// the request in place whoever else holds it.
-    func setRoute(_ pattern: PathPattern, _ ranges: ParameterRanges) {
+    /// Says which route has matched, in place: only for a request that no middleware and no handler has seen yet, as the
+    /// connection makes it. To copy it would cost each request an allocation.
+    func beginRoute(_ pattern: PathPattern, _ ranges: ParameterRanges) {
         storage.pattern = pattern
         storage.ranges = ranges
+    }
+
+    /// Says which route has matched; other copies of the request do not change.
+    mutating func setRoute(_ pattern: PathPattern, _ ranges: ParameterRanges) {
+        mutate {
+            $0.pattern = pattern
+            $0.ranges = ranges
+        }
     }
 
     /// Where its route stands in `trie`; the head is not copied for it.
@@ -195,7 +205,7 @@ public protocol RequestKey {
 
 /// What all requests of one connection share.
 ///
-/// Invariant: `connection` is touched on the event loop only, everything else is constant.
+/// Invariant: `connection` is touched on the event loop only, `notes` are behind a lock, everything else is constant.
 package final class ConnectionInfo: @unchecked Sendable {
     package let remoteAddress: SocketAddress?
     package let isSecure: Bool
@@ -208,6 +218,10 @@ package final class ConnectionInfo: @unchecked Sendable {
     package let logger: Logger?
     /// The connection, as long as it speaks HTTP.
     var connection: HTTPConnection?
+    /// Whether middleware has noted anything about the exchange under way; mostly it has not, and no lock is taken.
+    let hasNotes = Atomic(false)
+    /// What it has noted; made with the first note of the connection.
+    let notes = Mutex<ExchangeNotes?>(nil)
 
     package init(
         remoteAddress: SocketAddress?, isSecure: Bool = false,

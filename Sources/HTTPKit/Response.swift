@@ -77,14 +77,19 @@ public struct Response: Sendable {
     private static let textFields: HTTPFields = [.contentType: "text/plain; charset=utf-8"]
     private static let htmlFields: HTTPFields = [.contentType: "text/html; charset=utf-8"]
 
-    /// The answer to an error that a handler threw; what is not meant for clients is a bare 500.
+    /// The response to an error, as clients may see it: of a fault of the program they are told the status only.
     package init(error: any Error) {
-        guard let error = error as? any ResponseError else {
-            self = .text("Internal Server Error", status: .internalServerError)
-            return
+        let responseError = error as? any ResponseError
+        let status =
+            responseError?.status
+            ?? (error is CancellationError ? .serviceUnavailable : .internalServerError)
+        if let responseError, !error.isServerFault {
+            self = .text(responseError.message + "\n", status: status)
+        } else {
+            let phrase = status.reasonPhrase.isEmpty ? "\(status.code)" : status.reasonPhrase
+            self = .text(phrase + "\n", status: status)
         }
-        self = .text(error.message + "\n", status: error.status)
-        for field in error.fields { fields.append(field) }
+        if let responseError { for field in responseError.fields { fields.append(field) } }
     }
 }
 

@@ -92,14 +92,18 @@ extension App: Service {
         configuration.port = port ?? self.configuration.port
         configuration.limits = limits
         let isDevelopment = self.configuration.developmentPage
-        var errorPage: (@Sendable (any Error, Request) -> Response?)?
-        if isDevelopment { errorPage = { DevelopmentPage.response(error: $0, request: $1) } }
+        var errorResponse: ErrorResponder?
+        if isDevelopment { errorResponse = { DevelopmentPage.response(error: $0, request: $1) } }
         let proxies = self.configuration.trustedProxies
         var isProxy: (@Sendable (SocketAddress) -> Bool)?
         if !proxies.isEmpty { isProxy = { address in proxies.contains { $0.contains(address) } } }
         let context = ServerContext(
-            limits: limits, logger: logger, owner: self, isProxy: isProxy, errorPage: errorPage,
+            limits: limits, logger: logger, owner: self, isProxy: isProxy, errorResponse: errorResponse,
             responder: .router(try router()))
+        routes.table.seal { [logger] declaration in
+            logger.error("declared after the start, and not served", metadata: ["declared": "\(declaration)"])
+            assertionFailure("\(declaration) is declared after the application has started")
+        }
         return HTTPServer(configuration: configuration, group: group, context: context)
     }
 

@@ -54,16 +54,11 @@ extension Middleware {
             let fields = policy.fields(for: request)
             do {
                 var response = try await next(request)
-                CORSPolicy.add(fields, to: &response)
+                CORSPolicy.add(fields, to: &response, of: request)
                 return response
-            } catch let error as any ResponseError {
-                var response = Response(error: error)
-                CORSPolicy.add(fields, to: &response)
-                return response
-            } catch let error as ErrorWithFields where error.hasField(.accessControlAllowOrigin) {
-                throw error
             } catch {
-                throw ErrorWithFields(underlying: error, fields: fields)
+                request.addErrorFields(fields, unless: .accessControlAllowOrigin)
+                throw error
             }
         }
     }
@@ -144,23 +139,17 @@ struct CORSPolicy: Sendable {
         return true
     }
 
-    /// Sets the fields, also of the error that a streamed answer may turn out to be.
-    static func add(_ fields: HTTPFields, to response: inout Response) {
+    /// Sets the fields, also of the error that a streamed response may turn out to be.
+    static func add(_ fields: HTTPFields, to response: inout Response, of request: Request) {
         guard response.upgrade == nil else { return }
-        if let vary = fields[.vary] { response.fields.addVary(vary) }
-        guard response.fields[.accessControlAllowOrigin] == nil else { return }
-        for field in fields where field.name != .vary { response.fields[field.name] = field.value }
-        response.body = response.body.failing(with: fields)
+        let hasOwn = response.fields[.accessControlAllowOrigin] != nil
+        ErrorFields(fields: fields, unless: .accessControlAllowOrigin).add(to: &response.fields)
+        guard !hasOwn else { return }
+        response.body = response.body.failing(with: fields, of: request, unless: .accessControlAllowOrigin)
     }
 
     private static func isList(_ value: String) -> Bool {
         value.utf8.allSatisfy { $0.isTokenCharacter || $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") }
-    }
-}
-
-extension ErrorWithFields {
-    fileprivate func hasField(_ name: HTTPField.Name) -> Bool {
-        fields[name] != nil || (underlying as? ErrorWithFields)?.hasField(name) == true
     }
 }
 

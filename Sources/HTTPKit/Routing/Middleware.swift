@@ -64,54 +64,59 @@ public struct Middleware: MiddlewareProtocol {
 }
 
 extension Middleware {
-    /// Logs each answer at level info: method, path, status and time. What is thrown is logged with its status.
+    /// Logs each request at level info when its response has been handed over: method, path, status, time, the bytes of
+    /// the body, and the id where there is one, also that of `requestID` further in.
+    ///
+    /// A streamed response is logged at its end, with the time that it took. A connection that ended before is logged as
+    /// `end=aborted`. The status is the one that was sent.
     ///
     /// - Parameter logger: where to log; `nil` is the server's own logger, with its level.
     public static func accessLog(_ logger: Logger? = nil) -> Middleware {
         Middleware { request, next in
-            let start = LoopInstant.now
             guard let logger = logger ?? request.connection.logger else { return try await next(request) }
-            func log(_ status: HTTPResponse.Status) {
-                var metadata: Logger.Metadata = [
-                    "method": "\(request.method.rawValue)", "path": "\(request.path)",
-                    "status": "\(status.code)",
-                    "ms": "\(LoopInstant.now.milliseconds - start.milliseconds)",
-                ]
-                if let id = request.id { metadata["id"] = "\(id)" }
-                logger.info("request", metadata: metadata)
-            }
-            do {
-                let response = try await next(request)
-                log(response.status)
-                return response
-            } catch {
-                log((error as? any ResponseError)?.status ?? .internalServerError)
-                throw error
-            }
+            let start = LoopInstant.now
+            defer { request.onEnd { Self.log(request, since: start, end: $0, to: logger) } }
+            return try await next(request)
         }
+    }
+
+    private static func log(_ request: Request, since start: LoopInstant, end: ExchangeEnd, to logger: Logger)
+    {
+        var metadata: Logger.Metadata = [
+            "method": "\(request.method.rawValue)", "path": .clean(request.path),
+            "status": "\(end.status)", "bytes": "\(end.bytes)",
+            "ms": "\(LoopInstant.now.milliseconds - start.milliseconds)",
+        ]
+        if !end.isComplete { metadata["end"] = "aborted" }
+        if let id = request.id ?? end.id { metadata["id"] = .clean(id) }
+        logger.info("request", metadata: metadata)
     }
 
     /// `accessLog()` with the server's own logger.
     public static var accessLog: Middleware { accessLog() }
 
-    /// Gives each request an id: that of a proxy's `X-Request-Id` where it is plain (at most 128 visible characters),
-    /// a random one otherwise. It is sent back in the same field, on errors too, and is there as `Request.id`.
+    /// Gives each request an id: that of `X-Request-Id` where a trusted proxy sends one that is plain (at most 128 visible
+    /// characters), a random one otherwise. It is sent back in the same field, on errors too, and is there as `Request.id`,
+    /// for middleware further out as well.
+    ///
+    /// What other clients send is not believed: they could have their requests logged under the id of another's.
     public static var requestID: Middleware {
         Middleware { request, next in
             var request = request
-            let id = request.fields[.xRequestID].flatMap(RequestID.accept) ?? RequestID.random()
+            let isFromProxy = request.connection.isProxy != nil
+            let id =
+                (isFromProxy ? request.fields[.xRequestID].flatMap(RequestID.accept) : nil)
+                ?? RequestID.random()
             request[RequestID.self] = id
+            request.connection.setID(id, exchange: request.exchange)
             do {
                 var response = try await next(request)
                 response.fields[.xRequestID] = id
-                response.body = response.body.failing(with: [.xRequestID: id])
-                return response
-            } catch let error as any ResponseError {
-                var response = Response(error: error)
-                response.fields[.xRequestID] = id
+                response.body = response.body.failing(with: [.xRequestID: id], of: request)
                 return response
             } catch {
-                throw ErrorWithFields(underlying: error, fields: [.xRequestID: id])
+                request.addErrorFields([.xRequestID: id])
+                throw error
             }
         }
     }
@@ -133,39 +138,30 @@ extension Middleware {
             var response: Response
             do {
                 response = try await next(request)
-            } catch let error as any ResponseError {
-                response = Response(error: error)
             } catch {
-                throw ErrorWithFields(underlying: error, fields: safer)
+                request.addErrorFields(safer)
+                throw error
             }
             guard response.upgrade == nil else { return response }
-            response.body = response.body.failing(with: safer)
+            response.body = response.body.failing(with: safer, of: request)
             for field in safer where response.fields[field.name] == nil { response.fields.append(field) }
             return response
         }
     }
 }
 
-/// A failure that is not meant for clients, and fields that its answer is to carry all the same.
-struct ErrorWithFields: Error, CustomStringConvertible {
-    let underlying: any Error
-    let fields: HTTPFields
-
-    /// What failed, whatever middleware has put around it.
-    var cause: any Error { (underlying as? ErrorWithFields)?.cause ?? underlying }
-
-    var description: String { "\(underlying)" }
-}
-
 extension ResponseBody {
-    /// The same content; where its writer fails before the first octet, the answer to that has `fields` too.
-    func failing(with fields: HTTPFields) -> ResponseBody {
+    /// The same content; where its writer fails before the first byte, the response to that has `fields` too.
+    func failing(
+        with fields: HTTPFields, of request: Request, unless name: HTTPField.Name? = nil
+    ) -> ResponseBody {
         guard case .stream(let length, let write) = storage else { return self }
         return .stream(length: length) { writer in
             do {
                 try await write(writer)
             } catch {
-                throw ErrorWithFields(underlying: error, fields: fields)
+                request.addErrorFields(fields, unless: name)
+                throw error
             }
         }
     }
@@ -188,7 +184,7 @@ enum RequestID: RequestKey {
 
 extension Request {
     /// The id that the middleware `requestID` has given.
-    public var id: String? { self[RequestID.self] }
+    public var id: String? { self[RequestID.self] ?? connection.id(of: exchange) }
 }
 
 extension HTTPField.Name {

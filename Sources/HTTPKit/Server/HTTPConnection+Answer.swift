@@ -1,39 +1,29 @@
 import HTTPTypes
-import Logging
 import NIOCore
+import Synchronization
 
 /// The way out: answers, streamed content, files, and the change of protocol.
 extension HTTPConnection {
-    /// The answer to what a handler threw. Its own failures are logged once, with the route; clients' are not.
-    @inline(never)
-    func answer(to error: any Error, of request: Request) -> Response {
-        if let error = error as? ErrorWithFields {
-            var response = answer(to: error.underlying, of: request)
-            // What the answer says itself stands, but each part of Vary counts.
-            for field in error.fields where field.name == .vary || response.fields[field.name] == nil {
-                response.fields.append(field)
-            }
-            return response
-        }
-        if error is CancellationError { return Response(error: HTTPFailure(.serviceUnavailable)) }
-        guard error is any ResponseError else {
-            server.logger.error(
-                "handler failed",
-                metadata: [
-                    "route": "\(request.method.rawValue) \(request.pattern)", "error": "\(error)",
-                ])
-            return server.errorPage?(error, request) ?? Response(error: error)
-        }
-        return Response(error: error)
-    }
-
     /// Sends an answer that is there as a whole.
     ///
     /// - Returns: `false` when its content has still to be streamed.
     @inline(never)
     func send(_ response: Response, of request: Request) -> Bool {
+        if !request.connection.hasNotes.load(ordering: .relaxed) {
+            return sendCompleted(response, of: request)
+        }
+        return sendCompleted(
+            request.connection.complete(response, exchange: request.exchange), of: request)
+    }
+
+    private func sendCompleted(_ response: Response, of request: Request) -> Bool {
         loop.eventLoop.assertInEventLoop()
-        guard request.exchange == exchange, case .exchange = phase else { return true }
+        guard request.exchange == exchange, case .exchange = phase else {
+            // The client has gone meanwhile.
+            request.connection.end(
+                request.exchange, ExchangeEnd(status: response.status.code, bytes: 0, isComplete: false))
+            return true
+        }
         if response.status.code < 200 {
             sendInterimStatus(response, of: request)
             return true
@@ -57,14 +47,16 @@ extension HTTPConnection {
         if let upgrade = response.upgrade, response.status == .switchingProtocols {
             if body.isDone, minorVersion > 0 { return perform(upgrade, response, request) }
             // Content would have to be read first, and HTTP/1.0 cannot upgrade (RFC 9110 §7.8).
-            writeWhole(
-                Response(
-                    error: HTTPFailure(.badRequest, "an upgrade is asked for in HTTP/1.1, without content")))
+            fail(HTTPFailure(.badRequest, "an upgrade is asked for in HTTP/1.1, without content"), request)
         } else {
-            server.logger.error(
-                "an interim status cannot be an answer", metadata: ["status": "\(response.status)"])
-            writeWhole(Response(error: HTTPFailure(.internalServerError)))
+            fail(InterimStatusError(status: response.status), request)
         }
+    }
+
+    /// Sends the response to an error, before anything of another has been sent.
+    func fail(_ error: any Error, _ request: Request) {
+        let response = server.response(to: error, of: request)
+        writeWhole(request.connection.complete(response, exchange: request.exchange))
         finishAnswer()
     }
 
@@ -75,9 +67,11 @@ extension HTTPConnection {
         switch response.body.storage {
         case .string(let text) where hasContent:
             writeHead(response, content: text.utf8)
+            sentBodyBytes = text.utf8.count
         case .bytes(let buffer) where hasContent:
             writeHead(response)
             write(buffer)
+            sentBodyBytes = buffer.readableBytes
         case .empty, .string, .bytes, .stream, .parts:
             writeHead(response)
         }
@@ -113,6 +107,8 @@ extension HTTPConnection {
                 keepAlive: wanted, date: date, content: content, into: &$0)
         }
         if !goesOn { keepsAlive = false }
+        sentStatus = response.status.code
+        sentBodyBytes = 0
     }
 
     /// Whether another request may follow although not all content of this one has been read. A streamed answer may
@@ -132,6 +128,7 @@ extension HTTPConnection {
 
     func finishAnswer() {
         answer = .complete
+        noteEnd(isComplete: true)
         if !body.isDone {
             if !Persistence.canDiscard(remainder, limit: server.limits.maxDiscardedBody) {
                 keepsAlive = false
@@ -141,12 +138,23 @@ extension HTTPConnection {
         }
     }
 
+    /// Tells those who have asked for it that the exchange has ended. Behind its end, nobody is left to be told.
+    @inline(__always)
+    func noteEnd(isComplete: Bool) {
+        guard let info, info.hasNotes.load(ordering: .relaxed) else { return }
+        info.end(
+            exchange, ExchangeEnd(status: sentStatus, bytes: sentBodyBytes, isComplete: isComplete))
+    }
+
     /// Writes the 101, leaves the pipeline, and hands the channel over with what was read (RFC 9110 §7.8).
     private func perform(_ upgrade: Upgrade, _ response: Response, _ request: Request) {
         guard let context else { return }
         withOut { ResponseEncoder.writeInterim(status: response.status, fields: response.fields, into: &$0) }
         flush()
         answer = .complete
+        sentStatus = response.status.code
+        sentBodyBytes = 0
+        noteEnd(isComplete: true)
         phase = .closed
         exchange &+= 1
         releaseBody()
@@ -162,4 +170,11 @@ extension HTTPConnection {
                 drainDeadline: drainDeadline))
         channel.read()
     }
+}
+
+/// A handler has returned an interim status as its response: a mistake of the program.
+struct InterimStatusError: Error, CustomStringConvertible {
+    let status: HTTPResponse.Status
+
+    var description: String { "the interim status \(status.code) cannot be a response" }
 }

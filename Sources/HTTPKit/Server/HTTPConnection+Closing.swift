@@ -34,14 +34,15 @@ extension HTTPConnection {
 
     /// Answers what cannot be read as a request and closes; nothing behind it is read (RFC 9112 §11.2).
     func refuse(_ error: HTTPError) {
-        server.logger.info(
-            "request refused", metadata: ["reason": "\(error.message)", "status": "\(error.status.code)"])
+        server.clientLog.log("request refused", to: server.logger, on: loop) {
+            ["reason": .clean(error.message), "status": "\(error.status.code)"]
+        }
         server.onRefused?(error)
         keepsAlive = false
         minorVersion = 1
         isHeadRequest = decoder.isHeadRequest
         exchange &+= 1
-        writeWhole(Response(error: error))
+        writeWhole(server.response(to: error, of: nil))
         closeGracefully()
     }
 

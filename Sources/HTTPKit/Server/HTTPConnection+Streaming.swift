@@ -47,18 +47,25 @@ extension HTTPConnection {
     private func failStream(_ error: any Error, of request: Request, exchange: UInt64) {
         guard exchange == self.exchange, case .exchange = phase else { return }
         if case .prepared = answer {
-            writeWhole(answer(to: error, of: request))
-            finishAnswer()
+            fail(error, request)
         } else {
-            let error = (error as? ErrorWithFields)?.cause ?? error
-            if !(error is CancellationError) {
-                // What a client does wrong is no warning, in the middle of an answer neither.
-                let isClients = (error as? any ResponseError).map { $0.status.code < 500 } ?? false
-                server.logger.log(
-                    level: isClients ? .info : .warning, "answer broken off",
-                    metadata: ["route": "\(request.pattern)", "error": "\(error)"])
-            }
+            logBrokenOff(error, request)
             closeNow()
+        }
+    }
+
+    /// What a client does wrong is no warning, not even in the middle of a response.
+    private func logBrokenOff(_ error: any Error, _ request: Request) {
+        guard !(error is CancellationError) else { return }
+        func metadata() -> Logger.Metadata {
+            var metadata: Logger.Metadata = ["route": .clean(request.pattern), "error": .clean(error)]
+            if let id = request.id { metadata["id"] = .clean(id) }
+            return metadata
+        }
+        if error.isServerFault {
+            server.logger.warning("answer broken off", metadata: metadata())
+        } else {
+            server.clientLog.log("answer broken off", to: server.logger, on: loop, metadata: metadata)
         }
     }
 
@@ -126,6 +133,7 @@ extension HTTPConnection {
             }
             answer = .streaming(framing, remaining: remaining - octets)
         }
+        sentBodyBytes &+= octets
         return framing
     }
 

@@ -69,6 +69,9 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     @exclusivity(unchecked) var isHeadRequest = false
     @exclusivity(unchecked) var minorVersion = 1
     @exclusivity(unchecked) var trailers: HTTPFields?
+    /// What has been sent of the response: its status, 0 before its head, and the bytes of its body.
+    @exclusivity(unchecked) var sentStatus = 0
+    @exclusivity(unchecked) var sentBodyBytes = 0
     /// Who serves this connection's requests, while there are any.
     @exclusivity(unchecked) private var worker: Worker?
     /// The worker that has answered a request takes the next one itself.
@@ -111,7 +114,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         if !isAdmitted {
             loop.turn {
                 keepsAlive = false
-                writeWhole(Response(error: HTTPFailure(.serviceUnavailable, "too many connections")))
+                writeWhole(server.response(to: HTTPError.tooManyConnections, of: nil))
                 closeGracefully()
             }
         } else if let drainDeadline = loop.drainDeadline {
@@ -175,6 +178,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     func channelInactive(context: ChannelHandlerContext) {
         loop.turn {
+            noteEnd(isComplete: false)
             phase = .closed
             exchange &+= 1
             releaseBody()
@@ -186,7 +190,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        server.logger.debug("connection failed", metadata: ["error": "\(error)"])
+        server.logger.debug("connection failed", metadata: ["error": .clean(error)])
         breakOff()
     }
 
@@ -262,6 +266,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         exchange &+= 1
         phase = .exchange
         answer = .pending
+        sentStatus = 0
         deadline = .never
         isHeadRequest = decoder.isHeadRequest
         minorVersion = head.minorVersion
@@ -276,7 +281,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         } else {
             var length: Int?
             if case .length(let declared) = head.framing { length = declared }
-            let stream = BodyStream(declaredLength: length, limit: server.limits.maxBodySize, loop: loop)
+            let stream = BodyStream(declaredLength: length, loop: loop)
             stream.connection = self
             bodyStream = stream
             bodyPace = BodyPace()

@@ -63,12 +63,12 @@ public final class HTTPServer: Sendable {
         self.context = context
         var loops: [ObjectIdentifier: LoopContext] = [:]
         for eventLoop in group.makeIterator() {
-            let loop = LoopContext(eventLoop: eventLoop)
+            let loop = LoopContext(eventLoop: eventLoop, clientLog: context.clientLog)
             let logger = context.logger
             loop.onBlockedLoop = { milliseconds, route in
                 logger.warning(
                     "a handler held its event loop; use offload { } for what blocks",
-                    metadata: ["milliseconds": "\(milliseconds)", "route": "\(route)"])
+                    metadata: ["milliseconds": "\(milliseconds)", "route": .clean(route)])
             }
             loops[ObjectIdentifier(eventLoop)] = loop
         }
@@ -162,6 +162,7 @@ public final class HTTPServer: Sendable {
         let deadline = LoopInstant.now.advanced(by: time)
         for loop in loops.values { loop.eventLoop.execute { loop.drain(deadline: deadline) } }
         await context.allClosed()
+        context.clientLog.report(to: context.logger)
     }
 
     /// What the server has counted since it was made.

@@ -68,6 +68,8 @@ package struct LoopInstant: Comparable, Sendable {
 /// one entrance from other threads. `@exclusivity(unchecked)` as in `HTTPConnection`: no access calls out.
 package final class LoopContext: TaskExecutor, @unchecked Sendable {
     package let eventLoop: any EventLoop
+    /// The log lines that clients can cause, of all loops of the server.
+    package let clientLog: ClientLog
     /// What happened on this loop, to be read on it.
     @exclusivity(unchecked) package var statistics = LoopStatistics()
     /// Called with the route of a handler that held the loop longer than `blockingThreshold`.
@@ -100,8 +102,11 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     private static let tickInterval = TimeAmount.milliseconds(500)
     private static let blockingThreshold: Int64 = 100
 
-    package init(eventLoop: any EventLoop) {
+    package init(
+        eventLoop: any EventLoop, clientLog: ClientLog = ClientLog(rate: HTTPLimits().clientErrorLogRate)
+    ) {
         self.eventLoop = eventLoop
+        self.clientLog = clientLog
     }
 
     // MARK: The executor

@@ -7,6 +7,9 @@ import Synchronization
 /// It runs on the event loop of the request's connection; what blocks belongs in `offload`.
 public typealias Handler = @Sendable (Request) async throws -> Response
 
+/// Makes the response to an error, or leaves it to the server with `nil`. There is no request where none could be read.
+package typealias ErrorResponder = @Sendable (any Error, Request?) -> Response?
+
 /// What answers the requests of a server.
 package enum Responder: Sendable {
     /// One function for all of them.
@@ -33,8 +36,11 @@ package final class ServerContext: Sendable {
     package let isSecure: Bool
     /// Tells the proxies whose Forwarded fields are believed.
     let isProxy: (@Sendable (SocketAddress) -> Bool)?
-    /// Makes the answer to an error that is not meant for clients; `nil` leaves the bare 500.
-    package let errorPage: (@Sendable (any Error, Request) -> Response?)?
+    /// Makes the response to an error: to what handlers, middleware and the router throw, and to requests that are
+    /// refused before they have a handler, for which there is no `Request`. `nil` leaves the plain response.
+    package let errorResponse: ErrorResponder?
+    /// The log lines that clients can cause.
+    package let clientLog: ClientLog
     /// Told of each request that could not be read.
     package let onRefused: (@Sendable (HTTPError) -> Void)?
     /// How many octets are read ahead of their use: a whole head, or as much content as may wait.
@@ -49,7 +55,7 @@ package final class ServerContext: Sendable {
     package init(
         limits: HTTPLimits, logger: Logger, owner: (any AnyObject & Sendable)? = nil, isSecure: Bool = false,
         isProxy: (@Sendable (SocketAddress) -> Bool)? = nil,
-        errorPage: (@Sendable (any Error, Request) -> Response?)? = nil,
+        errorResponse: ErrorResponder? = nil, clientLog: ClientLog? = nil,
         onRefused: (@Sendable (HTTPError) -> Void)? = nil, responder: Responder
     ) {
         self.limits = limits
@@ -57,7 +63,8 @@ package final class ServerContext: Sendable {
         self.owner = owner
         self.isSecure = isSecure
         self.isProxy = isProxy
-        self.errorPage = errorPage
+        self.errorResponse = errorResponse
+        self.clientLog = clientLog ?? ClientLog(rate: limits.clientErrorLogRate)
         self.onRefused = onRefused
         self.responder = responder
         let line = Int(

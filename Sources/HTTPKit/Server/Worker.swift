@@ -56,7 +56,8 @@ final class Worker: @unchecked Sendable {
                     let handler = connection.server.responder.handler(for: request)
                     isSent = connection.send(try await handler(request), of: request)
                 } catch {
-                    isSent = connection.send(connection.answer(to: error, of: request), of: request)
+                    isSent = connection.send(
+                        connection.server.response(to: error, of: request), of: request)
                 }
                 if !isSent { await connection.stream(request) }
                 takeNextRequest(of: connection)

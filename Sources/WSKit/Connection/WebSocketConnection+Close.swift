@@ -50,9 +50,9 @@ extension WebSocketConnection {
     /// The peer broke a rule or a limit: it is told why, and nothing more of it is read (RFC 6455 §7.1.7).
     func fail(_ error: WSError) {
         guard case .open = phase else { return }
-        logger.info(
-            "WebSocket failed",
-            metadata: ["route": "\(route)", "code": "\(error.closeCode)", "reason": "\(error.reason)"])
+        loop.clientLog.log("WebSocket failed", to: logger, on: loop) {
+            ["route": .clean(route), "code": "\(error.closeCode)", "reason": .clean(error.reason)]
+        }
         if case .callbacks(let handler) = consumer, let socket { handler.onError(error, socket) }
         closeReason = closeReason ?? .failed(error)
         let now = now

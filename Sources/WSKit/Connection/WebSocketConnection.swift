@@ -300,7 +300,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.debug("WebSocket transport failed", metadata: ["error": "\(error)"])
+        logger.debug("WebSocket transport failed", metadata: ["error": .clean(error)])
         context.close(promise: nil)
     }
 

@@ -165,7 +165,7 @@ extension WebSocketConnection {
         // What the end of this very socket has made the closure throw is no failure of it.
         let isEnd = error is CancellationError || error is WebSocketClosed
         guard !isEnd || (!isClosed && machine.isOpen) else { return }
-        logger.error("WebSocket handler failed", metadata: ["route": "\(route)", "error": "\(error)"])
+        logger.error("WebSocket handler failed", metadata: ["route": .clean(route), "error": .clean(error)])
     }
 }
 

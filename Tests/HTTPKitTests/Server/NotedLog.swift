@@ -1,11 +1,19 @@
 import Logging
 import Synchronization
 
-/// What a server logs, as `level message` in order.
+/// What a server logs, in order.
 final class NotedLog: Sendable {
-    private let noted = Mutex<[String]>([])
+    struct Entry: Sendable {
+        /// `level message`.
+        let line: String
+        let metadata: [String: String]
+    }
 
-    var lines: [String] { noted.withLock { $0 } }
+    private let noted = Mutex<[Entry]>([])
+
+    var entries: [Entry] { noted.withLock { $0 } }
+    /// `level message` of each.
+    var lines: [String] { entries.map(\.line) }
     var logger: Logger { Logger(label: "test") { _ in Handler(log: self) } }
 
     private struct Handler: LogHandler {
@@ -18,6 +26,11 @@ final class NotedLog: Sendable {
             set { metadata[key] = newValue }
         }
 
-        func log(event: LogEvent) { log.noted.withLock { $0.append("\(event.level) \(event.message)") } }
+        func log(event: LogEvent) {
+            let metadata = (event.metadata ?? [:]).mapValues { "\($0)" }
+            log.noted.withLock {
+                $0.append(Entry(line: "\(event.level) \(event.message)", metadata: metadata))
+            }
+        }
     }
 }

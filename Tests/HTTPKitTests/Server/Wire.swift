@@ -11,15 +11,23 @@ final class Wire {
     let loop: LoopContext
     let connection: HTTPConnection
     let transport: Transport
-    let log = NotedLog()
+    let log: NotedLog
     private let channel: EmbeddedChannel
     private var skipped: Duration = .zero
 
-    init(limits: HTTPLimits, isAdmitted: Bool, draining: LoopInstant?, responder: @escaping Handler) throws {
+    init(
+        limits: HTTPLimits = HTTPLimits(), isAdmitted: Bool = true, draining: LoopInstant? = nil,
+        log: NotedLog = NotedLog(), clientLog: ClientLog? = nil, isProxy: Bool = false,
+        errorResponse: ErrorResponder? = nil, responder: @escaping Handler
+    ) throws {
+        self.log = log
         channel = EmbeddedChannel()
         loop = LoopContext(eventLoop: channel.embeddedEventLoop)
         if let draining { loop.drain(deadline: draining) }
-        let server = ServerContext(limits: limits, logger: log.logger, responder: .function(responder))
+        let proxies: (@Sendable (SocketAddress) -> Bool)? = if isProxy { { _ in true } } else { nil }
+        let server = ServerContext(
+            limits: limits, logger: log.logger, isProxy: proxies,
+            errorResponse: errorResponse, clientLog: clientLog, responder: .function(responder))
         connection = HTTPConnection(server: server, loop: loop, isAdmitted: isAdmitted)
         transport = Transport(highWaterMark: limits.writeBufferSize)
         try channel.pipeline.syncOperations.addHandler(transport)
@@ -97,6 +105,9 @@ final class Wire {
         while LoopInstant.now == start {}
     }
 
+    /// Has the event loop's own timers run that are due within `duration`.
+    func runTimers(_ duration: TimeAmount) { channel.embeddedEventLoop.advanceTime(by: duration) }
+
     /// The client takes nothing until `resumeTaking`.
     func stopTaking() { transport.isStuck = true }
 
@@ -120,9 +131,12 @@ final class Wire {
 @discardableResult
 func withWire<Result>(
     limits: HTTPLimits = HTTPLimits(), isAdmitted: Bool = true, draining: LoopInstant? = nil,
-    _ responder: @escaping Handler, test: (Wire) throws -> Result
+    isProxy: Bool = false, errorResponse: ErrorResponder? = nil, _ responder: @escaping Handler,
+    test: (Wire) throws -> Result
 ) throws -> Result {
-    let wire = try Wire(limits: limits, isAdmitted: isAdmitted, draining: draining, responder: responder)
+    let wire = try Wire(
+        limits: limits, isAdmitted: isAdmitted, draining: draining, isProxy: isProxy,
+        errorResponse: errorResponse, responder: responder)
     defer { wire.finish() }
     return try test(wire)
 }

@@ -1,0 +1,38 @@
+import OnePort
+import OnePortTesting
+import Testing
+
+@Suite("The text of a fault of the program")
+struct ErrorTextTests {
+    private func app(development: Bool) throws -> App {
+        var configuration = AppConfiguration()
+        configuration.developmentPage = development
+        let app = App(configuration: configuration)
+        app.get("/misspelled/{id}") { .text(try $0.parameters.require("idd")) }
+        app.get("/missing") { try $0.render("no-such-template") }
+        app.get("/known") { _ in throw HTTPFailure(.conflict, "taken") }
+        return app
+    }
+
+    @Test("stays inside in production", arguments: ["/misspelled/1", "/missing"])
+    func production(path: String) async throws {
+        try await app(development: false).test { client in
+            for fields in [[:], [.accept: "text/html"]] as [HTTPFields] {
+                let response = try await client.get(path, fields: fields)
+                #expect(response.status == .internalServerError)
+                #expect(response.text == "Internal Server Error\n")
+            }
+        }
+    }
+
+    @Test("is shown to developers, as a page to browsers")
+    func development() async throws {
+        try await app(development: true).test { client in
+            let text = try await client.get("/misspelled/1")
+            #expect(text.status == .internalServerError && text.text.contains("\"idd\""))
+            let page = try await client.get("/misspelled/1", fields: [.accept: "text/html"])
+            #expect(page.text.hasPrefix("<!doctype html>") && page.text.contains("&quot;idd&quot;"))
+            #expect(try await client.get("/known", fields: [.accept: "text/html"]).text == "taken\n")
+        }
+    }
+}
