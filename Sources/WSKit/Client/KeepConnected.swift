@@ -108,47 +108,64 @@ extension WebSocketClient {
         var series = ReconnectSeries(policy)
         var previousError: (any Error)?
         while true {
-            let chance = Double.random(in: 0..<1)
             let attempt = WebSocketAttempt(number: series.failures + 1, previousError: previousError)
             await onEvent(.connecting(attempt: attempt.number))
-            try Task.checkCancellation()
-            let socket: WebSocket
-            do {
-                let target = try await destination(attempt)
-                socket = try await open(target.address, target.options)
-            } catch {
-                try Task.checkCancellation()
-                let mayRetry = !(error is CancellationError) && policy.isTransient(error)
-                let pause =
-                    mayRetry
+            let chance = Double.random(in: 0..<1)
+            let (error, pause): (any Error, Duration?)
+            switch try await result(of: attempt, destination) {
+            case .failure(let failure):
+                error = failure
+                pause =
+                    policy.isTransient(error)
                     ? series.failed(random: chance, requested: policy.requested(by: error)) : nil
                 await onEvent(.failed(error, retryIn: pause))
-                guard let pause else { throw error }
-                previousError = error
-                try await clock.pause(for: pause)
-                continue
+            case .success(let socket):
+                series.opened()
+                guard let loss = try await live(socket, clock, onEvent, body) else { return }
+                error = WebSocketClosed(reason: loss.reason)
+                pause = policy.isTransient(error) ? series.lost(after: loss.lasted, random: chance) : nil
+                await onEvent(.disconnected(loss.reason, retryIn: pause))
             }
-            series.opened()
-            var loss: CloseReason?
-            let lasted = try await clock.measure {
-                loss = try await serve(socket) { socket in
-                    await onEvent(.connected(socket))
-                    try await body(socket)
-                }
-            }
-            guard let loss else {
-                if let reason = await socket.closeReason {
-                    await onEvent(.disconnected(reason, retryIn: nil))
-                }
-                return
-            }
-            let error = WebSocketClosed(reason: loss)
-            let pause = policy.isTransient(error) ? series.lost(after: lasted, random: chance) : nil
-            await onEvent(.disconnected(loss, retryIn: pause))
             guard let pause else { throw error }
             previousError = error
             try await clock.pause(for: pause)
         }
+    }
+
+    /// Makes one attempt.
+    ///
+    /// - Throws: `CancellationError`.
+    private func result(
+        of attempt: WebSocketAttempt,
+        _ destination: (WebSocketAttempt) async throws -> WebSocketDestination
+    ) async throws -> Result<WebSocket, any Error> {
+        try Task.checkCancellation()
+        do {
+            let target = try await destination(attempt)
+            return .success(try await open(target.address, target.options))
+        } catch {
+            if Task.isCancelled || error is CancellationError { throw CancellationError() }
+            return .failure(error)
+        }
+    }
+
+    /// Runs `body` over a connection that has just opened.
+    ///
+    /// - Returns: why and after how long it was lost; `nil` when it was closed in order.
+    private func live(
+        _ socket: WebSocket, _ clock: any Clock<Duration>,
+        _ onEvent: (KeepConnectedEvent) async -> Void, _ body: (WebSocket) async throws -> Void
+    ) async throws -> (reason: CloseReason, lasted: Duration)? {
+        var loss: CloseReason?
+        let lasted = try await clock.measure {
+            loss = try await serve(socket) { socket in
+                await onEvent(.connected(socket))
+                try await body(socket)
+            }
+        }
+        if let loss { return (loss, lasted) }
+        if let reason = await socket.closeReason { await onEvent(.disconnected(reason, retryIn: nil)) }
+        return nil
     }
 
     /// Runs `body` to the end of its connection.

@@ -11,14 +11,15 @@ import WSKit
 struct ChatServerTests {
     /// The chat with an empty history and whoever is to be in its rooms.
     static func chat(
-        limits: ChatLimits = ChatLimits(), _ body: (TestClient) async throws -> Void
+        limits: ChatLimits = ChatLimits(), mode: TestMode = .inMemory,
+        _ body: (TestClient) async throws -> Void
     ) async throws {
         var configuration = AppConfiguration()
         configuration.root = Place.root.path
         let app = App(configuration: configuration)
         app.limits.headTimeout = patience
         ChatServer.declare(on: app, history: try .inMemory(), limits: limits)
-        try await app.test(.inMemory, body)
+        try await app.test(mode, body)
     }
 
     private func enter(
@@ -125,6 +126,27 @@ struct ChatServerTests {
                 #expect(error.code == .nameTaken && error.field == "name")
             }
             #expect(try await Guest.enter(socket, as: .init(name: "ben")).welcome.here == ["ann", "ben"])
+        }
+    }
+
+    @Test("One address that joins too often is told so, over sockets that stay open")
+    func joinPace() async throws {
+        var limits = ChatLimits()
+        (limits.joinBurst, limits.joinInterval) = (2, .seconds(3600))
+        try await Self.chat(limits: limits, mode: .live) { client in
+            let ann = try await enter(client, "ann")
+            _ = try await enter(client, "ben", room: "other")
+            let socket = try await client.webSocket("/rooms/lobby", .patient)
+            for _ in 0..<2 {
+                try await socket.send(ClientMessage.join(.init(name: "cleo")).json())
+                guard case .error(let error) = try await socket.nextMessage() else {
+                    Issue.record("cleo was let in")
+                    return
+                }
+                #expect(error.code == .tooFast)
+            }
+            try await ann.send(.ping)
+            #expect(try await ann.next() == .pong, "nobody was told of her")
         }
     }
 
