@@ -70,8 +70,12 @@ public struct Response: Sendable {
     }
 
     /// A redirect to `location`: 302, or the status given.
+    ///
+    /// Characters that no URI may hold (RFC 3986 §2), such as spaces, line ends, quotes and those outside of ASCII, are
+    /// percent-encoded as UTF-8; escapes stay as they are. Where the redirect leads is not checked: a location from a
+    /// client needs a list of what is allowed.
     public static func redirect(to location: String, status: HTTPResponse.Status = .found) -> Response {
-        Response(status: status, fields: [.location: location])
+        Response(status: status, fields: [.location: PercentCoding.encodeURI(location)])
     }
 
     private static let textFields: HTTPFields = [.contentType: "text/plain; charset=utf-8"]

@@ -2,7 +2,7 @@ package import HTTPTypes
 
 /// How a core asks for a request's fields: one at a time, so that a field is found and becomes a `String` only
 /// when it decides something.
-package protocol FieldLookup {
+package protocol FieldLookup: Sendable {
     /// The field's values combined with `, `, or `nil` when the request has none.
     func value(_ name: HTTPField.Name) -> String?
 

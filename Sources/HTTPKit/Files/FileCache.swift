@@ -1,10 +1,11 @@
 import NIOCore
 
-/// The files that were asked for lately, by the raw path of the request. Bounded in memory and number; what was not
+/// The files that were asked for lately, by the decoded path of the request. Bounded in memory and number; what was not
 /// used since the hand last passed makes room (the clock algorithm).
 ///
-/// An entry counts for the rest of the second in which it was checked, so a change is seen within one second and no
-/// file is looked at more than once a second. Paths that lead to nothing are not kept.
+/// Whoever takes a file from here looks whether it is still the same. Whether a precompressed sibling has appeared is
+/// looked for once a second: an entry is fresh for the rest of the second in which it was made. Paths that lead to
+/// nothing are not kept.
 struct FileCache {
     enum Lookup {
         case fresh(FileResource)
@@ -53,7 +54,7 @@ struct FileCache {
             return
         }
         while !slots.isEmpty, slots.count >= maximumCount || cost + added > maximumCost { evict() }
-        // The caller's buffer is a slice of a request's head, which is not to be kept.
+        // The caller's buffer may be a slice of a request's head, which must not be kept.
         let copy = ByteBuffer(bytes: key.readableBytesView)
         positions[copy] = slots.count
         slots.append(Slot(key: copy, resource: resource, cost: added, checked: now, wasUsed: false))

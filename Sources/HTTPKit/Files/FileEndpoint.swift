@@ -3,7 +3,7 @@ import HTTPTypes
 import NIOCore
 
 /// The fields of a request for the cores of this folder, with one pass beforehand that mostly saves the others.
-private struct RequestFieldLookup: FieldLookup {
+struct RequestFieldLookup: FieldLookup {
     let fields: RequestFields
     let isUnconditional: Bool
 
@@ -28,28 +28,67 @@ private struct RequestFieldLookup: FieldLookup {
 }
 
 extension StaticFiles {
+    /// How often an answer is looked for again after a digest was computed: once for a file and once for each coding.
+    private static let maxDigestsPerRequest = 4
+
     /// The answer to a request for a path below `options.mountPath`, which is what a route or a fallback hands on.
     ///
-    /// It does not wait: a small file is read where it is not in memory, a large one is sent from the disk by the
-    /// server. An answer with an error and no page of its own says its status as text.
-    public func respond(to request: Request) -> Response {
+    /// A small file that is in memory is answered at once. Everything else is looked up by a thread of `offload`; a large
+    /// file is sent from the disk by the server. An answer with an error and no page of its own says its status as text.
+    ///
+    /// - Throws: `CancellationError` when the task is cancelled while it waits.
+    public func respond(to request: Request) async throws -> Response {
+        if let response = try await response(to: request) { return response }
+        return try await response(to: request, pages: true) ?? Response(FileAnswer(.notFound))
+    }
+
+    /// The answer of a file, or with `pages` that of a page for paths where nothing is; `nil` when there is none.
+    func response(to request: Request, pages: Bool = false) async throws -> Response? {
         var time = timespec()
         // The clock that file systems take their times from.
         clock_gettime(CLOCK_REALTIME_COARSE, &time)
         let head = request.head
-        let path = pathBelowMount(head.buffer, head.path)
-        let query = head.query.flatMap { range in
-            head.buffer.getSlice(at: head.buffer.readerIndex + range.lowerBound, length: range.count)
+        let start = mountEnd(head.buffer, head.path)
+        let query = FileQuery(
+            method: head.method, rawPath: slice(of: head.buffer, start..<head.path.upperBound),
+            query: head.query.map { slice(of: head.buffer, $0) },
+            mount: mount(head.buffer, head.path.lowerBound..<start),
+            fields: RequestFieldLookup(request.fields),
+            now: HTTPDate(secondsSinceEpoch: Int64(time.tv_sec)), wantsPages: pages)
+        switch outcome(query, .memory) {
+        case .answer(let answer): return Response(answer)
+        case .nothing: return nil
+        case .wait, .digest: return try await response(from: query)
         }
-        return Response(
-            answer(
-                method: head.method, rawPath: path, query: query, fields: RequestFieldLookup(request.fields),
-                now: HTTPDate(secondsSinceEpoch: Int64(time.tv_sec))))
     }
 
-    /// The path without as many segments as the mount has. The router has matched them decoded, so they may be
-    /// written otherwise than in the mount's path.
-    private func pathBelowMount(_ buffer: ByteBuffer, _ path: Range<Int>) -> ByteBuffer {
+    /// The answer as a thread that may block finds it, behind the digests that it takes.
+    private func response(from query: FileQuery<RequestFieldLookup>) async throws -> Response? {
+        for round in 0...StaticFiles.maxDigestsPerRequest {
+            let use: FileLoader.Digests = round < StaticFiles.maxDigestsPerRequest ? .asked : .known
+            switch try await offload({ self.outcome(query, .disk(use)) }) {
+            case .answer(let answer): return Response(answer)
+            case .nothing: return nil
+            case .digest(let pending): await digests.compute(pending)
+            case .wait: break
+            }
+        }
+        return Response(FileAnswer(.serviceUnavailable))
+    }
+
+    /// The mount as the request writes it, where its path has parameters.
+    private func mount(_ buffer: ByteBuffer, _ range: Range<Int>) -> String? {
+        guard options.mountPath.utf8.contains(UInt8(ascii: "{")) else { return nil }
+        return PercentCoding.encode(buffer.readableBytesUInt8Span.extracting(range), allowed: .rawQuery)
+    }
+
+    private func slice(of buffer: ByteBuffer, _ range: Range<Int>) -> ByteBuffer {
+        buffer.getSlice(at: buffer.readerIndex + range.lowerBound, length: range.count) ?? ByteBuffer()
+    }
+
+    /// Where the path below the mount begins: behind as many segments as the mount has. The router has matched them
+    /// decoded, so they may be written otherwise than in the mount's path.
+    private func mountEnd(_ buffer: ByteBuffer, _ path: Range<Int>) -> Int {
         let span = buffer.readableBytesUInt8Span
         var start = path.lowerBound
         for _ in 0..<mountDepth {
@@ -57,8 +96,7 @@ extension StaticFiles {
             start += 1
             while start < path.upperBound, span[start] != UInt8(ascii: "/") { start += 1 }
         }
-        return buffer.getSlice(at: buffer.readerIndex + start, length: path.upperBound - start)
-            ?? ByteBuffer()
+        return start
     }
 }
 

@@ -3,18 +3,21 @@ import NIOCore
 
 /// Turns a file that was found into the answer to one request.
 struct FileResponder<Fields: FieldLookup> {
-    let folder: RootFolder
+    /// Where large files are opened; `nil` on an event loop, which does not wait for the disk.
+    let folder: RootFolder?
     /// Makes the boundary of a multipart answer. The options as a whole are too many references to copy each time.
     let makeBoundary: @Sendable () -> String
     let isHead: Bool
     let fields: Fields
     let now: HTTPDate
 
-    /// The answer; `nil` when a file that is not kept in memory is no longer the one that was found.
+    /// The answer; `nil` when a file must be opened for it and there is no folder, or when the file has changed since
+    /// it was found.
     func answer(_ plain: StoredFile, siblings: [StoredFile]) -> FileAnswer? {
         guard let chosen = choose(plain, siblings) else {
             return FileAnswer(.notAcceptable, fields: [.vary: "Accept-Encoding"])
         }
+        if chosen !== plain, !chosen.isCurrent { return nil }
         if fields.isUnconditional {
             return whole(chosen)
         }
@@ -95,7 +98,7 @@ struct FileResponder<Fields: FieldLookup> {
                 ).map(FileAnswer.Segment.bytes)
             }
         }
-        guard case .file(let open) = folder.open(file.path), open.stamp == file.stamp else { return nil }
+        guard case .file(let open)? = folder?.open(file.path), open.stamp == file.stamp else { return nil }
         return ranges.map { .file(open, offset: $0.lowerBound, length: $0.upperBound - $0.lowerBound) }
     }
 

@@ -1,9 +1,9 @@
 import Glibc
 
 /// What tells one version of a file from another: its identity, size and times.
-package struct FileStamp: Sendable, Equatable {
+package struct FileStamp: Sendable, Hashable {
     /// A time of the file system, in nanoseconds.
-    package struct Time: Sendable, Equatable {
+    package struct Time: Sendable, Hashable {
         let seconds: Int64
         let nanoseconds: Int64
     }
@@ -17,10 +17,48 @@ package struct FileStamp: Sendable, Equatable {
     /// When content or attributes changed; nobody can set it, so it tells a replaced file whose times were kept.
     let changed: Time
 
-    /// Whether a change behind this stamp would show in it. File systems give times by a coarse clock, so a file
-    /// that changed within the second of its reading may change again and look the same.
+    /// Whether a later change of the file would show in its stamp.
+    ///
+    /// File systems take their times from a coarse clock: a file that changed just before it was read may change again
+    /// and keep its stamp. So what was read of it counts for that one request, as git has it for its index.
+    ///
+    /// - Parameter now: a time before the file was opened, of the clock that file systems use.
     func isSettled(at now: HTTPDate) -> Bool {
-        changed.seconds < now.secondsSinceEpoch && modified.seconds < now.secondsSinceEpoch
+        let second = now.secondsSinceEpoch
+        // A time in the future was set by a program; a change replaces it.
+        return changed.isBefore(second) && (modified.isBefore(second) || modified.seconds > second + 1)
+    }
+
+    /// Whether the modification time tells anything. Tools that build reproducible images, packages and archives set it
+    /// to a constant: 0 or 1 (Nix, Docker), 1980 (zip), 1985 (npm). Two versions of a file then have the same time.
+    var hasMeaningfulTime: Bool { modified.seconds >= FileStamp.firstMeaningfulSecond }
+
+    /// 1990-01-01: there was no web before.
+    private static let firstMeaningfulSecond: Int64 = 631_152_000
+}
+
+extension FileStamp.Time {
+    /// Whether every change in `second` or later gets another time. Times without nanoseconds may come from a file
+    /// system that counts seconds, or every other second (FAT).
+    fileprivate func isBefore(_ second: Int64) -> Bool {
+        seconds + (nanoseconds == 0 ? 2 : 1) <= second
+    }
+}
+
+/// Where a file is, as the system is asked for it: an absolute path, ended by NUL.
+struct FileLocation: Sendable {
+    private let path: ContiguousArray<CChar>
+
+    init(_ path: String) { self.path = path.utf8CString }
+
+    /// The stamp of the file that is there now, symbolic links followed; `nil` when there is none. It costs one system
+    /// call and reads nothing.
+    var stamp: FileStamp? {
+        var status = stat()
+        let result = path.withUnsafeBufferPointer { path in
+            path.baseAddress.map { stat($0, &status) } ?? -1
+        }
+        return result == 0 ? FileStamp(status) : nil
     }
 }
 

@@ -2,11 +2,14 @@
 public struct StaticFileOptions: Sendable {
     /// What entity tags are made of (RFC 9110 §8.8.3).
     public enum EntityTags: Sendable {
-        /// From size and modification time in nanoseconds: costs nothing. Weak within the second of a change, when
-        /// the file could change again and look the same; strong afterwards, so that ranges are resumed by it.
+        /// From size and modification time in nanoseconds: costs nothing. Weak within two seconds of a change, when the
+        /// file could change again and keep its time; strong afterwards, so that ranges are resumed by it.
+        ///
+        /// A time before 1990, as reproducible images and packages have it (0, 1), tells nothing: such a file has no
+        /// Last-Modified, and its tag is a digest when the file is kept in memory, otherwise weak.
         case metadata
-        /// Strong, from a digest of the content, read when a file is first served and when it has changed. Files
-        /// larger than `maxDigestedSize` get weak ones all the same.
+        /// Strong, from a digest of the content, read when a file is first served and when it has changed. Larger files
+        /// than `maxDigestedSize`, and large files within two seconds of a change, get tags of `metadata`.
         case content
     }
 
@@ -42,6 +45,11 @@ public struct StaticFileOptions: Sendable {
     public var entityTags = EntityTags.metadata
     /// The largest file that is digested for a strong entity tag, in octets.
     public var maxDigestedSize: Int64 = 64 << 20
+    /// How many files are digested at once, each by one thread; other requests that need a digest wait for their turn.
+    public var maxConcurrentDigests = 2
+    /// Media types by extension, which go before the built-in table: `["gmi": "text/gemini; charset=utf-8"]`. Case does
+    /// not matter, and a dot in front may be written.
+    public var mediaTypes: [String: String] = [:]
     /// Cache-Control by pattern; the first that matches counts, before fingerprints do.
     public var cacheRules: [CacheRule] = []
     /// Cache-Control where no rule matches: asked for again each time, and answered 304 as long as it is the same.
@@ -83,6 +91,18 @@ public struct StaticFileOptions: Sendable {
 
     /// The defaults.
     public init() {}
+
+    /// The Content-Type of a file by its name.
+    func contentType(ofFileNamed name: some StringProtocol) -> String {
+        guard !mediaTypes.isEmpty, let dot = name.lastIndex(of: "."), dot != name.startIndex else {
+            return MediaTypeTable.contentType(ofFileNamed: name)
+        }
+        let wanted = name[name.index(after: dot)...].lowercased()
+        let own = mediaTypes.first {
+            ($0.key.hasPrefix(".") ? $0.key.dropFirst() : $0.key[...]).lowercased() == wanted
+        }
+        return own?.value ?? MediaTypeTable.contentType(ofFileNamed: name)
+    }
 
     /// The Cache-Control value of the file at a path below the folder.
     func cacheControl(for path: String) -> String? {

@@ -5,6 +5,7 @@ import NIOCore
 final class StoredFile: Sendable {
     /// The path below the folder.
     let path: String
+    private let location: FileLocation
     let stamp: FileStamp
     /// The content of a small file; a large one is opened for each answer.
     let content: ByteBuffer?
@@ -35,11 +36,11 @@ final class StoredFile: Sendable {
     let traits: Traits
 
     init(
-        path: String, traits: Traits, stamp: FileStamp, content: ByteBuffer?, digest: String?,
-        isSettled: Bool,
-        options: StaticFileOptions, now: HTTPDate
+        root: String, path: String, traits: Traits, stamp: FileStamp, content: ByteBuffer?, digest: String?,
+        isSettled: Bool, options: StaticFileOptions, now: HTTPDate
     ) {
         self.path = path
+        location = FileLocation(root + "/" + path)
         self.traits = traits
         self.stamp = stamp
         self.content = content
@@ -47,17 +48,20 @@ final class StoredFile: Sendable {
         let suffix = traits.coding.map { "-\($0.rawValue)" } ?? ""
         let entityTag =
             digest.map { EntityTag(opaque: $0 + suffix, isWeak: false) }
-            ?? EntityTag(opaque: StoredFile.metadataTag(stamp) + suffix, isWeak: !isSettled)
+            ?? EntityTag(
+                opaque: StoredFile.metadataTag(stamp) + suffix, isWeak: !isSettled || !stamp.hasMeaningfulTime
+            )
         // §8.8.2.1: a time in the future is replaced by the present.
-        let lastModified = min(HTTPDate(secondsSinceEpoch: stamp.modified.seconds), now)
+        let lastModified =
+            stamp.hasMeaningfulTime ? min(HTTPDate(secondsSinceEpoch: stamp.modified.seconds), now) : nil
         validators = Validators(entityTag: entityTag, lastModified: lastModified)
         var shared: HTTPFields = [:]
         shared[.eTag] = entityTag.description
-        shared[.lastModified] = lastModified.description
+        shared[.lastModified] = lastModified?.description
         shared[.cacheControl] = options.cacheControl(for: traits.plainPath)
         if traits.varies { shared[.vary] = "Accept-Encoding" }
         var fields: HTTPFields = [
-            .contentType: MediaTypeTable.contentType(ofFileNamed: traits.plainPath.fileName)
+            .contentType: options.contentType(ofFileNamed: traits.plainPath.fileName)
         ]
         if let coding = traits.coding { fields[.contentEncoding] = coding.rawValue }
         for field in shared { fields.append(field) }
@@ -76,10 +80,16 @@ final class StoredFile: Sendable {
         }
     }
 
+    /// Whether the file at this place is still the one that was read.
+    var isCurrent: Bool { location.stamp == stamp }
+
+    /// Size and modification time; where that time tells nothing, inode and the time of the last change, which differ
+    /// from one server to the next.
     private static func metadataTag(_ stamp: FileStamp) -> String {
-        let time =
-            String(stamp.modified.seconds, radix: 16) + "." + String(stamp.modified.nanoseconds, radix: 16)
-        return String(stamp.size, radix: 16) + "-" + time
+        func hex(_ number: some BinaryInteger) -> String { String(number, radix: 16) }
+        let time = stamp.hasMeaningfulTime ? stamp.modified : stamp.changed
+        let tag = "\(hex(stamp.size))-\(hex(time.seconds)).\(hex(time.nanoseconds))"
+        return stamp.hasMeaningfulTime ? tag : tag + "-" + hex(stamp.inode)
     }
 }
 
@@ -98,6 +108,13 @@ enum FileResource: Sendable {
     case redirect(to: String)
     /// A page with the entries of a folder.
     case listing(ByteBuffer)
+
+    /// Whether it may be kept: a file may, when a change of it would show. Redirects and listings are made anew each
+    /// time, since nothing tells cheaply that they are still right.
+    var isKeepable: Bool {
+        guard case .file(let plain, let siblings) = self else { return false }
+        return plain.isSettled && siblings.allSatisfy(\.isSettled)
+    }
 
     /// The memory that it keeps, roughly, in octets.
     var cost: Int {

@@ -42,6 +42,12 @@ package enum PercentCoding {
             set: ByteSet(
                 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/?%[]"),
             spaceIsPlus: false)
+        /// unreserved, gen-delims and sub-delims (RFC 3986 §2.2, §2.3): the characters of a URI. Escapes are for
+        /// `encodeURI` to tell.
+        package static let uri = Allowed(
+            set: ByteSet(
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;="),
+            spaceIsPlus: false)
         /// The application/x-www-form-urlencoded percent-encode set, with `+` for a space (WHATWG URL §5.2).
         package static let form = Allowed(
             set: ByteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-._"),
@@ -107,6 +113,26 @@ package enum PercentCoding {
                 result.append(UInt8(ascii: "%"))
                 result.append(upperHex(byte >> 4))
                 result.append(upperHex(byte & 15))
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    /// A URI reference with everything escaped that no URI may hold; escapes that are there already stay as they are.
+    package static func encodeURI(_ text: String) -> String {
+        let bytes = text.utf8.span
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        for index in bytes.indices {
+            let byte = bytes[index]
+            let isEscape =
+                byte == UInt8(ascii: "%") && index &+ 2 < bytes.count
+                && bytes[index &+ 1].hexDigitValue != nil
+                && bytes[index &+ 2].hexDigitValue != nil
+            if isEscape || Allowed.uri.set.contains(byte) {
+                result.append(byte)
+            } else {
+                result += [UInt8(ascii: "%"), upperHex(byte >> 4), upperHex(byte & 15)]
             }
         }
         return String(decoding: result, as: UTF8.self)

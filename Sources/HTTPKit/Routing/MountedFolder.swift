@@ -9,10 +9,15 @@ struct MountedFolder: Sendable {
 
     /// - Throws: `PathPatternError` or `StaticFilesError`.
     init(root: String, mount: String, _ options: StaticFileOptions, in scope: RouteScope) throws {
-        let path = mount.split(separator: "/").joined(separator: "/")
-        self.mount = try PathPattern("/" + path)
+        let segments = mount.split(separator: "/")
+        self.mount = try PathPattern("/" + segments.joined(separator: "/"))
         var options = options
-        options.mountPath = path.isEmpty ? "" : "/" + path
+        // Redirects begin with it; a mount with parameters is taken from the request.
+        options.mountPath = segments.map { segment in
+            "/"
+                + (segment.hasPrefix("{")
+                    ? String(segment) : PercentCoding.encode(String(segment), allowed: .pathSegment))
+        }.joined()
         files = try StaticFiles(root: root, options: options)
         self.scope = scope
     }
@@ -56,16 +61,20 @@ struct FolderStack: Sendable {
         }(request)
     }
 
-    /// The answer of the first folder that has something there. The middleware of its own groups runs for it alone.
+    /// The answer of the first folder that has something there; where none has, of the first that has a page for it.
+    /// The middleware of the folder's own groups runs for that answer alone.
     func respond(to request: Request, behind passed: [GroupCover.Layer]) async throws -> Response {
-        for (index, folder) in folders.enumerated() {
-            let response = folder.files.respond(to: request)
-            if response.status == .notFound, index < folders.count - 1 { continue }
-            let layers = folder.layers.filter { layer in !passed.contains { $0.scope == layer.scope } }
-            if layers.isEmpty { return try response.orThrown() }
-            return try await Middleware.compose(layers.flatMap(\.middleware)) { _ in
-                try response.orThrown()
-            }(request)
+        for pages in [false, true] {
+            for folder in folders {
+                guard let response = try await folder.files.response(to: request, pages: pages) else {
+                    continue
+                }
+                let layers = folder.layers.filter { layer in !passed.contains { $0.scope == layer.scope } }
+                if layers.isEmpty { return try response.orThrown() }
+                return try await Middleware.compose(layers.flatMap(\.middleware)) { _ in
+                    try response.orThrown()
+                }(request)
+            }
         }
         throw HTTPFailure(.notFound, "nothing is here")
     }

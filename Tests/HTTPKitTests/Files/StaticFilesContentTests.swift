@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import NIOCore
 import Testing
@@ -169,25 +170,79 @@ struct StaticFilesContentTests {
         #expect(files.get("/a.txt", [.acceptEncoding: "gzip"]).fields[.vary] == nil)
     }
 
-    @Test(
-        "A change is seen within one second, and none is looked for before", arguments: [Int64(64 << 10), 0])
+    @Test("A change is seen by the next request, and its tag with it", arguments: [Int64(64 << 10), 0])
     func changes(memoryLimit: Int64) throws {
         let files = try files { $0.maxCachedFileSize = memoryLimit }
-        #expect(files.get("/a.txt", now: later()).text == alphabet)
-        try folder.write("a.txt", "new")
-        if memoryLimit > 0 {
-            #expect(files.get("/a.txt", now: later()).text == alphabet, "kept for the rest of the second")
-        } else {
-            #expect(files.get("/a.txt", now: later()).text == "new", "an open file cannot lie")
+        let now = later()
+        var tags: Set<String> = []
+        func expect(_ text: String) {
+            let answer = files.get("/a.txt", now: now)
+            #expect(answer.text == text)
+            #expect(tags.insert(answer.fields[.eTag] ?? "").inserted)
         }
-        #expect(files.get("/a.txt", now: later(1)).text == "new")
+        expect(alphabet)
+        try folder.write("a.txt", "new")
+        expect("new")
+        try folder.write("b.txt", "replaced")
+        try folder.rename("b.txt", to: "a.txt")
+        expect("replaced")
         try folder.delete("a.txt")
-        #expect(files.get("/a.txt", now: later(2)).status == .notFound)
+        #expect(files.get("/a.txt", now: now).status == .notFound)
         try folder.write("a.txt", "again")
-        #expect(files.get("/a.txt", now: later(2)).text == "again")
-        // A clock that is set back is no reason to go on with what is kept.
-        try folder.write("a.txt", "other")
-        #expect(files.get("/a.txt", now: later(1)).text == "other")
+        expect("again")
+        try folder.delete("a.txt")
+        try folder.write("c.txt", "linked")
+        try folder.link("a.txt", to: "c.txt")
+        expect("linked")
+    }
+
+    @Test("Changes within one tick of the file system's clock are seen, though size and times stay")
+    func quickChanges() throws {
+        let files = try files()
+        for round in 0..<300 {
+            let text = String(1000 + round)
+            try folder.write("quick.txt", text)
+            let now = HTTPDate(secondsSinceEpoch: Int64(Glibc.time(nil)))
+            #expect(files.get("/quick.txt", now: now).text == text)
+        }
+    }
+
+    @Test(
+        "Times that tools set to a constant make neither Last-Modified nor a strong tag",
+        arguments: [0, 1, 315_532_800, 499_162_500])
+    func meaninglessTimes(seconds: Int) throws {
+        try folder.setModified("a.txt", seconds: seconds)
+        let small = try files()
+        let first = small.get("/a.txt")
+        #expect(first.fields[.lastModified] == nil)
+        #expect(first.fields[.eTag] == "\"71c480df93d6ae2f1efad1447c66c952\"")
+        #expect(small.get("/a.txt", [.ifModifiedSince: later().description]).status == .ok)
+        let large = try files { $0.maxCachedFileSize = 0 }
+        let weak = try #require(large.get("/a.txt").fields[.eTag])
+        #expect(weak.hasPrefix("W/\"") && large.get("/a.txt").fields[.lastModified] == nil)
+        #expect(large.get("/a.txt", [.ifNoneMatch: weak]).status == .notModified)
+        try folder.write("a.txt", String(alphabet.reversed()))
+        try folder.setModified("a.txt", seconds: seconds)
+        #expect(small.get("/a.txt").fields[.eTag] != first.fields[.eTag])
+        #expect(large.get("/a.txt").fields[.eTag] != weak)
+    }
+
+    @Test("Media types of the table, and of the application before them")
+    func mediaTypes() throws {
+        let cases = [
+            ("x.m4s", "video/iso.segment"), ("x.3gp", "video/3gpp"), ("x.heif", "image/heif"),
+            ("x.avif", "image/avif"), ("x.apk", "application/vnd.android.package-archive"),
+            ("x.webmanifest", "application/manifest+json"), ("x.WASM", "application/wasm"),
+            ("x.mjs", "text/javascript; charset=utf-8"), ("x.woff2", "font/woff2"), ("x.opus", "audio/ogg"),
+            ("x.glb", "model/gltf-binary"), ("x.none", "application/octet-stream"),
+            ("x", "application/octet-stream"),
+        ]
+        var options = StaticFileOptions()
+        for (name, type) in cases { #expect(options.contentType(ofFileNamed: name) == type) }
+        options.mediaTypes = [".Foo": "text/x-foo", "wasm": "application/own"]
+        #expect(options.contentType(ofFileNamed: "a.b.foo") == "text/x-foo")
+        #expect(options.contentType(ofFileNamed: "x.WASM") == "application/own")
+        #expect(options.contentType(ofFileNamed: "x.png") == "image/png")
     }
 
     @Test("A change that leaves size and modification time alone is seen too")
@@ -205,26 +260,27 @@ struct StaticFilesContentTests {
         #expect(files.get("/b.txt", now: later(2)).text == "six")
     }
 
-    @Test("A file that changed in the second of its reading is read again in the next")
+    @Test("A file that changed just before it was read is not kept")
     func unsettled() throws {
-        let files = try files()
-        let settled = HTTPDate(secondsSinceEpoch: 2_000_000_000)
-        let past = HTTPDate(secondsSinceEpoch: 1000)
-        #expect(files.get("/a.txt", now: past).status == .ok)
-        let file = RootFolder(path: folder.path).map { FileLoader(folder: $0, options: .init(), now: past) }
-        let path = try SafePath(rawPath: "/a.txt".utf8.span)
-        guard case .resource(let first)? = file?.load(path, previous: nil), case .file(let stored, _) = first,
-            case .resource(.file(let again, _))? = file?.load(path, previous: first)
-        else { return #expect(Bool(false)) }
-        #expect(!stored.isSettled && again !== stored)
-        let calm = RootFolder(path: folder.path).map {
-            FileLoader(folder: $0, options: .init(), now: settled)
+        func load(at seconds: Int64) throws -> [StoredFile] {
+            let root = try #require(RootFolder(path: folder.path))
+            let options = StaticFileOptions()
+            let loader = FileLoader(
+                root: folder.path, folder: root, options: options,
+                digests: DigestStore(maxConcurrent: 1, maxCount: 1), use: .asked,
+                now: HTTPDate(secondsSinceEpoch: seconds))
+            let path = try SafePath(rawPath: "/a.txt".utf8.span)
+            guard case .resource(let first) = loader.load(path, previous: nil),
+                case .file(let one, _) = first,
+                case .resource(.file(let other, _)) = loader.load(path, previous: first)
+            else { return [] }
+            #expect(first.isKeepable == one.isSettled)
+            return [one, other]
         }
-        guard case .resource(let calmFirst)? = calm?.load(path, previous: nil),
-            case .file(let kept, _) = calmFirst,
-            case .resource(.file(let keptAgain, _))? = calm?.load(path, previous: calmFirst)
-        else { return #expect(Bool(false)) }
-        #expect(kept.isSettled && keptAgain === kept)
+        let young = try load(at: 1000)
+        #expect(young.count == 2 && !young[0].isSettled && young[0] !== young[1])
+        let old = try load(at: 2_000_000_000)
+        #expect(old.count == 2 && old[0].isSettled && old[0] === old[1])
     }
 
     @Test("RFC 9110 §8.8.2.1 a modification time in the future is replaced by the present")
@@ -246,6 +302,22 @@ struct StaticFilesContentTests {
         #expect(files.get("/a.txt", [.acceptEncoding: "gzip"], now: later(2)).text == alphabet)
     }
 
+    @Test("A sibling that changes or goes is seen by the next request")
+    func siblingContent() throws {
+        try folder.write("a.txt.gz", "gz")
+        let files = try files()
+        let now = later()
+        #expect(files.get("/a.txt", [.acceptEncoding: "gzip"], now: now).text == "gz")
+        try folder.write("a.txt.gz", "other")
+        #expect(files.get("/a.txt", [.acceptEncoding: "gzip"], now: now).text == "other")
+        try folder.delete("a.txt.gz")
+        #expect(files.get("/a.txt", [.acceptEncoding: "gzip"], now: now).text == alphabet)
+        try folder.write("a.txt.gz", "gz")
+        _ = files.get("/a.txt", [.acceptEncoding: "gzip"], now: later(1))
+        try folder.delete("a.txt")
+        #expect(files.get("/a.txt", [.acceptEncoding: "gzip"], now: later(1)).status == .notFound)
+    }
+
     @Test("The root may be a link that is switched to another folder")
     func switchedRoot() throws {
         let place = try TemporaryFolder()
@@ -253,10 +325,11 @@ struct StaticFilesContentTests {
         try other.write("a.txt", "other")
         try place.link("current", to: folder.path)
         let files = try StaticFiles(root: place.path + "/current")
-        #expect(files.get("/a.txt", now: later()).text == alphabet)
+        let now = later()
+        #expect(files.get("/a.txt", now: now).text == alphabet)
         try place.link("next", to: other.path)
         try place.rename("next", to: "current")
-        #expect(files.get("/a.txt", now: later(1)).text == "other")
+        #expect(files.get("/a.txt", now: now).text == "other")
     }
 }
 

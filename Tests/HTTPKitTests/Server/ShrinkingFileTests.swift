@@ -48,7 +48,7 @@ struct ShrinkingFileTests {
             // What ends before that does not end for want of progress.
             $0.limits.writeTimeout = .seconds(3600)
         } _: { [files] in
-            files.respond(to: $0)
+            try await files.respond(to: $0)
         } test: {
             try await test($0)
         }
