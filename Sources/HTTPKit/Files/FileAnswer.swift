@@ -47,6 +47,20 @@ package struct FileAnswer: Sendable {
     }
 }
 
+extension FileAnswer {
+    /// Has the system read what is sent first from a file; to be called by a thread that may block.
+    func prepare() {
+        switch body {
+        case .none, .bytes: break
+        case .file(let file, let offset, let length): file.prepare(offset: offset, length: length)
+        case .multipart(let segments):
+            for case .file(let file, let offset, let length) in segments {
+                file.prepare(offset: offset, length: length)
+            }
+        }
+    }
+}
+
 extension HTTPFields {
     /// The fields as lines with their CRLF. Names and values are valid by their types.
     func encodedLines() -> ByteBuffer {

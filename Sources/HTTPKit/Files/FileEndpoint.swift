@@ -49,16 +49,19 @@ extension StaticFiles {
         clock_gettime(CLOCK_REALTIME_COARSE, &time)
         let head = request.head
         let start = mountEnd(head.buffer, head.path)
-        let query = FileQuery(
+        var query = FileQuery(
             method: head.method, rawPath: slice(of: head.buffer, start..<head.path.upperBound),
             query: head.query.map { slice(of: head.buffer, $0) },
             mount: mount(head.buffer, head.path.lowerBound..<start),
             fields: RequestFieldLookup(request.fields),
-            now: HTTPDate(secondsSinceEpoch: Int64(time.tv_sec)), wantsPages: pages)
+            now: HTTPDate(secondsSinceEpoch: Int64(time.tv_sec)), wantsPages: pages,
+            checks: TurnChecks.of(request.connection.loop))
         switch outcome(query, .memory) {
         case .answer(let answer): return Response(answer)
         case .nothing: return nil
-        case .wait, .digest: return try await response(from: query)
+        case .wait, .digest:
+            query.checks = nil
+            return try await response(from: query)
         }
     }
 
@@ -66,7 +69,12 @@ extension StaticFiles {
     private func response(from query: FileQuery<RequestFieldLookup>) async throws -> Response? {
         for round in 0...StaticFiles.maxDigestsPerRequest {
             let use: FileLoader.Digests = round < StaticFiles.maxDigestsPerRequest ? .asked : .known
-            switch try await offload({ self.outcome(query, .disk(use)) }) {
+            let outcome = try await offload {
+                let outcome = self.outcome(query, .disk(use))
+                if case .answer(let answer) = outcome { answer.prepare() }
+                return outcome
+            }
+            switch outcome {
             case .answer(let answer): return Response(answer)
             case .nothing: return nil
             case .digest(let pending): await digests.compute(pending)

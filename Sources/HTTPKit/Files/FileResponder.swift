@@ -10,6 +10,8 @@ struct FileResponder<Fields: FieldLookup> {
     let isHead: Bool
     let fields: Fields
     let now: HTTPDate
+    /// What was compared in this turn of the event loop.
+    let checks: TurnChecks?
 
     /// The answer; `nil` when a file must be opened for it and there is no folder, or when the file has changed since
     /// it was found.
@@ -17,7 +19,7 @@ struct FileResponder<Fields: FieldLookup> {
         guard let chosen = choose(plain, siblings) else {
             return FileAnswer(.notAcceptable, fields: [.vary: "Accept-Encoding"])
         }
-        if chosen !== plain, !chosen.isCurrent { return nil }
+        if chosen !== plain, !(checks?.isCurrent(chosen) ?? chosen.isCurrent) { return nil }
         if fields.isUnconditional {
             return whole(chosen)
         }

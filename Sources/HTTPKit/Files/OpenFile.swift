@@ -91,6 +91,23 @@ package final class OpenFile: Sendable {
         return count
     }
 
+    /// Waits until the system has the beginning of a stretch in memory, so that an event loop that sends it does not wait
+    /// for the disk. What is in memory already costs a few microseconds.
+    func prepare(offset: Int64, length: Int64) {
+        let end = offset + min(length, OpenFile.maxPrepared)
+        #if os(Linux)
+            _ = posix_fadvise(descriptor, off_t(offset), off_t(end - offset), POSIX_FADV_WILLNEED)
+        #endif
+        var byte: UInt8 = 0
+        for place in stride(from: offset, to: end, by: OpenFile.prepareStep) {
+            _ = pread(descriptor, &byte, 1, off_t(place))
+        }
+    }
+
+    /// How much of a stretch is waited for, in bytes. Behind it the system reads ahead of what is sent.
+    private static let maxPrepared: Int64 = 1 << 20
+    private static let prepareStep = 64 << 10
+
     /// The stamp as it is now.
     func currentStamp() -> FileStamp? {
         var status = stat()

@@ -101,11 +101,11 @@ public final class StaticFiles: Sendable {
         _ answer: (FileResponder<Fields>, StoredFile, [StoredFile]) -> FileAnswer?
     ) -> Outcome {
         for isSecondLook in [false, true] {
-            switch find(rawPath, now: query.now, effort, anew: isSecondLook) {
+            switch find(rawPath, query, effort, anew: isSecondLook) {
             case .resource(.file(let plain, let siblings), let folder):
                 let responder = FileResponder(
                     folder: folder, makeBoundary: options.makeBoundary, isHead: query.isHead,
-                    fields: query.fields, now: query.now)
+                    fields: query.fields, now: query.now, checks: query.checks)
                 if let answer = answer(responder, plain, siblings) { return .answer(answer) }
                 if case .memory = effort { return .wait }
             case .resource(.redirect(let path), _): return .answer(redirect(to: path, query))
@@ -124,7 +124,7 @@ public final class StaticFiles: Sendable {
     /// Where something is, OPTIONS tells the methods (RFC 9110 §9.3.7) and any other gets 405; where nothing is, no
     /// method would help.
     private func otherMethod(_ query: FileQuery<some FieldLookup>, _ effort: Effort) -> Outcome {
-        switch find(query.rawPath, now: query.now, effort, anew: false) {
+        switch find(query.rawPath, query, effort, anew: false) {
         case .resource where query.method == .options:
             .answer(FileAnswer(.noContent, fields: StaticFiles.allow, contentLength: nil))
         case .digest where query.method == .options:
@@ -155,7 +155,10 @@ public final class StaticFiles: Sendable {
     }
 
     /// What the path leads to: from memory when the file there is still the same, otherwise from the disk.
-    private func find(_ rawPath: ByteBuffer, now: HTTPDate, _ effort: Effort, anew: Bool) -> Found {
+    private func find(
+        _ rawPath: ByteBuffer, _ query: FileQuery<some FieldLookup>, _ effort: Effort, anew: Bool
+    ) -> Found {
+        let now = query.now
         do throws(PathRefusal) {
             let key = try key(of: rawPath)
             var previous: FileResource?
@@ -165,7 +168,7 @@ public final class StaticFiles: Sendable {
             case .stale(let resource): previous = resource
             case .missing: break
             }
-            if case .file(let plain, _) = known, !plain.isCurrent { known = nil }
+            if case .file(let plain, _) = known, !query.isCurrent(plain) { known = nil }
             guard case .disk(let use) = effort else { return known.map { .resource($0, nil) } ?? .unknown }
             // Opened each time: its path may lead to another folder by now.
             guard let folder = RootFolder(path: root) else {
@@ -297,6 +300,11 @@ struct FileQuery<Fields: FieldLookup>: Sendable {
     var now: HTTPDate
     /// Whether the pages for paths where nothing is are wanted, and no files.
     var wantsPages = false
+    /// What was compared in this turn of the event loop; `nil` on other threads.
+    var checks: TurnChecks?
+
+    /// Whether the file at its place is still the one that was read.
+    func isCurrent(_ file: StoredFile) -> Bool { checks?.isCurrent(file) ?? file.isCurrent }
 
     var isHead: Bool { method == .head }
 }

@@ -9,6 +9,7 @@ import Testing
 struct FileEndpointTests {
     private let folder: TemporaryFolder
     private let files: StaticFiles
+    private let now = later()
 
     init() throws {
         folder = try TemporaryFolder()
@@ -105,7 +106,7 @@ struct FileEndpointTests {
     private func query(
         _ path: String, _ fields: HTTPFields = [:], method: HTTPRequest.Method = .get
     ) -> FileQuery<HTTPFields> {
-        FileQuery(method: method, rawPath: ByteBuffer(string: path), fields: fields, now: later())
+        FileQuery(method: method, rawPath: ByteBuffer(string: path), fields: fields, now: now)
     }
 
     private func isAnswered(_ outcome: StaticFiles.Outcome) -> Bool {
@@ -118,7 +119,7 @@ struct FileEndpointTests {
         for path in ["/a.txt", "/large.bin", "/none", "/dir"] {
             #expect(!isAnswered(files.outcome(query(path), .memory)), "\(path)")
         }
-        for path in ["/a.txt", "/large.bin"] { #expect(files.get(path).status == .ok) }
+        for path in ["/a.txt", "/large.bin"] { #expect(files.get(path, now: now).status == .ok) }
         for path in ["/a.txt", "/%61.txt", "/a%2etxt"] {
             #expect(isAnswered(files.outcome(query(path), .memory)), "\(path)")
         }
@@ -149,6 +150,30 @@ struct FileEndpointTests {
             #expect(digested.get(path).fields[.eTag] == "\"\(value)\"", "\(path)")
         }
         #expect(digested.digests.begun == 1)
+    }
+
+    @Test(
+        "Only so much of a file is read ahead as one stretch has", arguments: [0, 1, 65_536, 70_000, 1 << 40])
+    func prepares(length: Int64) throws {
+        guard case .file(let file)? = RootFolder(path: folder.path)?.open("large.bin") else {
+            return #expect(Bool(false))
+        }
+        for offset in [0, 69_999, 80_000] as [Int64] { file.prepare(offset: offset, length: length) }
+        #expect(file.currentStamp() == file.stamp)
+    }
+
+    @Test("Requests of one turn of the loop share one look at a file, and no later turn does")
+    func turns() throws {
+        let loop = EmbeddedEventLoop()
+        let checks = try #require(TurnChecks.of(LoopContext(eventLoop: loop)))
+        #expect(files.get("/a.txt", now: now).status == .ok)
+        var query = query("/a.txt")
+        query.checks = checks
+        #expect(isAnswered(files.outcome(query, .memory)))
+        try folder.write("a.txt", "changed")
+        #expect(isAnswered(files.outcome(query, .memory)), "it had arrived before the change")
+        loop.run()
+        #expect(!isAnswered(files.outcome(query, .memory)))
     }
 
     @Test("A mount with parameters is written in redirects as the request has it")
