@@ -58,9 +58,10 @@ extension ConnectionInfo {
     func end(_ exchange: UInt64, _ end: ExchangeEnd) {
         guard hasNotes.load(ordering: .relaxed) else { return }
         let (observers, id) = notes.withLock { notes -> ([@Sendable (ExchangeEnd) -> Void], String?) in
-            guard let notes, notes.exchange == exchange else { return ([], nil) }
+            guard let notes, notes.exchange <= exchange else { return ([], nil) }
             defer { notes.reset(for: exchange) }
             hasNotes.store(false, ordering: .relaxed)
+            guard notes.exchange == exchange else { return ([], nil) }
             return (notes.observers, notes.id)
         }
         var end = end

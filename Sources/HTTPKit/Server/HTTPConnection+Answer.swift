@@ -9,7 +9,8 @@ extension HTTPConnection {
     /// - Returns: `false` when its content has still to be streamed.
     @inline(never)
     func send(_ response: Response, of request: Request) -> Bool {
-        if !request.connection.hasNotes.load(ordering: .relaxed) {
+        hasNotes = request.connection.hasNotes.load(ordering: .relaxed)
+        if !hasNotes {
             return sendCompleted(response, of: request)
         }
         return sendCompleted(
@@ -141,8 +142,9 @@ extension HTTPConnection {
     /// Tells those who have asked for it that the exchange has ended. Behind its end, nobody is left to be told.
     @inline(__always)
     func noteEnd(isComplete: Bool) {
-        guard let info, info.hasNotes.load(ordering: .relaxed) else { return }
-        info.end(
+        guard hasNotes else { return }
+        hasNotes = false
+        info?.end(
             exchange, ExchangeEnd(status: sentStatus, bytes: sentBodyBytes, isComplete: isComplete))
     }
 

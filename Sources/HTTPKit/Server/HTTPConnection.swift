@@ -69,6 +69,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     @exclusivity(unchecked) var isHeadRequest = false
     @exclusivity(unchecked) var minorVersion = 1
     @exclusivity(unchecked) var trailers: HTTPFields?
+    /// Whether middleware had noted anything about the exchange when its response was sent.
+    @exclusivity(unchecked) var hasNotes = false
     /// What has been sent of the response: its status, 0 before its head, and the bytes of its body.
     @exclusivity(unchecked) var sentStatus = 0
     @exclusivity(unchecked) var sentBodyBytes = 0
