@@ -61,7 +61,9 @@ package enum Negotiation {
                 if let first = offers.first(where: { !refused.contains($0.lowercased()) }) { return first }
                 continue
             }
-            var subtags = range.value.split(separator: "-")
+            // No offer has a longer range for its beginning.
+            let longest = offers.reduce(0) { max($0, $1.utf8.count) }
+            var subtags = range.value.split(separator: "-", maxSplits: longest).prefix(longest)
             while !subtags.isEmpty {
                 let candidate = subtags.joined(separator: "-")
                 if let offer = offers.first(where: { offer in
