@@ -98,6 +98,7 @@ let package = Package(
             name: "OnePortTests",
             dependencies: [
                 "OnePort", "OnePortTesting", "Compression", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes,
+                .product(name: "Mustache", package: "swift-mustache"),
             ], swiftSettings: settings),
         .testTarget(
             name: "ChatTests",

@@ -107,6 +107,13 @@ def reflection():
                      also=lambda answers: "injected" if answers[0].get("x-injected") else None)
 
 
+def pages():
+    for name, value, shown in [("text", "a%20b", "a b"), ("a tag", "%D8%80%3Cb%3E", "\u0600&lt;b&gt;"),
+                               ("quotes that combine", "%22%CC%81%27%CC%81%26", "&quot;\u0301&#39;\u0301&amp;")]:
+        yield good("HTML §13.1", f"a template escapes {name}", get(f"/render?name={value}"),
+                   body=f'<p title="{shown}">{shown}</p>'.encode())
+
+
 def cases():
-    for group in (persistence, pipelines, bodiless, unread_bodies, expectations, upgrades, reflection):
+    for group in (persistence, pipelines, bodiless, unread_bodies, expectations, upgrades, reflection, pages):
         yield from group()

@@ -61,7 +61,9 @@ def targets():
         yield either("3986 §2.1", f"broken percent-encoding: {name}", get(target), (400, 404))
     yield either("3986 §2.1", "percent-encoded NUL", get("/params/%00/c"), (400, 404))
     yield either("3986 §2.5", "percent-encoding of no UTF-8", get("/params/%FF/c"), (200, 400, 404))
-    yield either("3986 §3.4", "broken percent-encoding in a query", get("/query?a=%zz"), (200, 400))
+    yield good("URL §5.1", "broken percent-encoding in a query stays, and costs no other item",
+               get("/query?a=%zz&b=100%&c=1"), body='[["a","%zz"],["b","100%"],["c","1"]]')
+    yield good("URL §5.1", "bytes of a query that are not UTF-8", get("/query?a=%ff&b=1"), body='[["a","\N{REPLACEMENT CHARACTER}"],["b","1"]]'.encode())
     for target in ["/a/../plaintext", "/./plaintext", "/plaintext/.", "/..", "/%2e%2e/plaintext", "//plaintext"]:
         yield either("3986 §5.2.4", f"dot segments or empty ones: {target}", get(target), (200, 301, 308, 400, 404))
     for octet in [*range(0x01, 0x09), 0x0b, 0x0c, *range(0x0e, 0x20), 0x7f]:

@@ -11,29 +11,17 @@ enum DevelopmentPage {
         guard let request, request.fields[.accept]?.contains("text/html") == true else {
             return .text((responseError?.message ?? "\(error)") + "\n", status: status)
         }
+        let thrown = "\(type(of: error)): \(error)".htmlEscaped
+        let route = "\(request.method.rawValue) \(request.pattern)".htmlEscaped
         var page = "<!doctype html><meta charset=utf-8><title>\(status.code)</title>"
         page += "<style>body{font:16px/1.5 system-ui;margin:3rem auto;max-width:60rem;padding:0 1rem}"
         page += "pre{background:#8882;padding:1rem;overflow:auto;border-radius:.5rem}</style>"
         page += "<h1>\(status.code)</h1><p>A handler threw an error.</p>"
-        page += "<pre>\(escape("\(type(of: error)): \(error)"))</pre>"
-        page += "<p>Route <code>\(escape("\(request.method.rawValue) \(request.pattern)"))</code>, "
-        page += "target <code>\(escape(request.target))</code></p>"
+        page += "<pre>\(thrown)</pre>"
+        page += "<p>Route <code>\(route)</code>, "
+        page += "target <code>\(request.target.htmlEscaped)</code></p>"
         page +=
             "<p>Shown in development only: with <code>--environment production</code> clients see the status.</p>"
         return .html(page, status: status)
-    }
-
-    private static func escape(_ text: String) -> String {
-        var result = ""
-        for character in text {
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            default: result.append(character)
-            }
-        }
-        return result
     }
 }

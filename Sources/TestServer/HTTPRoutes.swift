@@ -32,6 +32,14 @@ private func addPlainRoutes(to app: App) {
         return .status(HTTPResponse.Status(code: code))
     }
     app.get("/throw") { _ in throw HandlerError() }
+    app.get("/render") { request in
+        .html(try page.get().render("page", ["name": try request.query.require("name")]))
+    }
+}
+
+/// What `/render` shows: text in an attribute and in an element.
+private let page = Result { () throws(TemplateError) in
+    try Templates(texts: ["page": "<p title=\"{{name}}\">{{name}}</p>"])
 }
 
 private struct Parameters: Encodable {

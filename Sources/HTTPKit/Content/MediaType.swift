@@ -16,11 +16,14 @@ public struct MediaType: Sendable, Hashable, CustomStringConvertible {
     public let parameters: [Parameter]
 
     /// Reads a field value; `nil` when it is not a media type.
+    ///
+    /// White space around `;` and `=` is allowed, as are values without quotes that hold one of `/ : = ? ( ) @`: clients
+    /// send both. A media type has at most 64 parameters.
     public init?(parsing value: String) {
         var scanner = FieldScanner(value)
         scanner.skipBlanks()
         guard let type = scanner.token(), scanner.take(UInt8(ascii: "/")), let subtype = scanner.token(),
-            let parameters = scanner.parameters(), scanner.isAtEnd
+            let parameters = scanner.parameters(.lenient), scanner.isAtEnd
         else { return nil }
         self.type = type.lowercased()
         self.subtype = subtype.lowercased()
@@ -41,14 +44,7 @@ public struct MediaType: Sendable, Hashable, CustomStringConvertible {
     /// The field value, with quotes where a parameter needs them.
     public var description: String {
         parameters.reduce(into: essence) { text, parameter in
-            let isToken = !parameter.value.isEmpty && parameter.value.utf8.allSatisfy(\.isTokenCharacter)
-            text += "; \(parameter.name)="
-            if isToken {
-                text += parameter.value
-            } else {
-                text +=
-                    "\"" + parameter.value.map { "\"\\".contains($0) ? "\\\($0)" : "\($0)" }.joined() + "\""
-            }
+            text += "; \(parameter.name)=\(QuotedString.encodeUnlessToken(parameter.value))"
         }
     }
 }

@@ -7,7 +7,7 @@ enum FolderListing {
     static let maximumEntries = 5000
 
     static func page(of folder: OpenFile, title: String, isRoot: Bool) -> ByteBuffer {
-        let heading = escaped(title)
+        let heading = title.htmlEscaped
         var html = """
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -18,8 +18,9 @@ enum FolderListing {
         for entry in entries(of: folder) {
             let slash = entry.isFolder ? "/" : ""
             // "./" keeps a name with a colon from being read as a scheme.
-            let reference = escaped("./" + PercentCoding.encode(entry.name, allowed: .pathSegment) + slash)
-            html += "<li><a href=\"\(reference)\">\(escaped(entry.name))\(slash)</a></li>\n"
+            let reference = ("./" + PercentCoding.encode(entry.name, allowed: .pathSegment) + slash)
+                .htmlEscaped
+            html += "<li><a href=\"\(reference)\">\(entry.name.htmlEscaped)\(slash)</a></li>\n"
         }
         html += "</ul></body></html>\n"
         return ByteBuffer(string: html)
@@ -47,20 +48,5 @@ enum FolderListing {
             entries.append((name, entry.pointee.d_type == UInt8(DT_DIR)))
         }
         return entries.sorted { ($1.isFolder ? 1 : 0, $0.name) < ($0.isFolder ? 1 : 0, $1.name) }
-    }
-
-    static func escaped(_ text: String) -> String {
-        var result = ""
-        for character in text.unicodeScalars {
-            switch character {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "'": result += "&#39;"
-            default: result.unicodeScalars.append(character)
-            }
-        }
-        return result
     }
 }

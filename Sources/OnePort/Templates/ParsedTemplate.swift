@@ -1,3 +1,4 @@
+import HTTPKit
 import Mustache
 
 /// One template and the partials that it names.
@@ -8,15 +9,26 @@ struct ParsedTemplate: Sendable {
 
     init(_ text: String, file: String) throws(TemplateError) {
         do {
-            template = try MustacheTemplate(string: text)
+            Escaping.register
+            template = try MustacheTemplate(string: Escaping.pragma + text)
         } catch let error as MustacheTemplate.ParserError {
             throw .syntax(
-                file: file, line: error.context.lineNumber, column: error.context.columnNumber,
+                file: file, line: max(1, error.context.lineNumber - 1), column: error.context.columnNumber,
                 text: error.context.line.trimmed, problem: Self.problem(error.error))
         } catch {
             throw .syntax(file: file, line: 1, column: 1, text: "", problem: "\(error)")
         }
         partials = Self.partials(of: text)
+    }
+
+    /// Escapes what tags insert: mustache's own escaping goes by `Character`, so that one which combines with `<` hides it.
+    private struct Escaping: MustacheContentType {
+        /// Puts ours in the place of mustache's own, for templates that ask for HTML by name as well.
+        static let register: Void = MustacheContentTypes.register(Escaping(), named: "HTML")
+        /// The line that has a template escaped so. Each partial needs its own: it begins with mustache's default.
+        static let pragma = "{{% CONTENT_TYPE: HTML}}\n"
+
+        func escapeText(_ text: String) -> String { text.htmlEscaped }
     }
 
     private static func problem(_ error: any Error) -> String {

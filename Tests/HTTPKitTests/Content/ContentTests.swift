@@ -50,7 +50,10 @@ struct MediaTypeTests {
             ("a/b;", "a/b"), ("", nil), ("text", nil), ("text/", nil), ("/html", nil), ("a/b c", nil),
             ("a/b;c", nil),
             ("a/b;c=", nil), ("a/b;c=\"", nil), ("a/b, c/d", nil), ("a/b;c=d e", nil),
-            ("a/b;c=\"\"", "a/b; c=\"\""),
+            ("a/b;c=\"\"", "a/b; c=\"\""), ("a/b ; c = d", "a/b; c=d"), ("a/b\t;\tc =\t\"d\"", "a/b; c=d"),
+            ("a/b;c=d/e:f=g", "a/b; c=\"d/e:f=g\""), ("a/b;c = ", nil),
+            ("a/b;c=\"\\\"\u{301}\"", "a/b; c=\"\\\"\u{301}\""),
+            ("a/b;c=\"\u{600}\\\\\"", "a/b; c=\"\u{600}\\\\\""), ("a/b;c=\"\r\nX: y\"", nil),
         ] as [(String, String?)])
     func parses(text: String, expected: String?) {
         #expect(MediaType(parsing: text)?.description == expected)

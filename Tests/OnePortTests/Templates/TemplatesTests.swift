@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Mustache
 import OnePort
 import Testing
 
@@ -44,6 +45,43 @@ struct TemplatesTests {
     func escaping(text: String, expected: String) throws {
         let templates = try Templates(texts: ["page": text])
         #expect(try templates.render("page", ["title": "<b>&\"'"]) == expected)
+    }
+
+    @Test(
+        "text is escaped by scalar: characters that combine with a special one do not hide it",
+        arguments: [
+            "{{t}}", "{{#t}}{{.}}{{/t}}", "{{> part}}", "{{<frame}}{{$block}}{{t}}{{/block}}{{/frame}}",
+            "{{% CONTENT_TYPE: HTML}}{{t}}", "{{lowercased(t)}}", "{{#list}}{{.}}{{/list}}", "  {{> part}}\n",
+            "{{#lambda}}{{t}}{{/lambda}}", "{{name.t}}", "{{=<% %>=}}<%t%>",
+        ])
+    func combining(text: String) throws {
+        let templates = try Templates(texts: [
+            "page": text, "part": "{{t}}", "frame": "{{$block}}{{/block}}",
+        ])
+        let value = "\u{600}<i\u{301}>\"\u{301}'\u{301}&\u{301}"
+        let context: [String: Any] = [
+            "t": value, "list": [value], "name": ["t": value],
+            "lambda": MustacheLambda { text in text },
+        ]
+        let page = try templates.render("page", context)
+        let escaped = "\u{600}&lt;i\u{301}&gt;&quot;\u{301}&#39;\u{301}&amp;\u{301}"
+        #expect(Array(page.trimmingPrefix("  ").utf8.prefix(escaped.utf8.count)) == Array(escaped.utf8))
+    }
+
+    @Test("a template may still ask for text, and its lines are counted as they stand in the file")
+    func contentTypes() throws {
+        let templates = try Templates(texts: ["page": "{{% CONTENT_TYPE: TEXT}}\n{{t}}", "empty": ""])
+        #expect(try templates.render("page", ["t": "<&>"]) == "<&>")
+        #expect(try templates.render("empty") == "")
+        let error = #expect(throws: TemplateError.self) {
+            try Templates(texts: ["page": "one\ntwo {{#a}}\nthree {{/b}}"])
+        }
+        guard case .syntax(_, let line, _, let text, _)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(line == 3 && text == "three {{/b}}")
+        #expect(throws: TemplateError.self) { try Templates(texts: ["page": "{{#a"]) }
     }
 
     @Test("a context is a dictionary or any value with properties")
