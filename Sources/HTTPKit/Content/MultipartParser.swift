@@ -28,10 +28,12 @@ public struct MultipartParser: Sendable {
     private enum State {
         /// Before the first delimiter (preamble) or inside a part's content: up to the next delimiter.
         case content(inPart: Bool)
-        /// After a delimiter: `--`, or padding and the line's end.
-        case delimiterEnd
+        /// After a delimiter: `--`, or padding, of which `scanned` bytes are known to be, and the line's end.
+        case delimiterEnd(scanned: Int)
         /// From a delimiter's line end to the empty line; the octets before `scanned` hold no empty line.
         case head(scanned: Int)
+        /// At the empty line behind a head, whose line end may begin a delimiter: then there is no content.
+        case headEnd
         case epilogue
     }
 
@@ -41,6 +43,8 @@ public struct MultipartParser: Sendable {
     /// A part ended here and its event is still to be handed out.
     private var pendingPartEnd = false
     private var buffer: ByteBuffer
+    /// Nothing shares the buffer's storage, so that what is appended need not move the rest.
+    private var isBufferOwn = true
     private var size = 0
     private var parts = 0
 
@@ -64,6 +68,10 @@ public struct MultipartParser: Sendable {
         if case .epilogue = state { return }
         if buffer.readableBytes == 0 {
             buffer = input
+            isBufferOwn = false
+        } else if isBufferOwn {
+            buffer.discardReadBytes()
+            buffer.writeImmutableBuffer(input)
         } else {
             // What is left over may be shared with a slice handed out before, so it moves to a buffer of its own.
             var joined = ByteBuffer()
@@ -71,6 +79,7 @@ public struct MultipartParser: Sendable {
             joined.writeImmutableBuffer(buffer)
             joined.writeImmutableBuffer(input)
             buffer = joined
+            isBufferOwn = true
         }
     }
 
@@ -88,8 +97,8 @@ public struct MultipartParser: Sendable {
                 case .some(let data) where inPart && data.readableBytes > 0: return .event(.data(data))
                 case .some: continue
                 }
-            case .delimiterEnd:
-                guard let isLast = try delimiterEnd() else { return .needMore }
+            case .delimiterEnd(let scanned):
+                guard let isLast = try delimiterEnd(scanned: scanned) else { return .needMore }
                 if isLast {
                     state = .epilogue
                     buffer = ByteBuffer()
@@ -98,6 +107,8 @@ public struct MultipartParser: Sendable {
             case .head(let scanned):
                 guard let head = try head(scanned: scanned) else { return .needMore }
                 return .event(.partBegin(head))
+            case .headEnd:
+                guard headEnd() else { return .needMore }
             case .epilogue:
                 return .needMore
             }
@@ -116,9 +127,10 @@ public struct MultipartParser: Sendable {
     private mutating func content(inPart: Bool) -> ByteBuffer? {
         let (end, isDelimiter) = search()
         let data = buffer.readSlice(length: end)
+        if inPart, end > 0 { isBufferOwn = false }
         if isDelimiter {
             buffer.moveReaderIndex(forwardBy: delimiter.count)
-            state = .delimiterEnd
+            state = .delimiterEnd(scanned: 0)
             pendingPartEnd = inPart
             return data
         }
@@ -144,9 +156,11 @@ public struct MultipartParser: Sendable {
 
     /// Whether the delimiter closes the body; `nil` when more is needed. The line end stays in the buffer: with
     /// it an empty head looks like any other.
-    private mutating func delimiterEnd() throws(MultipartError) -> Bool? {
-        switch try delimiterLine() {
-        case .none: return nil
+    private mutating func delimiterEnd(scanned: Int) throws(MultipartError) -> Bool? {
+        switch try delimiterLine(scanned: scanned) {
+        case .incomplete(let padding):
+            state = .delimiterEnd(scanned: padding)
+            return nil
         case .last: return true
         case .part(let padding):
             guard parts < limits.maxParts else { throw .tooManyParts(limit: limits.maxParts) }
@@ -158,22 +172,23 @@ public struct MultipartParser: Sendable {
     }
 
     private enum DelimiterLine {
+        case incomplete(padding: Int)
         case last
         case part(padding: Int)
     }
 
-    private func delimiterLine() throws(MultipartError) -> DelimiterLine? {
+    private func delimiterLine(scanned: Int) throws(MultipartError) -> DelimiterLine {
         let bytes = buffer.readableBytesUInt8Span
-        guard bytes.count >= 2 else { return nil }
+        guard bytes.count >= 2 else { return .incomplete(padding: 0) }
         if bytes[0] == UInt8(ascii: "-"), bytes[1] == UInt8(ascii: "-") { return .last }
-        var index = 0
+        var index = scanned
         while index < bytes.count, bytes[index].isBlank { index += 1 }
         guard index <= limits.maxPartHeadSize else {
             throw .partHeadTooLarge(limit: limits.maxPartHeadSize, part: parts + 1)
         }
         guard index + 1 < bytes.count else {
             guard index == bytes.count || bytes[index] == 0x0D else { throw .delimiter }
-            return nil
+            return .incomplete(padding: index)
         }
         guard bytes[index] == 0x0D, bytes[index + 1] == 0x0A else { throw .delimiter }
         return .part(padding: index)
@@ -190,11 +205,36 @@ public struct MultipartParser: Sendable {
             state = .head(scanned: end)
             return nil
         }
-        var lines = buffer.readSlice(length: end + 4) ?? ByteBuffer()
-        lines.moveReaderIndex(forwardBy: 2)
-        let octets = Array(lines.readableBytesView.dropLast(2))
+        let lines = buffer.readBytes(length: end + 2) ?? []
+        state = .headEnd
+        return try MultipartPartHead(lines: Array(lines.dropFirst(2)), part: parts)
+    }
+
+    /// Goes on behind the empty line of a head; `false` when more is needed.
+    ///
+    /// A part may have no content at all (RFC 2046 §5.1.1: body-part). Then the empty line is the delimiter's line end.
+    private mutating func headEnd() -> Bool {
+        let matched = matchedDelimiter()
+        if matched == delimiter.count {
+            buffer.moveReaderIndex(forwardBy: delimiter.count)
+            state = .delimiterEnd(scanned: 0)
+            pendingPartEnd = true
+            return true
+        }
+        guard matched < buffer.readableBytes else { return false }
+        buffer.moveReaderIndex(forwardBy: 2)
         state = .content(inPart: true)
-        return try MultipartPartHead(lines: octets, part: parts)
+        return true
+    }
+
+    /// How many bytes of a delimiter the buffer begins with.
+    private func matchedDelimiter() -> Int {
+        let bytes = buffer.readableBytesUInt8Span
+        var matched = 0
+        while matched < delimiter.count, matched < bytes.count, bytes[matched] == delimiter[matched] {
+            matched += 1
+        }
+        return matched
     }
 
     /// Where CR LF CR LF begins, or where the search goes on once there is more.

@@ -62,7 +62,22 @@ private let bodies: [(name: String, body: String, expected: String)] = [
         "what only looks like a delimiter",
         "--B\r\n\(disposition("name=a"))\r\n\r\n--A\r\n-B\r\r\n\r\r\n--\r--B\n--B\r\n--\r\n--B--\r\n",
         "a/-/-{\r\n--A\r\n-B\r\r\n\r\r\n--\r--B\n--B\r\n--}end"
-    ), ("no parts", "--B--\r\n", "end"), ("no parts, preamble", "x\r\n--B--", "end"),
+    ),
+    (
+        "a head without content (RFC 2046 §5.1.1)",
+        "--B\r\n\(disposition("name=a"))\r\n--B\r\n\(disposition("name=b; filename=x"))\r\n--B--\r\n",
+        "a/-/-{}b/x/-{}end"
+    ),
+    (
+        "content that begins like a delimiter",
+        "--B\r\n\(disposition("name=a"))\r\n--A\r\n-B\r\n--B--",
+        "a/-/-{--A\r\n-B}end"
+    ),
+    (
+        "content that is a line end",
+        "--B\r\n\(disposition("name=a"))\r\n\r\n\r\n--B--", "a/-/-{\r\n}end"
+    ),
+    ("no parts", "--B--\r\n", "end"), ("no parts, preamble", "x\r\n--B--", "end"),
 ]
 
 @Suite("RFC 7578 multipart/form-data")
@@ -102,7 +117,18 @@ struct MultipartTests {
             ("name=a; filename=\"../../etc/passwd\"", "a/passwd"),
             ("name=a; filename=\"..\"", "a/"), ("name=a; filename=\"a\\\\b\"", "a/b"),
             ("name=a; filename=\"a%0D%0Ab\"", "a/ab"), ("name=a; filename=\"é.txt\"", "a/é.txt"),
-            ("name=a; filename=x; filename*=utf-8''y", "a/x"), ("filename=x; name=a", "a/x"),
+            ("name=a; filename=x; filename*=utf-8''y", "a/y"),
+            ("name=a; filename*=UTF-8''%e2%82%ac%20rates.txt", "a/€ rates.txt"),
+            ("name=a; filename*=utf-8'en'y; filename=x", "a/y"), ("name=a; filename* = UTF-8''y", "a/y"),
+            ("name=a; filename*=ISO-8859-1''%A3%2etxt", "a/£.txt"),
+            ("name=a; filename*=\"UTF-8''y.txt\"", "a/y.txt"),
+            ("name=a; filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "a/passwd"),
+            ("name=a; filename*=UTF-8''a%0D%0Ab", "a/ab"), ("name=a; filename*=UTF-8''..", "a/"),
+            ("name=a; filename=x; filename*=UTF-8''%zz", "a/x"),
+            ("name=a; filename=x; filename*=UTF-8''%ff", "a/x"),
+            ("name=a; filename=x; filename*=EBCDIC''y", "a/x"), ("name=a; filename=x; filename*=y", "a/x"),
+            ("name=a; filename*=UTF-8''%zz", "a/"), ("name = a ; filename = \"x\"", "a/x"),
+            ("filename=x; name=a", "a/x"),
             ("name=a;", "a/-"),
             ("name=\"\"", "/-"), ("name=\"a;b=c\"", "a;b=c/-"),
         ])
@@ -116,7 +142,7 @@ struct MultipartTests {
             "", "Content-Type: text/plain\r\n", disposition("filename=x"), disposition("name=\"a"),
             disposition("name"), disposition("name=a; name=b"), disposition("name=a; filename=x; filename=y"),
             "Content-Disposition: attachment; name=a\r\n", disposition("name=a") + disposition("name=b"),
-            disposition("name=a b"),
+            disposition("name=a b"), disposition("name=a; filename*=UTF-8''x; filename*=UTF-8''y"),
         ])
     func unnamed(fields: String) {
         #expect(throws: MultipartError.disposition(part: 1)) { try read("--B\r\n\(fields)\r\n\r\n--B--") }
@@ -195,6 +221,11 @@ struct MultipartTests {
         arguments: [
             ("multipart/form-data; boundary=abc", "abc"), ("Multipart/Form-Data;BOUNDARY=\"a b:c\"", "a b:c"),
             ("multipart/form-data; charset=x; boundary=\"'()+_,-./:=?\"", "'()+_,-./:=?"),
+            ("multipart/form-data; boundary=a/b:c=d", "a/b:c=d"),
+            ("multipart/form-data; boundary=----=_Part_1/2?(3) ; charset=utf-8", "----=_Part_1/2?(3)"),
+            ("multipart/form-data ; boundary = abc", "abc"),
+            ("multipart/form-data; boundary=a/b c", nil), ("multipart/form-data; boundary=a,b", nil),
+            ("multipart/form-data; boundary=a\"b\"", nil),
             ("multipart/form-data", nil), ("multipart/form-data; boundary=\"\"", nil),
             ("multipart/form-data; boundary=\"a \"", nil), ("multipart/form-data; boundary=\"a\\\"b\"", nil),
             ("multipart/form-data; boundary=a; boundary=b", nil), ("multipart/mixed; boundary=a", nil),
