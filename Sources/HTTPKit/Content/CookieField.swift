@@ -6,8 +6,8 @@ public enum CookieField {
     /// The cookies in order, names and values as they came but for the double quotes around a value.
     ///
     /// A request's cookies are whatever the browser kept, from every server under the domain, so this is
-    /// lenient: what is not `name=value` is left out, and so are names that are not tokens and values with
-    /// control characters. Nothing is percent-decoded.
+    /// lenient: a name may hold all that browsers send, such as `foo[bar]`. What is not `name=value` is left out, and
+    /// so are cookies without a name or with control characters. Nothing is percent-decoded.
     ///
     /// - Parameter maximumCookies: Cookies after that many are left out.
     public static func parse(_ field: String, maximumCookies: Int = defaultMaximumCookies) -> NameValueList {
@@ -18,7 +18,7 @@ public enum CookieField {
             guard let equals = piece.firstIndex(of: UInt8(ascii: "=")) else { continue }
             let name = trimmed(piece[..<equals])
             var value = trimmed(piece[piece.index(after: equals)...])
-            guard !name.isEmpty, name.allSatisfy(\.isTokenCharacter),
+            guard !name.isEmpty, !name.contains(where: \.isForbiddenControl),
                 !value.contains(where: \.isForbiddenControl)
             else { continue }
             if value.count >= 2, value.first == UInt8(ascii: "\""), value.last == UInt8(ascii: "\"") {

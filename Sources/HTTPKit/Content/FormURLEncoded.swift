@@ -1,26 +1,18 @@
 public import HTTPTypes
 public import NIOCore
 
-/// Why a query or an urlencoded form was refused.
+/// Why a query or an urlencoded form was rejected.
 public enum FormError: ResponseError, Equatable {
     /// More pairs than the limit.
     case tooManyItems(limit: Int, count: Int)
-    /// The item with this number, counted from 1, cannot be decoded.
-    case coding(PercentCodingError, item: Int)
 
-    /// 413 for too many pairs, otherwise 400.
-    public var status: HTTPResponse.Status {
-        switch self {
-        case .tooManyItems: .contentTooLarge
-        case .coding: .badRequest
-        }
-    }
+    /// 413.
+    public var status: HTTPResponse.Status { .contentTooLarge }
 
     /// What is wrong, with the limit and the value.
     public var message: String {
         switch self {
         case .tooManyItems(let limit, let count): "the query or form has \(count) items, more than \(limit)"
-        case .coding(let error, let item): "item \(item) of the query or form: \(error.message)"
         }
     }
 }
@@ -30,10 +22,14 @@ public enum FormURLEncoded {
     /// How many pairs are decoded unless the caller says otherwise.
     public static let defaultMaximumItems = 1000
 
-    /// The pairs in order. `+` is a space; a pair without `=` has an empty value; empty pairs are left out.
+    /// The pairs in order, as the URL standard's parser reads them. `+` is a space; a pair without `=` has an empty
+    /// value; empty pairs are left out.
+    ///
+    /// Nothing in one pair costs another: a `%` without two hexadecimal digits stays as it is, and bytes that are not
+    /// UTF-8 become U+FFFD.
     ///
     /// - Parameter maximumItems: The number of pairs above which nothing is decoded at all.
-    /// - Throws: `FormError`; bad escapes and octets that are not UTF-8 are errors, not text.
+    /// - Throws: `FormError` for too many pairs.
     public static func decode(_ bytes: Span<UInt8>, maximumItems: Int = defaultMaximumItems) throws(FormError)
         -> NameValueList
     {
@@ -52,13 +48,9 @@ public enum FormURLEncoded {
             if end > start {
                 let name = bytes.extracting(start..<(equals ?? end))
                 let value = bytes.extracting((equals.map { $0 + 1 } ?? end)..<end)
-                do {
-                    list.append(
-                        name: try PercentCoding.decodeString(name, plusIsSpace: true),
-                        value: try PercentCoding.decodeString(value, plusIsSpace: true))
-                } catch {
-                    throw .coding(error, item: list.count + 1)
-                }
+                list.append(
+                    name: PercentCoding.decodeLeniently(name, plusIsSpace: true),
+                    value: PercentCoding.decodeLeniently(value, plusIsSpace: true))
             }
             start = end + 1
         }

@@ -60,7 +60,8 @@ public struct SetCookie: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - path: The Path attribute; `nil` leaves it to the browser, which takes the request's folder.
-    ///   - domain: The Domain attribute; `nil` keeps the cookie with this host alone.
+    ///   - domain: The Domain attribute; `nil` keeps the cookie with this host alone. A dot in front means nothing
+    ///     (RFC 6265 §5.2.3) and is left out.
     ///   - maxAge: Max-Age in seconds; 0 or less deletes the cookie.
     ///   - expires: Expires; Max-Age wins where both are given.
     ///   - secure: Sent over TLS only.
@@ -79,7 +80,10 @@ public struct SetCookie: Sendable, Hashable {
                 path.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ";") })
             else { throw .path(path) }
         }
-        if let domain { guard SetCookie.isDomain(domain) else { throw .domain(domain) } }
+        let host = domain.map {
+            $0.utf8.first == UInt8(ascii: ".") ? String($0.unicodeScalars.dropFirst()) : $0
+        }
+        if let host, !SetCookie.isDomain(host) { throw .domain(domain ?? host) }
         let rule = SetCookie.brokenRule(
             name: name, path: path, domain: domain, secure: secure, sameSite: sameSite,
             partitioned: partitioned)
@@ -88,7 +92,7 @@ public struct SetCookie: Sendable, Hashable {
         self.value = value
         var text = ""
         if let path { text += "; Path=\(path)" }
-        if let domain { text += "; Domain=\(domain)" }
+        if let host { text += "; Domain=\(host)" }
         if let maxAge { text += "; Max-Age=\(maxAge)" }
         if let expires { text += "; Expires=\(expires)" }
         if secure { text += "; Secure" }
@@ -121,12 +125,15 @@ public struct SetCookie: Sendable, Hashable {
             && byte != UInt8(ascii: "\\")
     }
 
+    /// Labels of letters, digits, hyphens and underscores. No host name holds an underscore, but names in the DNS do.
     private static func isDomain(_ domain: String) -> Bool {
         guard domain.utf8.count <= 253 else { return false }
         return domain.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy {
             label in
             1...63 ~= label.count && label.first != UInt8(ascii: "-") && label.last != UInt8(ascii: "-")
-                && label.allSatisfy { $0.isAlpha || $0.isDigit || $0 == UInt8(ascii: "-") }
+                && label.allSatisfy {
+                    $0.isAlpha || $0.isDigit || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+                }
         }
     }
 

@@ -20,8 +20,8 @@ public enum PercentCodingError: ResponseError, Equatable {
     }
 }
 
-/// Percent-encoding (RFC 3986 §2.1), once and strictly: a bad escape is an error, and what decodes to `%`
-/// is text and not the start of another escape.
+/// Percent-encoding (RFC 3986 §2.1), once and, for paths, strictly: a bad escape is an error. What decodes to `%` is text
+/// and not the start of another escape.
 package enum PercentCoding {
     /// The characters that stay as they are when text is encoded.
     package struct Allowed: Sendable {
@@ -75,6 +75,27 @@ package enum PercentCoding {
             }
         }
         return result
+    }
+
+    /// The text as the URL standard decodes it: a `%` that does not begin an escape stays, and bytes that are not UTF-8
+    /// become U+FFFD (WHATWG URL §1.3, §5.1). With `plusIsSpace`, `+` becomes a space, as forms have it.
+    package static func decodeLeniently(_ bytes: Span<UInt8>, plusIsSpace: Bool = false) -> String {
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        var index = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            if byte == UInt8(ascii: "%"), index &+ 2 < bytes.count,
+                let high = bytes[index &+ 1].hexDigitValue, let low = bytes[index &+ 2].hexDigitValue
+            {
+                result.append(high << 4 | low)
+                index &+= 3
+            } else {
+                result.append(plusIsSpace && byte == UInt8(ascii: "+") ? 0x20 : byte)
+                index &+= 1
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
     }
 
     /// The decoded text; octets that are not UTF-8 are an error.

@@ -20,13 +20,26 @@ struct FormTests {
             try FormURLEncoded.decode(ByteBuffer(string: text)).map { "\($0.name):\($0.value)" } == expected)
     }
 
-    @Test("Bad escapes are an error that names the item")
-    func errors() {
-        #expect(throws: FormError.coding(.badEscape(at: 0), item: 2)) {
-            try FormURLEncoded.decode("a=1&b=%zz")
-        }
-        #expect(throws: FormError.coding(.notUTF8, item: 1)) { try FormURLEncoded.decode("a=%ff") }
-        #expect(FormError.coding(.notUTF8, item: 1).status == .badRequest)
+    @Test(
+        "WHATWG URL §5.1: what is not an escape stays as it is, and costs no other item",
+        arguments: [
+            ("a=1&b=%zz&c=3", ["a:1", "b:%zz", "c:3"]), ("a=100%&b=2", ["a:100%", "b:2"]),
+            ("a=%4&b=%41", ["a:%4", "b:A"]), ("%=1&a=%%41", ["%:1", "a:%A"]), ("a=%2%35", ["a:%25"]),
+            ("%zz%41=+%2B", ["%zzA: +"]), ("a=%", ["a:%"]), ("a=%C3%A", ["a:\u{FFFD}%A"]),
+        ])
+    func badEscapes(text: String, expected: [String]) throws {
+        #expect(try FormURLEncoded.decode(text).map { "\($0.name):\($0.value)" } == expected)
+    }
+
+    @Test(
+        "WHATWG URL §5.1: bytes that are not UTF-8 become U+FFFD, one for each maximal subpart",
+        arguments: [
+            ("a=%ff&b=2", ["a:\u{FFFD}", "b:2"]), ("%E2%82=x", ["\u{FFFD}:x"]),
+            ("a=%C0%80", ["a:\u{FFFD}\u{FFFD}"]), ("a=%F0%9F%92x", ["a:\u{FFFD}x"]),
+            ("a=%ED%A0%80", ["a:\u{FFFD}\u{FFFD}\u{FFFD}"]), ("a=%EF%BB%BFx", ["a:\u{FEFF}x"]),
+        ])
+    func notUTF8(text: String, expected: [String]) throws {
+        #expect(try FormURLEncoded.decode(text).map { "\($0.name):\($0.value)" } == expected)
     }
 
     @Test("The number of items is bounded")
@@ -52,7 +65,10 @@ struct FormTests {
             ("a=1", ["a:1"]), ("a=1; b=2", ["a:1", "b:2"]), ("a=1;b=2;", ["a:1", "b:2"]),
             ("a=\"x y\"", ["a:x y"]),
             ("a=b=c", ["a:b=c"]), ("a=", ["a:"]), ("noise; a=1", ["a:1"]), ("=x; a=1", ["a:1"]),
-            ("a b=1; c=2", ["c:2"]), ("a=1; a=2", ["a:1", "a:2"]), ("a=x,y", ["a:x,y"]), ("a=%41", ["a:%41"]),
+            ("a b=1; c=2", ["a b:1", "c:2"]), ("foo[bar]=1; b=2", ["foo[bar]:1", "b:2"]),
+            ("é=1", ["é:1"]), ("\"a\"=1; (b)=2", ["\"a\":1", "(b):2"]), ("a\u{7f}=1; b=2", ["b:2"]),
+            ("a\u{1}=1; b=2", ["b:2"]), ("\u{2003}__Host-a=1", ["\u{2003}__Host-a:1"]),
+            ("a=1; a=2", ["a:1", "a:2"]), ("a=x,y", ["a:x,y"]), ("a=%41", ["a:%41"]),
             ("", []), (";;", []), ("a=x\u{1}y; b=1", ["b:1"]),
         ])
     func cookies(field: String, expected: [String]) {
@@ -119,9 +135,20 @@ struct SetCookieTests {
 
     @Test(
         "RFC 6265 §4.1.2.3 domains that are none",
-        arguments: ["", ".", "a..b", "-a.b", "a b", "a;b", "a\r\nb", "é.com", ".a"])
+        arguments: ["", ".", "a..b", "-a.b", "a b", "a;b", "a\r\nb", "é.com", "..a", "a."])
     func domains(domain: String) {
         #expect(throws: SetCookieError.domain(domain)) { try SetCookie("a", "1", domain: domain) }
+    }
+
+    @Test(
+        "RFC 6265 §5.2.3: a dot in front of a domain is left out; labels may hold underscores",
+        arguments: [
+            (".example.com", "example.com"), ("my_host.example.com", "my_host.example.com"), (".a", "a"),
+            ("_a_.b", "_a_.b"),
+        ])
+    func writtenDomains(domain: String, written: String) throws {
+        let cookie = try SetCookie("a", "1", path: nil, domain: domain, httpOnly: false, sameSite: nil)
+        #expect(cookie.fieldValue == "a=1; Domain=\(written)")
     }
 
     @Test("The rules between attributes")
