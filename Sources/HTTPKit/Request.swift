@@ -148,6 +148,26 @@ public struct Request: Sendable {
         return copy
     }
 
+    /// The same request whose body is what `decoder` makes of it, without the fields that describe the encoded body.
+    package func decodingBody(by decoder: any ContentDecoder) -> Request {
+        guard case .stream(let stream) = storage.body.storage else { return self }
+        var head = storage.head
+        let fields = fields
+        head.slots.removeAll {
+            fields.matches($0, "content-encoding") || fields.matches($0, "content-length")
+        }
+        let decoded = DecodedBody(stream, decoder: decoder, loop: storage.connection.loop)
+        var copy = Request(
+            head: head, body: RequestBody(storage: .decoded(decoded)), connection: storage.connection,
+            bodyLimit: storage.bodyLimit, exchange: storage.exchange)
+        copy.mutate {
+            $0.pattern = storage.pattern
+            $0.ranges = storage.ranges
+            $0.values = storage.values
+        }
+        return copy
+    }
+
     /// Sends an informational answer ahead of the final one (RFC 9110 §15.2), such as 103 (Early Hints, RFC 8297)
     /// with Link fields. It is without effect once the final answer has begun, on HTTP/1.0, which knows none, and for
     /// 100 and 101, which the server sends by itself.
@@ -251,7 +271,12 @@ public struct RequestFields: Sendable, Sequence {
         var result: String?
         for slot in head.slots where matches(slot, wanted) {
             let value = head.value(slot)
-            result = result.map { $0 + separator + value } ?? value
+            if result == nil {
+                result = value
+            } else {
+                result?.append(separator)
+                result?.append(value)
+            }
         }
         return result
     }
@@ -285,7 +310,7 @@ public struct RequestFields: Sendable, Sequence {
     }
 
     /// Names are compared without regard to case (RFC 9110 §5.1); `wanted` is in lower case.
-    private func matches(_ slot: FieldSlot, _ wanted: String) -> Bool {
+    fileprivate func matches(_ slot: FieldSlot, _ wanted: String) -> Bool {
         let wanted = wanted.utf8
         guard Int(slot.nameLength) == wanted.count else { return false }
         let span = head.buffer.readableBytesUInt8Span

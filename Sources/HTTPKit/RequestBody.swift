@@ -8,6 +8,7 @@ public struct RequestBody: Sendable, AsyncSequence {
     enum Storage: Sendable {
         case empty
         case stream(BodyStream)
+        case decoded(DecodedBody)
     }
 
     let storage: Storage
@@ -22,11 +23,12 @@ public struct RequestBody: Sendable, AsyncSequence {
         return false
     }
 
-    /// The length of the content, where the request tells.
+    /// The length of the content, where the request tells; of a body that middleware decodes it does not.
     public var length: Int? {
         switch storage {
         case .empty: 0
         case .stream(let stream): stream.declaredLength
+        case .decoded: nil
         }
     }
 
@@ -43,9 +45,9 @@ public struct RequestBody: Sendable, AsyncSequence {
 
     // `limit` is no optional above: NIO's method of that name for all sequences of buffers would be preferred.
     func collect(limit: Int?) async throws -> ByteBuffer {
-        guard case .stream(let stream) = storage else { return ByteBuffer() }
+        let limit = limit ?? self.limit
         var whole = ByteBuffer()
-        while let chunk = try await stream.next(limit: limit ?? self.limit) {
+        while let chunk = try await storage.next(limit: limit) {
             if whole.readableBytes == 0 { whole = chunk } else { whole.writeImmutableBuffer(chunk) }
         }
         return whole
@@ -53,8 +55,11 @@ public struct RequestBody: Sendable, AsyncSequence {
 
     /// The trailer fields behind chunked content, once it has been read to its end (RFC 9110 §6.5).
     public func trailers() async throws -> HTTPFields? {
-        guard case .stream(let stream) = storage else { return nil }
-        return try await stream.trailersAtEnd(limit: limit)
+        switch storage {
+        case .empty: nil
+        case .stream(let stream): try await stream.trailersAtEnd(limit: limit)
+        case .decoded(let decoded): try await decoded.trailersAtEnd(limit: limit)
+        }
     }
 
     /// Reads the content piece by piece.
@@ -67,11 +72,20 @@ public struct RequestBody: Sendable, AsyncSequence {
         /// - Throws: `HTTPError.contentTooLarge` (413), `.timeout` (408), `.incompleteBody`; `CancellationError`, by
         ///   which nothing is lost.
         public mutating func next() async throws -> ByteBuffer? {
-            guard case .stream(let stream) = storage else { return nil }
-            return try await stream.next(limit: limit)
+            try await storage.next(limit: limit)
         }
     }
 
     /// Begins to read.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(storage: storage, limit: limit) }
+}
+
+extension RequestBody.Storage {
+    fileprivate func next(limit: Int) async throws -> ByteBuffer? {
+        switch self {
+        case .empty: nil
+        case .stream(let stream): try await stream.next(limit: limit)
+        case .decoded(let decoded): try await decoded.next(limit: limit)
+        }
+    }
 }

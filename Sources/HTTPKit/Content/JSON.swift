@@ -156,19 +156,36 @@ extension Response {
 }
 
 extension Request {
-    /// The content as a value of `type`.
+    /// The body as a value of `type`.
     ///
-    /// - Throws: `JSONContentError` (400, naming the field; 415 for another content type), and what
-    ///   `RequestBody.collect` throws.
-    public func json<Value: Decodable>(as type: Value.Type, upTo limit: Int? = nil) async throws -> Value {
-        if let text = fields[.contentType] {
-            let media = MediaType(parsing: text)
-            guard media?.essence == "application/json" || media?.subtype.hasSuffix("+json") == true else {
-                throw JSONContentError(
-                    path: "", reason: "the content type is \(text), not application/json",
-                    status: .unsupportedMediaType)
-            }
+    /// The Content-Type must be `application/json`, `text/json`, `application/csp-report`, or have the suffix `+json`
+    /// (RFC 6838 §4.2.8). A request without one is taken as JSON.
+    ///
+    /// - Parameters:
+    ///   - limit: The largest body, in bytes; `nil` is the limit of the route or of the server.
+    ///   - anyContentType: Whether to decode the body whatever its Content-Type says. A page of another site can send
+    ///     `text/plain` without a preflight request: a route that allows it needs another protection against forgery.
+    /// - Throws: `JSONContentError` (400, naming the field; 415 for another content type), `HTTPFailure` (415) for a
+    ///   body that is still encoded (`Middleware.decompress` decodes it), and what `RequestBody.collect` throws.
+    public func json<Value: Decodable>(
+        as type: Value.Type, upTo limit: Int? = nil, anyContentType: Bool = false
+    ) async throws -> Value {
+        try requireDecodedBody()
+        if !anyContentType, let text = fields[.contentType], MediaType(parsing: text)?.isJSON != true {
+            throw JSONContentError(
+                path: "", reason: "the content type is \(text), not application/json",
+                status: .unsupportedMediaType)
         }
         return try JSON.decode(type, from: try await body.collect(limit: limit))
+    }
+}
+
+extension MediaType {
+    /// Whether the content is JSON: by the types that are in use for it, or by the suffix (RFC 6838 §4.2.8).
+    fileprivate var isJSON: Bool {
+        switch essence {
+        case "application/json", "text/json", "application/csp-report": true
+        default: subtype.hasSuffix("+json")
+        }
     }
 }

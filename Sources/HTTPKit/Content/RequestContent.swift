@@ -2,6 +2,9 @@ import HTTPTypes
 import NIOCore
 
 /// The query of a request: its items in order, decoded.
+///
+/// It is read as the URL standard reads it, item by item: a `%` that does not begin an escape stays as it is, and bytes
+/// that are not UTF-8 become U+FFFD. So `require("id", as: Int.self)` rejects them by name, and other items are there.
 public struct Query: Sendable {
     /// The items, names and values percent-decoded, in the order of the query.
     public let items: NameValueList
@@ -45,7 +48,7 @@ public struct Query: Sendable {
 extension Request {
     /// The query, decoded (WHATWG URL §5.1): `+` is a space.
     ///
-    /// - Throws: `FormError`, answered 400, for escapes that are none or are not UTF-8, and for too many items.
+    /// - Throws: `FormError` for too many items.
     public var query: Query {
         get throws {
             guard let range = head.query else { return Query(items: NameValueList()) }
@@ -54,13 +57,15 @@ extension Request {
         }
     }
 
-    /// The cookies in order (RFC 6265 §4.2); what is malformed is passed over.
+    /// The cookies in order (RFC 6265 §4.2), whatever names browsers send; what is not `name=value` is left out.
     public var cookies: NameValueList { fields[.cookie].map { CookieField.parse($0) } ?? NameValueList() }
 
-    /// An urlencoded form's fields in order.
+    /// An urlencoded form's fields in order, decoded as `query` is.
     ///
-    /// - Throws: `FormError`, `HTTPFailure` (415) for another content type, and what `RequestBody.collect` throws.
+    /// - Throws: `FormError`, `HTTPFailure` (415) for another content type and for a body that is still encoded
+    ///   (`Middleware.decompress` decodes it), and what `RequestBody.collect` throws.
     public func form(upTo limit: Int? = nil) async throws -> NameValueList {
+        try requireDecodedBody()
         let text = fields[.contentType] ?? ""
         guard MediaType(parsing: text)?.essence == "application/x-www-form-urlencoded" else {
             throw HTTPFailure(
@@ -72,10 +77,12 @@ extension Request {
 
     /// Reads a multipart form (RFC 7578) as it arrives: `body` is called for each part's beginning, data and end.
     ///
-    /// - Throws: `MultipartError`, and what the content throws.
+    /// - Throws: `MultipartError`, `HTTPFailure` (415) for a body that is still encoded (`Middleware.decompress` decodes
+    ///   it), and what the body throws.
     public func multipart(
         limits: MultipartLimits = MultipartLimits(), _ handle: (MultipartEvent) async throws -> Void
     ) async throws {
+        try requireDecodedBody()
         var parser = MultipartParser(
             boundary: try MultipartBoundary(contentType: fields[.contentType]), limits: limits)
         for try await chunk in body {
