@@ -25,6 +25,8 @@ enum ConnectionWorkloads {
     private static func makeApp() -> App {
         var configuration = AppConfiguration()
         configuration.environment = .production
+        // A machine that stops the program for some time must not change what a read is answered with.
+        configuration.limits.turnBudget = .seconds(3600)
         let app = App(configuration: configuration)
         app.get("/plaintext") { _ in Response(fields: plainText, body: .string("Hello, World!")) }
         app.get("/params/{id}/{name}") { request in

@@ -62,6 +62,11 @@ public struct HTTPLimits: Sendable, Hashable {
     /// How many octets are dropped while lingering.
     public var maxLingerBytes = 1 << 20
 
+    /// How long one connection may work at a stretch while the others of its event loop wait. It is looked at between
+    /// requests and pieces of content, with a clock that is right to 4 ms; what is left then goes on in a later turn of
+    /// the loop, behind what the others have received. It bounds sockets as well. It does not interrupt a handler.
+    public var turnBudget: Duration = .milliseconds(8)
+
     /// Connections open at once; those above it are answered 503 and closed.
     public var maxConnections = 16_000
 

@@ -39,6 +39,7 @@ extension HTTPConnection {
             }
             try writing.result?.get()
             sent += count
+            if sent < slice.length, loop.spend(octets: count) { await passTurn() }
         }
     }
 

@@ -81,6 +81,7 @@ extension HTTPConnection {
         }
         try writePiece(data, exchange: exchange)
         try await waitUntilWritable(exchange: exchange)
+        if loop.spend(octets: data.readableBytes) { await passTurn() }
     }
 
     /// How much an encoder is given in one turn of the loop, in octets.
@@ -96,7 +97,8 @@ extension HTTPConnection {
             let piece = rest.readSlice(length: min(rest.readableBytes, Self.encodedPiece)) ?? ByteBuffer()
             try writePiece(try encoder.encode(piece), exchange: exchange)
             try await waitUntilWritable(exchange: exchange)
-            if rest.readableBytes > 0 { await passTurn() }
+            // An encoder takes longer for its octets than a copy does.
+            if loop.spend(octets: Self.encodedPiece * 2) { await passTurn() }
         } while rest.readableBytes > 0
     }
 
@@ -108,11 +110,10 @@ extension HTTPConnection {
         try writePiece(try encoder.finish(), exchange: exchange)
     }
 
-    /// Lets the other connections of the loop go first. A yield would come back within the same turn.
-    private func passTurn() async {
-        await withUnsafeContinuation { continuation in
-            loop.eventLoop.execute { self.loop.turn { continuation.resume() } }
-        }
+    /// Lets the other connections of the loop go first: a client that reads as fast as a handler writes never makes it
+    /// wait.
+    func passTurn() async {
+        await withUnsafeContinuation { continuation in loop.giveWay { continuation.resume() } }
     }
 
     /// Writes the head, if that has not been done.

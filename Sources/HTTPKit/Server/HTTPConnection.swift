@@ -54,6 +54,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     @exclusivity(unchecked) var decoder: RequestDecoder
     @exclusivity(unchecked) var isProcessing = false
     @exclusivity(unchecked) private var isReadHeld = false
+    /// What was read waits for a later turn, since this connection has used up its time in this one.
+    @exclusivity(unchecked) private var isGivingWay = false
     /// Whether a part of a head has been read.
     @exclusivity(unchecked) var isReadingHead = false
 
@@ -158,7 +160,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     }
 
     private var mayRead: Bool {
-        inbound.readableBytes < server.readAhead && (bodyStream?.bufferedBytes ?? 0) < limits.bodyBufferSize
+        !isGivingWay && inbound.readableBytes < server.readAhead
+            && (bodyStream?.bufferedBytes ?? 0) < limits.bodyBufferSize
     }
 
     func resumeReading() {
@@ -211,7 +214,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     /// Goes on with what has been read, as far as it reaches.
     func process() {
-        guard !isProcessing else { return }
+        guard !isProcessing, !isGivingWay else { return }
         isProcessing = true
         defer {
             isProcessing = false
@@ -221,6 +224,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         while true {
             switch phase {
             case .head:
+                if loop.isTurnSpent, inbound.readableBytes > 0 { return giveWay() }
                 guard canBeginRequest else { return }
                 guard readHead() else {
                     // Nothing more will come, whole or not.
@@ -233,6 +237,15 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
                 inbound = ByteBuffer()
                 return
             }
+        }
+    }
+
+    /// Goes on with the pipelined requests in a later turn; until then nothing is read from the channel.
+    private func giveWay() {
+        isGivingWay = true
+        loop.giveWay {
+            self.isGivingWay = false
+            self.process()
         }
     }
 
@@ -312,7 +325,6 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     ///
     /// The worker goes on with the requests that are there already when its answer is complete.
     private func run(_ request: Request) {
-        loop.lastRequest = request
         if isServing {
             nextRequest = request
         } else {

@@ -63,7 +63,8 @@ public final class HTTPServer: Sendable {
         self.context = context
         var loops: [ObjectIdentifier: LoopContext] = [:]
         for eventLoop in group.makeIterator() {
-            let loop = LoopContext(eventLoop: eventLoop, clientLog: context.clientLog)
+            let loop = LoopContext(
+                eventLoop: eventLoop, clientLog: context.clientLog, turnBudget: context.limits.turnBudget)
             let logger = context.logger
             loop.onBlockedLoop = { milliseconds, route in
                 logger.warning(

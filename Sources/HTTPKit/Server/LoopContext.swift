@@ -1,5 +1,4 @@
 import DequeModule
-import HTTPTypes
 package import NIOCore
 package import Synchronization
 
@@ -21,64 +20,28 @@ package protocol LoopMember: AnyObject {
     func flush()
 }
 
-/// A point on the monotonic clock, in milliseconds, as coarse as timeouts need.
-package struct LoopInstant: Comparable, Sendable {
-    package var milliseconds: Int64
-
-    package init(milliseconds: Int64) { self.milliseconds = milliseconds }
-
-    /// Reads the coarse clock, which costs a few nanoseconds and is right to 4 ms.
-    package static var now: LoopInstant {
-        var time = timespec()
-        #if canImport(Glibc)
-            clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-        #else
-            clock_gettime(CLOCK_MONOTONIC, &time)
-        #endif
-        return LoopInstant(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
-    }
-
-    /// Later than every point that a timeout can reach.
-    package static let never = LoopInstant(milliseconds: .max)
-
-    package static func < (left: LoopInstant, right: LoopInstant) -> Bool {
-        left.milliseconds < right.milliseconds
-    }
-
-    /// The point that many milliseconds later; never past `never`.
-    package func advanced(byMilliseconds duration: Int64) -> LoopInstant {
-        let (sum, overflow) = milliseconds.addingReportingOverflow(max(0, duration))
-        return overflow ? .never : LoopInstant(milliseconds: sum)
-    }
-
-    /// The point that much later; never before this one, never past `never`.
-    package func advanced(by duration: Duration) -> LoopInstant {
-        let (seconds, attoseconds) = duration.components
-        let (whole, overflow) = max(0, seconds).multipliedReportingOverflow(by: 1000)
-        let (sum, carry) = milliseconds.addingReportingOverflow(whole)
-        guard !overflow, !carry, sum < .max - 1000 else { return .never }
-        return LoopInstant(milliseconds: sum + max(0, attoseconds) / 1_000_000_000_000_000)
-    }
-}
-
 /// What the connections of one event loop share: the executor that runs their handlers on the loop, the clock,
 /// the flush at the end of a turn, and the counters.
 ///
+/// A turn is what the loop does for one event: one read of a connection, for instance, the handlers that it wakes, and
+/// the flush behind them. A turn has a time budget, `HTTPLimits.turnBudget`. Code that works through much input calls
+/// `spend(octets:)`, and where that says so, puts the rest off to a later turn with `giveWay(_:)`.
+///
 /// Invariant: everything mutable is touched on the event loop only, which debug builds assert; `enqueue` is the
 /// one entrance from other threads. `@exclusivity(unchecked)` as in `HTTPConnection`: no access calls out.
-package final class LoopContext: TaskExecutor, @unchecked Sendable {
+package final class LoopContext: LoopWork, @unchecked Sendable {
     package let eventLoop: any EventLoop
     /// The log lines that clients can cause, of all loops of the server.
     package let clientLog: ClientLog
     /// What happened on this loop, to be read on it.
     @exclusivity(unchecked) package var statistics = LoopStatistics()
-    /// Called with the route of a handler that held the loop longer than `blockingThreshold`.
+    /// Called with the label of the handler that held the loop longer than `blockingThreshold`.
     @exclusivity(unchecked) package var onBlockedLoop:
         (@Sendable (_ milliseconds: Int64, _ route: String) -> Void)?
-    /// The request that was begun last in this turn, for the watchdog's log.
-    @exclusivity(unchecked) package var lastRequest: Request?
     /// Room for what other modules keep per loop, by the type that keeps it.
     package var extensions: [ObjectIdentifier: AnyObject] = [:]
+    /// Moves the clock of this loop ahead, in milliseconds: tests pass time with it.
+    @exclusivity(unchecked) package var clockOffset: Int64 = 0
     @exclusivity(unchecked) private var turnBegan = LoopInstant.now
     /// When the server is to be gone, once it is told to go.
     package private(set) var drainDeadline: LoopInstant?
@@ -86,7 +49,7 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     /// About how many octets of other threads' messages are on their way to this loop; touched by any thread.
     package let queuedOctets = Atomic(0)
 
-    @exclusivity(unchecked) private var jobs = Deque<UnownedJob>()
+    @exclusivity(unchecked) private var jobs = Deque<LoopJob>()
     @exclusivity(unchecked) private var unflushed: [any LoopMember] = []
     @exclusivity(unchecked) private var members: [any LoopMember] = []
     @exclusivity(unchecked) private var turnDepth = 0
@@ -97,63 +60,98 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     @exclusivity(unchecked) private var spareBuffers: [ByteBuffer] = []
     @exclusivity(unchecked) private var idleWorkers: [Worker] = []
 
+    // The budget of a turn, and the watchdog.
+    private let turnBudget: Int64
+    /// Whether this turn has used up its budget: whoever has more to do gives way.
+    @exclusivity(unchecked) private(set) var isTurnSpent = false
+    /// How many octets were worked on since the last look at the clock.
+    @exclusivity(unchecked) private var octetsSinceLook = 0
+    /// Whose code runs, or has run last in this turn.
+    @exclusivity(unchecked) private var unitOwner: (any LoopWork)?
+    @exclusivity(unchecked) private var unitBegan = LoopInstant.now
+    /// Work that was put off to later turns.
+    @exclusivity(unchecked) private var deferred = Deque<() -> Void>()
+    @exclusivity(unchecked) private var isDeferredScheduled = false
+
     private static let jobsPerTurn = 4096
     private static let maxIdleWorkers = 32
     private static let tickInterval = TimeAmount.milliseconds(500)
     private static let blockingThreshold: Int64 = 100
+    private static let octetsPerLook = 64 << 10
+    /// Long enough to lie in the future when the loop looks for tasks that are due, so that it polls its sockets first.
+    private static let deferral = TimeAmount.microseconds(50)
 
+    /// - Parameter turnBudget: how long one connection may work in one turn, as in `HTTPLimits`.
     package init(
-        eventLoop: any EventLoop, clientLog: ClientLog = ClientLog(rate: HTTPLimits().clientErrorLogRate)
+        eventLoop: any EventLoop, clientLog: ClientLog = ClientLog(rate: HTTPLimits().clientErrorLogRate),
+        turnBudget: Duration = HTTPLimits().turnBudget
     ) {
         self.eventLoop = eventLoop
         self.clientLog = clientLog
+        self.turnBudget = LoopInstant(milliseconds: 0).advanced(by: turnBudget).milliseconds
     }
 
     // MARK: The executor
 
     package func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
+        enqueue(UnownedJob(job), of: self, on: asUnownedTaskExecutor())
+    }
+
+    /// Runs `job` on this loop for `owner`, whose task executor `executor` is. Any thread may call it.
+    package func enqueue(_ job: UnownedJob, of owner: any LoopWork, on executor: UnownedTaskExecutor) {
+        let job = LoopJob(job: job, executor: executor, owner: owner)
         guard eventLoop.inEventLoop else {
-            eventLoop.execute { self.turn { job.runSynchronously(on: self.asUnownedTaskExecutor()) } }
-            return
+            return eventLoop.execute { self.turn { self.run(job) } }
         }
         jobs.append(job)
         scheduleTurn()
     }
+
+    /// The label of tasks that belong to no connection.
+    package var label: String { "" }
 
     /// Runs `body` as a turn of the loop: behind it, the jobs that it woke run, and what they wrote is flushed once.
     package func turn(_ body: () -> Void) {
         eventLoop.assertInEventLoop()
         guard turnDepth == 0 else { return body() }
         turnDepth = 1
-        turnBegan = LoopInstant.now
+        turnBegan = clock
+        unitBegan = turnBegan
+        isTurnSpent = false
+        octetsSinceLook = 0
         body()
         runJobs()
         turnDepth = 0
-        let held = LoopInstant.now.milliseconds - now.milliseconds
-        if held > Self.blockingThreshold {
-            onBlockedLoop?(held, lastRequest.map { "\($0.method.rawValue) \($0.path)" } ?? "")
-        }
-        lastRequest = nil
+        let held = clock.milliseconds &- unitBegan.milliseconds
+        if held > Self.blockingThreshold { tellOfBlocking(held) }
+        unitOwner = nil
+        if isTurnSpent { scheduleDeferred() }
     }
 
     /// Runs the jobs that wait now, and none that they wake.
     func runWaitingJobs() {
-        let executor = asUnownedTaskExecutor()
-        for _ in 0..<jobs.count { jobs.popFirst()?.runSynchronously(on: executor) }
+        for _ in 0..<jobs.count {
+            if let job = jobs.popFirst() { run(job) }
+        }
+    }
+
+    private func run(_ job: LoopJob) {
+        begin(job.owner)
+        job.job.runSynchronously(on: job.executor)
     }
 
     private func runJobs() {
         var budget = Self.jobsPerTurn
-        let executor = asUnownedTaskExecutor()
         repeat {
-            while budget > 0, let job = jobs.popFirst() {
-                job.runSynchronously(on: executor)
+            while budget > 0, !isTurnSpent, let job = jobs.popFirst() {
+                run(job)
                 budget -= 1
+                if budget & 3 == 0 { endUnit() }
             }
             flushAll()
-        } while budget > 0 && !jobs.isEmpty
-        if !jobs.isEmpty { scheduleTurn(force: true) }
+        } while budget > 0 && !isTurnSpent && !jobs.isEmpty
+        // The next turn runs them.
+        if !jobs.isEmpty { giveWay {} }
     }
 
     private func flushAll() {
@@ -167,13 +165,90 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
         unflushed.removeAll(keepingCapacity: true)
     }
 
-    private func scheduleTurn(force: Bool = false) {
-        guard force || turnDepth == 0, !isTurnScheduled else { return }
+    private func scheduleTurn() {
+        guard turnDepth == 0, !isTurnScheduled else { return }
         isTurnScheduled = true
         eventLoop.execute {
             self.isTurnScheduled = false
             self.turn {}
         }
+    }
+
+    // MARK: Units of work
+
+    private var clock: LoopInstant {
+        LoopInstant(milliseconds: LoopInstant.now.milliseconds &+ clockOffset)
+    }
+
+    /// The code of `owner` runs from here on: the watchdog names the owner when it holds the loop.
+    package func begin(_ owner: any LoopWork) {
+        guard unitOwner !== owner else { return }
+        // The time before belongs to another owner. Nobody's time is that of the loop itself, and short.
+        if unitOwner != nil { endUnit() }
+        unitOwner = owner
+    }
+
+    /// A unit of work is done, such as one request: it is reported when it has held the loop, and the budget of the turn
+    /// is looked at. This reads the clock.
+    @inline(never)
+    func endUnit() {
+        let time = clock.milliseconds
+        let held = time &- unitBegan.milliseconds
+        unitBegan = LoopInstant(milliseconds: time)
+        if held > Self.blockingThreshold { tellOfBlocking(held) }
+        if time &- turnBegan.milliseconds >= turnBudget { isTurnSpent = true }
+    }
+
+    @inline(never)
+    private func tellOfBlocking(_ milliseconds: Int64) {
+        onBlockedLoop?(milliseconds, unitOwner?.label ?? "")
+    }
+
+    /// Counts `octets` of work against the budget of this turn. The clock is read once per 64 KiB, so that it may be
+    /// called often.
+    ///
+    /// - Returns: whether the budget is used up. A connection that has more to do then stops, also stops reading from its
+    ///   channel, and goes on by `giveWay(_:)`.
+    package func spend(octets: Int) -> Bool {
+        octetsSinceLook &+= octets
+        if octetsSinceLook >= Self.octetsPerLook {
+            octetsSinceLook = 0
+            if clock.milliseconds &- turnBegan.milliseconds >= turnBudget { isTurnSpent = true }
+        }
+        return isTurnSpent
+    }
+
+    /// Runs `body` as a turn of its own, after the loop has looked at the sockets of its other connections.
+    ///
+    /// `EventLoop.execute` and `Task.yield` do not let them go first: NIO runs all tasks that are due, and those that
+    /// they submit, before it polls again. Bodies run in the order in which they were put off.
+    package func giveWay(_ body: @escaping () -> Void) {
+        eventLoop.assertInEventLoop()
+        deferred.append(body)
+        isTurnSpent = true
+        if turnDepth == 0 { scheduleDeferred() }
+    }
+
+    /// Whether work was put off to a later turn.
+    package var hasDeferredWork: Bool { !deferred.isEmpty }
+
+    /// The pause begins when the work before it is done.
+    @inline(never)
+    private func scheduleDeferred() {
+        guard !deferred.isEmpty, !isDeferredScheduled else { return }
+        isDeferredScheduled = true
+        eventLoop.scheduleTask(in: Self.deferral) { self.runDeferred() }
+    }
+
+    /// Runs what was put off before this call, for about as long as one turn may last.
+    private func runDeferred() {
+        let began = clock.milliseconds
+        for _ in 0..<deferred.count {
+            if let body = deferred.popFirst() { turn(body) }
+            if clock.milliseconds &- began >= turnBudget { break }
+        }
+        isDeferredScheduled = false
+        scheduleDeferred()
     }
 
     /// Has `member` flushed at the end of this turn; a member asks once per turn.
@@ -297,16 +372,4 @@ package final class LoopContext: TaskExecutor, @unchecked Sendable {
     package func recycle(_ buffer: consuming ByteBuffer) {
         if spareBuffers.count < 8, buffer.capacity <= 64 << 10 { spareBuffers.append(buffer) }
     }
-}
-
-/// What one loop has counted.
-package struct LoopStatistics: Sendable {
-    package var connections = 0
-    package var requests = 0
-    package var bytesIn = 0
-    package var bytesOut = 0
-    package var sockets = 0
-    package var messagesIn = 0
-    package var messagesOut = 0
-    package var messagesDropped = 0
 }

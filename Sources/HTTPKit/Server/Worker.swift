@@ -1,3 +1,4 @@
+import HTTPTypes
 import NIOCore
 
 /// A task on an event loop that serves requests, of one connection after another: to make a task and to end it takes
@@ -6,8 +7,10 @@ import NIOCore
 /// Nothing passes from one request to the next: a worker is detached, so it has no values of its own, and one that
 /// was cancelled is not used again.
 ///
-/// Invariant: touched on the loop only, which debug builds assert.
-final class Worker: @unchecked Sendable {
+/// It is the executor of its task, on its loop: so the watchdog knows the request whose handler held the loop.
+///
+/// Invariant: touched on the loop only, which debug builds assert; `enqueue` may be called by any thread.
+final class Worker: LoopWork, @unchecked Sendable {
     private let loop: LoopContext
     @exclusivity(unchecked) private var connection: HTTPConnection?
     @exclusivity(unchecked) private var request: Request?
@@ -16,6 +19,15 @@ final class Worker: @unchecked Sendable {
 
     init(loop: LoopContext) {
         self.loop = loop
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        loop.enqueue(UnownedJob(job), of: self, on: asUnownedTaskExecutor())
+    }
+
+    /// The request that is served, by its route where it has one.
+    var label: String {
+        request.map { "\($0.method.rawValue) \($0.pattern.isEmpty ? $0.path : $0.pattern)" } ?? ""
     }
 
     /// Whether it waits for work.
@@ -27,8 +39,9 @@ final class Worker: @unchecked Sendable {
         loop.eventLoop.assertInEventLoop()
         self.connection = connection
         self.request = request
+        loop.begin(self)
         if task == nil {
-            task = Task.immediateDetached(executorPreference: loop) { [self] in await run() }
+            task = Task.immediateDetached(executorPreference: self) { [self] in await run() }
         } else {
             wake()
             loop.runWaitingJobs()
@@ -73,6 +86,7 @@ final class Worker: @unchecked Sendable {
     @inline(never)
     private func takeNextRequest(of connection: HTTPConnection) {
         loop.eventLoop.assertInEventLoop()
+        loop.endUnit()
         request = connection.takeNextRequest(for: self)
         if request == nil { self.connection = nil }
     }

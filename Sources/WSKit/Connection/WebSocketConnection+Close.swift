@@ -53,7 +53,10 @@ extension WebSocketConnection {
         loop.clientLog.log("WebSocket failed", to: logger, on: loop) {
             ["route": .clean(route), "code": "\(error.closeCode)", "reason": .clean(error.reason)]
         }
-        if case .callbacks(let handler) = consumer, let socket { handler.onError(error, socket) }
+        if case .callbacks(let handler) = consumer, let socket {
+            loop.begin(self)
+            handler.onError(error, socket)
+        }
         closeReason = closeReason ?? .failed(error)
         let now = now
         withOut { machine, out in machine.fail(with: error, into: &out, now: now) }
@@ -104,7 +107,10 @@ extension WebSocketConnection {
         left?.closeWaiters = []
         for ping in left?.pings ?? [] { ping.waiter.resume(returning: nil) }
         left?.pings = []
-        if case .callbacks(let handler) = consumer, let socket { handler.onClose(reason, socket) }
+        if case .callbacks(let handler) = consumer, let socket {
+            loop.begin(self)
+            handler.onClose(reason, socket)
+        }
         socket = nil
         onEnd?()
         onEnd = nil

@@ -80,6 +80,7 @@ extension WebSocketConnection {
             }
         case .callbacks(let handler):
             guard let socket else { return }
+            loop.begin(self)
             handler.onMessage(Message(kind: part.kind, payload: part.data), socket)
         }
     }

@@ -144,7 +144,10 @@ extension WebSocketConnection {
     }
 
     private func tellOfRoom() {
-        if case .callbacks(let handler) = consumer, let socket, case .open = phase { handler.onDrain(socket) }
+        if case .callbacks(let handler) = consumer, let socket, case .open = phase {
+            loop.begin(self)
+            handler.onDrain(socket)
+        }
     }
 
     private func updateGate() { gate.isFull = isFull || isStreaming }

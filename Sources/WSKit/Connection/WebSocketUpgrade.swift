@@ -100,6 +100,7 @@ private struct WebSocketOpening {
             isCompressed: acceptance.deflate != nil, remoteAddress: request.remoteAddress)
         switch service {
         case .callbacks(let handler):
+            connection.loop.begin(connection)
             handler.onOpen(parts.openSocket())
         case .closure(let body):
             connection.run { try await body(parts) }
@@ -138,7 +139,8 @@ extension WebSocketConnection {
 
     /// Runs the closure of a socket on this loop and closes behind it: 1000 when it returns, 1011 when it throws.
     func run(_ body: @escaping @Sendable () async throws -> Void) {
-        let task = Task.immediate(executorPreference: loop) { [self] in
+        loop.begin(self)
+        let task = Task.immediate(executorPreference: self) { [self] in
             servingTask = Self.currentTask
             var code = CloseCode.normal
             do {

@@ -333,21 +333,4 @@ struct AnswerTests {
             #expect(wire.loop.statistics.requests == 1)
         }
     }
-
-    @Test("The watchdog tells of a handler that held its loop, with its route")
-    func watchdog() throws {
-        let notes = Notes()
-        try withWire { request in
-            guard request.path == "/slow" else { return .text("x") }
-            let start = ContinuousClock.now
-            while ContinuousClock.now - start < .milliseconds(120) {}
-            return .text("x")
-        } test: { wire in
-            wire.loop.onBlockedLoop = { milliseconds, route in notes.add("\(route) \(milliseconds > 100)") }
-            wire.send(Self.get("/fast"))
-            #expect(notes.lines.isEmpty)
-            wire.send(Self.get("/slow"))
-            #expect(notes.lines == ["GET /slow true"])
-        }
-    }
 }

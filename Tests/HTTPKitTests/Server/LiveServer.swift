@@ -19,7 +19,7 @@ private let threads: NIOThreadPool = {
     return pool
 }()
 
-/// A server on a free port with two event loops.
+/// A server on a free port, with two event loops unless a test wants another number.
 final class LiveServer: Sendable {
     let http: HTTPServer
     let port: Int
@@ -31,10 +31,11 @@ final class LiveServer: Sendable {
 
     /// Serves what `responder` answers for as long as `test` runs.
     static func run(
-        configure: (inout HTTPServer.Configuration) -> Void = { _ in }, _ responder: @escaping Handler,
+        threads: Int = 2, configure: (inout HTTPServer.Configuration) -> Void = { _ in },
+        _ responder: @escaping Handler,
         test: (LiveServer) async throws -> Void
     ) async throws {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         var configuration = HTTPServer.Configuration()
         configuration.port = 0
         configure(&configuration)

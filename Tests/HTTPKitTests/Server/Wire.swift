@@ -15,14 +15,20 @@ final class Wire {
     private let channel: EmbeddedChannel
     private var skipped: Duration = .zero
 
+    /// - Parameter neighbour: another connection, whose loop this one shares.
     init(
         limits: HTTPLimits = HTTPLimits(), isAdmitted: Bool = true, draining: LoopInstant? = nil,
         log: NotedLog = NotedLog(), clientLog: ClientLog? = nil, isProxy: Bool = false,
-        errorResponse: ErrorResponder? = nil, responder: @escaping Handler
+        errorResponse: ErrorResponder? = nil, on neighbour: Wire? = nil, responder: @escaping Handler
     ) throws {
         self.log = log
-        channel = EmbeddedChannel()
-        loop = LoopContext(eventLoop: channel.embeddedEventLoop)
+        if let neighbour {
+            channel = EmbeddedChannel(loop: neighbour.channel.embeddedEventLoop)
+            loop = neighbour.loop
+        } else {
+            channel = EmbeddedChannel()
+            loop = LoopContext(eventLoop: channel.embeddedEventLoop, turnBudget: limits.turnBudget)
+        }
         if let draining { loop.drain(deadline: draining) }
         let proxies: (@Sendable (SocketAddress) -> Bool)? = if isProxy { { _ in true } } else { nil }
         let server = ServerContext(
@@ -44,12 +50,17 @@ final class Wire {
 
     /// Delivers octets as one read.
     func send(_ bytes: some Sequence<UInt8>) {
+        deliver(bytes)
+        settle()
+    }
+
+    /// Delivers octets as one read, and runs nothing that is put off to a later turn.
+    func deliver(_ bytes: some Sequence<UInt8>) {
         guard channel.isActive else { return }
         transport.isReading = false
         channel.pipeline.fireChannelRead(ByteBuffer(bytes: bytes))
         channel.pipeline.fireChannelReadComplete()
         channel.pipeline.read()
-        settle()
     }
 
     func send(_ text: String) { send(text.utf8) }
@@ -66,8 +77,14 @@ final class Wire {
         settle()
     }
 
-    /// Runs what is ready.
-    func settle() { channel.embeddedEventLoop.run() }
+    /// Runs what is ready, and what was put off to later turns.
+    func settle() {
+        channel.embeddedEventLoop.run()
+        while loop.hasDeferredWork { runNextTurn() }
+    }
+
+    /// Runs what was put off, for one turn.
+    func runNextTurn() { channel.embeddedEventLoop.advanceTime(by: .microseconds(50)) }
 
     /// What has been sent since the last call.
     func received() -> String {

@@ -55,7 +55,11 @@ struct ConnectionHarness {
         ).openSocket()
     }
 
-    func run() { channel.embeddedEventLoop.run() }
+    /// Runs what is ready, and what was put off to later turns.
+    func run() {
+        channel.embeddedEventLoop.run()
+        while loop.hasDeferredWork { channel.embeddedEventLoop.advanceTime(by: .microseconds(50)) }
+    }
 
     func receive(_ octets: [UInt8]) throws {
         try channel.writeInbound(ByteBuffer(bytes: octets))
