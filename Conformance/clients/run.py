@@ -16,6 +16,7 @@ import websockets
 from websockets.sync.client import connect
 
 import chromium
+import early
 from devtools import Browser
 from server import Server
 from tally import Tally
@@ -114,7 +115,7 @@ def curl_compressed(server):
 
 
 def curl_too_large(server):
-    # The limit is 16 MiB. curl may see the reset of the connection before the answer: both are an end.
+    # The limit is 16 MiB.
     finished = subprocess.run(["curl", "--silent", "--max-time", "30", "--output", "/dev/null", "--write-out", "%{http_code}", "--data-binary", "@-", f"{server.url}/echo"],
                               input=bytes((16 << 20) + 1), capture_output=True, timeout=60)
     return equal(finished.stdout.decode(), "413")
@@ -289,7 +290,7 @@ def main():
     try:
         make_folder(root)
         with Server("--static", root) as server, Browser() as browser:
-            for name, body in [*checks(), *chromium.checks(browser, root)]:
+            for name, body in [*checks(), *early.checks(), *chromium.checks(browser, root)]:
                 tally.run(name, body, server)
             tally.check("the server is alive after all of it", None if server.alive() else server.tail())
     finally:

@@ -33,17 +33,21 @@ public struct HTTPLimits: Sendable, Hashable {
     /// A whole request head must arrive within this time of the connection, or of its first octet: 408.
     public var headTimeout: Duration = .seconds(10)
 
-    /// The longest pause between octets of content that a handler waits for: 408.
+    /// The longest wait for the first byte of a request body, and the longest pause between its bytes, while a handler
+    /// waits for them: 408.
     public var bodyTimeout: Duration = .seconds(20)
 
-    /// The slowest content, in octets per second, measured after `bodyRateGracePeriod`: 408. 0 is no bound.
+    /// The slowest request body, in bytes per second: 408. It is the average since the first byte, without the time in
+    /// which no handler waits, and it counts when `bodyRateGracePeriod` has passed since then. Before the first byte only
+    /// `bodyTimeout` counts. 0 is no bound.
     public var minBodyRate = 240
 
-    /// How long content may be slower than `minBodyRate` before it counts.
+    /// How long after its first byte a body may be slower than `minBodyRate`.
     public var bodyRateGracePeriod: Duration = .seconds(10)
 
-    /// How long a kept-alive connection may wait for its next request (RFC 9112 §9.3).
-    public var idleTimeout: Duration = .seconds(60)
+    /// How long a kept-alive connection may wait for its next request (RFC 9112 §9.3). Load balancers that keep
+    /// connections for 60 s need a server that keeps them longer.
+    public var idleTimeout: Duration = .seconds(75)
 
     /// How long a write may make no progress before the connection is closed.
     public var writeTimeout: Duration = .seconds(30)
@@ -56,11 +60,13 @@ public struct HTTPLimits: Sendable, Hashable {
     /// How much longer than at `minResponseRate` a client may take for what waits.
     public var responseRateGracePeriod: Duration = .seconds(5)
 
-    /// How long the server goes on reading, and dropping, after it has closed its own side (RFC 9112 §9.6).
-    public var lingerTimeout: Duration = .seconds(2)
+    /// After the last response of a connection the server closes its own side, and reads and drops what the client still
+    /// sends, so that no reset destroys the response (RFC 9112 §9.6). It stops when nothing has arrived for this long.
+    public var lingerTimeout: Duration = .seconds(5)
 
-    /// How many octets are dropped while lingering.
-    public var maxLingerBytes = 1 << 20
+    /// The longest that a connection is kept only to drop what its client still sends. Above it the connection is
+    /// closed, and a client that is still sending may not see its response.
+    public var maxLingerTime: Duration = .seconds(30)
 
     /// How long one connection may work at a stretch while the others of its event loop wait. It is looked at between
     /// requests and pieces of content, with a clock that is right to 4 ms; what is left then goes on in a later turn of
@@ -69,6 +75,12 @@ public struct HTTPLimits: Sendable, Hashable {
 
     /// Connections open at once; those above it are answered 503 and closed.
     public var maxConnections = 16_000
+
+    /// Connections open at once from one address, sockets among them; those above it are answered 429 and closed. IPv6
+    /// addresses count together by their first 64 bits. Not counted are trusted proxies, loopback addresses, behind which
+    /// a proxy of this machine may be, and Unix domain sockets. A proxy that is not trusted counts as one client:
+    /// `Int.max` is no bound.
+    public var maxConnectionsPerAddress = 1024
 
     /// Requests served by one connection before it is closed (RFC 9112 §9.3); `Int.max` is no bound.
     public var maxRequestsPerConnection = Int.max

@@ -118,6 +118,12 @@ public struct Request: Sendable {
     /// port 0.
     public var clientAddress: SocketAddress? { forwarded?.address ?? remoteAddress }
 
+    /// The address that counts for bounds per client; `nil` for a trusted proxy's own.
+    package var countedAddress: SocketAddress? {
+        guard let address = clientAddress, storage.connection.isProxy?(address) != true else { return nil }
+        return address
+    }
+
     private var forwarded: Forwarded? { storage.connection.isProxy.map { Forwarded(fields, isProxy: $0) } }
 
     /// The event loop of the connection, on which handlers run.

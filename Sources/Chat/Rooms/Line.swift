@@ -1,4 +1,5 @@
 import FoundationEssentials
+import HTTPKit
 import WSKit
 
 /// Who is held to a pace: all connections of one address together.

@@ -33,6 +33,12 @@ package struct ChunkedDecoder: Sendable {
         self.limits = limits
     }
 
+    /// How much of the chunk that has begun is still to come, by its size.
+    package var announced: Int {
+        if case .data(let remaining) = state { return Int(clamping: remaining) }
+        return 0
+    }
+
     /// Takes the next piece of content from `input`.
     ///
     /// - Throws: `.chunk` for anything malformed, and the limits' errors.
@@ -59,11 +65,13 @@ package struct ChunkedDecoder: Sendable {
         switch state {
         case .size(let value, let digits):
             if let digit = byte.hexDigitValue {
-                // 15 significant digits are far beyond any limit and cannot overflow; leading zeros are counted
-                // as extensions are, so that they cannot go on for ever.
-                if value == 0, digits > 0 { try countExtensionOctet() }
-                guard value < 1 << 56 else { throw .chunk }
-                state = .size(value << 4 | UInt64(digit), digits: min(digits + 1, 2))
+                // Leading zeros are counted as extensions are, so that they cannot go on for ever; so are the digits of
+                // a size that no number holds. It stays at the largest there is, which is over every limit and never
+                // reached.
+                let isTooLarge = value >= 1 << 60
+                if digits > 0, value == 0 || isTooLarge { try countExtensionOctet() }
+                state = .size(
+                    isTooLarge ? .max : value << 4 | UInt64(digit), digits: min(digits + 1, 2))
             } else {
                 guard digits > 0 else { throw .chunk }
                 if byte == 0x0D { state = .sizeLineFeed(value) } else { try beginExtension(byte, value) }

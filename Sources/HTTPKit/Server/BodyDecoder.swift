@@ -27,6 +27,12 @@ enum BodyDecoder {
         return false
     }
 
+    /// How much of the chunk that has begun is still to come, by its size: half of all integers at most. 0 where the body is not chunked.
+    var announced: Int {
+        if case .chunked(let chunked) = self { return min(chunked.decoder.announced, .max / 2) }
+        return 0
+    }
+
     /// Takes the next piece from `input`.
     mutating func next(_ input: inout ByteBuffer) throws(HTTPError) -> ChunkedDecoder.Step {
         switch self {

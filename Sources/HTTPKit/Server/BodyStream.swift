@@ -21,6 +21,8 @@ final class BodyStream: @unchecked Sendable {
     /// How much the reader takes; before anybody reads, what is read ahead is bounded by `HTTPLimits.bodyBufferSize`.
     private var limit = Int.max
     private(set) var received = 0
+    /// How much has been received or announced by the sizes of chunks.
+    private var announced = 0
     private(set) var bufferedBytes = 0
     /// The connection to ask for more; gone when the exchange is over.
     var connection: HTTPConnection?
@@ -44,7 +46,7 @@ final class BodyStream: @unchecked Sendable {
         loop.eventLoop.assertInEventLoop()
         guard case .open = state else { return }
         received += data.readableBytes
-        guard received <= limit else { return fail(.contentTooLarge(limit: limit)) }
+        announced = max(announced, received)
         bufferedBytes += data.readableBytes
         // Crumbs are swept together, so that what waits costs about what it counts.
         if let last = chunks.last?.readableBytes, last + data.readableBytes <= Self.crumbSize {
@@ -56,6 +58,15 @@ final class BodyStream: @unchecked Sendable {
     }
 
     private static let crumbSize = 1024
+
+    /// The connection's side: that much more is to come of a chunk. A handler that waits learns at once when that is more
+    /// than it may read.
+    func announce(_ octets: Int) {
+        guard octets > 0 else { return }
+        let (sum, overflow) = received.addingReportingOverflow(octets)
+        announced = max(announced, overflow ? .max : sum)
+        if announced > limit { wake() }
+    }
 
     func end(trailers: HTTPFields?) {
         guard case .open = state else { return }
@@ -84,8 +95,8 @@ final class BodyStream: @unchecked Sendable {
             return try await loop.run { try await self.next(limit: limit) }
         }
         self.limit = limit
-        if let limitError { throw limitError }
         while true {
+            if let limitError { throw limitError }
             if let chunk = takeChunk() { return chunk }
             switch state {
             case .ended: return nil
@@ -114,10 +125,10 @@ final class BodyStream: @unchecked Sendable {
         return chunk
     }
 
-    /// A body that is announced, or has arrived, over the limit is rejected before any more of it is read.
+    /// A body that is announced over the limit, by its length or by the size of a chunk, or has arrived over it, is
+    /// rejected before any more of it is read.
     private var limitError: HTTPError? {
-        guard max(declaredLength ?? 0, received) > limit else { return nil }
-        return .contentTooLarge(limit: limit)
+        max(declaredLength ?? 0, announced) > limit ? .contentTooLarge(limit: limit) : nil
     }
 
     func trailersAtEnd(limit: Int) async throws -> HTTPFields? {

@@ -46,8 +46,12 @@ extension HTTPConnection {
         closeGracefully()
     }
 
-    /// Sends what is left, closes the server's side behind it, and drops what still arrives until the client closes
-    /// its own or the linger time is over: otherwise a reset could destroy the answer on its way (RFC 9112 §9.6).
+    /// Sends what is left, closes the server's side, and drops what still arrives until the client closes its own side
+    /// (RFC 9112 §9.6).
+    ///
+    /// A connection that is closed while the client still sends is reset, and the reset destroys the response on its way.
+    /// So reading goes on, however much comes, until `lingerTimeout` has passed without a byte, or `maxLingerTime`
+    /// altogether. Many clients send their whole body before they read the response: to stop reading would lose it too.
     func closeGracefully() {
         switch phase {
         case .closing, .lingering, .closed: return
@@ -71,7 +75,7 @@ extension HTTPConnection {
     private func allIsSent() {
         guard case .closing = phase, let context else { return }
         guard !isInputClosed else { return context.close(promise: nil) }
-        phase = .lingering(octets: 0)
+        phase = .lingering(end: loop.now.advanced(by: limits.maxLingerTime))
         deadline = loop.now.advanced(by: limits.lingerTimeout)
         context.close(mode: .output, promise: nil)
     }

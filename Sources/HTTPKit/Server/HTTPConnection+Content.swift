@@ -13,6 +13,7 @@ extension HTTPConnection {
             do throws(HTTPError) {
                 switch try body.next(&inbound) {
                 case .needMore:
+                    if !isDropped { bodyStream?.announce(body.announced) }
                     guard isInputClosed else { return isDropped }
                     failBody(.incompleteBody)
                 case .data(let data):
@@ -21,6 +22,7 @@ extension HTTPConnection {
                     if isDropped {
                         discard(data.readableBytes)
                     } else {
+                        bodyStream?.announce(data.readableBytes + body.announced)
                         bodyStream?.push(data)
                         bodyPace.arrived(at: loop.now)
                         armBodyDeadline()
@@ -79,7 +81,7 @@ extension HTTPConnection {
     }
 
     /// The handler has given up to wait: what it does instead is no slowness of the client.
-    func bodyIsNoLongerWanted() { bodyPace.arrived(at: loop.now) }
+    func bodyIsNoLongerWanted() { bodyPace.stopWaiting(at: loop.now) }
 
     func bodyWasRead() {
         if !isProcessing { loop.turn { process() } }
@@ -93,6 +95,9 @@ extension HTTPConnection {
         case .done: .none
         case _ where isContinueOwed: .notInvited
         case .length(let remaining): .length(max(0, remaining - inbound.readableBytes))
+        // The rest of a chunk is known when its size is.
+        case .chunked where body.announced > server.limits.maxDiscardedBody:
+            .length(max(0, body.announced - inbound.readableBytes))
         case .chunked: .unknown
         }
     }

@@ -23,8 +23,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         case exchange
         /// The last answer is on its way; the server's side closes behind it.
         case closing
-        /// The server's side is closed; what still arrives is dropped (RFC 9112 §9.6).
-        case lingering(octets: Int)
+        /// The server's side is closed; what still arrives is dropped, until `end` at the latest (RFC 9112 §9.6).
+        case lingering(end: LoopInstant)
         /// The channel is closed, or belongs to another protocol.
         case closed
     }
@@ -40,7 +40,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     let server: ServerContext
     let loop: LoopContext
-    private let isAdmitted: Bool
+    private let refusal: Admission.Refusal?
     @exclusivity(unchecked) var context: ChannelHandlerContext?
     @exclusivity(unchecked) var info: ConnectionInfo?
     var memberIndex = -1
@@ -96,9 +96,9 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     var limits: HTTPLimits { server.limits }
 
-    /// - Parameter isAdmitted: `false` when there are too many connections: this one is answered 503.
-    init(server: ServerContext, loop: LoopContext, isAdmitted: Bool) {
-        self.isAdmitted = isAdmitted
+    /// - Parameter refusal: why this connection is answered with an error and closed, if it is.
+    init(server: ServerContext, loop: LoopContext, refusal: Admission.Refusal?) {
+        self.refusal = refusal
         self.server = server
         self.loop = loop
         decoder = RequestDecoder(limits: server.limits)
@@ -115,10 +115,10 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     func channelActive(context: ChannelHandlerContext) {
         context.fireChannelActive()
-        if !isAdmitted {
+        if let refusal {
             loop.turn {
                 keepsAlive = false
-                writeWhole(server.response(to: HTTPError.tooManyConnections, of: nil))
+                writeWhole(server.response(to: refusal.error, of: nil))
                 closeGracefully()
             }
         } else if let drainDeadline = loop.drainDeadline {
@@ -138,9 +138,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         loop.turn {
             var buffer = unwrapInboundIn(data)
             loop.statistics.bytesIn &+= buffer.readableBytes
-            if case .lingering(let octets) = phase {
-                phase = .lingering(octets: octets + buffer.readableBytes)
-                if octets > limits.maxLingerBytes { context.close(promise: nil) }
+            if case .lingering = phase {
+                deadline = loop.now.advanced(by: limits.lingerTimeout)
                 return
             }
             if case .closing = phase { return }

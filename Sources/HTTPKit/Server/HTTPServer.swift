@@ -140,14 +140,14 @@ public final class HTTPServer: Sendable {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
             throw ChannelError.inappropriateOperationForState
         }
-        let isAdmitted = context.connectionOpened()
+        let admission = context.connectionOpened(from: channel.remoteAddress)
         loop.statistics.connections += 1
         channel.closeFuture.whenComplete { [context] _ in
             loop.statistics.connections -= 1
-            context.connectionClosed(wasAdmitted: isAdmitted)
+            context.connectionClosed(admission)
         }
         try configuration.prepare?(channel)
-        let connection = HTTPConnection(server: context, loop: loop, isAdmitted: isAdmitted)
+        let connection = HTTPConnection(server: context, loop: loop, refusal: admission.refusal)
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 

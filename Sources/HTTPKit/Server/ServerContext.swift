@@ -1,3 +1,4 @@
+import HTTPTypes
 package import Logging
 package import NIOCore
 import Synchronization
@@ -50,6 +51,7 @@ package final class ServerContext: Sendable {
     let bodyMilliseconds: Int64
     private let open = Atomic<Int>(0)
     private let admitted = Atomic<Int>(0)
+    private let addresses = AddressCounter()
     private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
 
     package init(
@@ -78,6 +80,32 @@ package final class ServerContext: Sendable {
 
     /// How many connections are open, upgraded ones too.
     package var openConnections: Int { open.load(ordering: .relaxed) }
+
+    /// Counts a connection in that comes from `address`.
+    func connectionOpened(from address: SocketAddress?) -> Admission {
+        let client = address.flatMap(counted)
+        if let client, !addresses.countIn(client, limit: limits.maxConnectionsPerAddress) {
+            open.wrappingAdd(1, ordering: .relaxed)
+            return .refused(.tooManyOfAddress)
+        }
+        if connectionOpened() { return .admitted(client) }
+        if let client { addresses.countOut(client) }
+        return .refused(.tooMany)
+    }
+
+    /// Counts a connection out that `connectionOpened(from:)` has counted in.
+    func connectionClosed(_ admission: Admission) {
+        if case .admitted(let client?) = admission { addresses.countOut(client) }
+        connectionClosed(wasAdmitted: admission.refusal == nil)
+    }
+
+    /// Who counts among the connections of one address: neither a trusted proxy nor this machine itself.
+    private func counted(_ address: SocketAddress) -> ClientNetwork? {
+        guard let client = ClientNetwork(address), !client.isLoopback, isProxy?(address) != true else {
+            return nil
+        }
+        return client
+    }
 
     /// Counts a connection in; `false` when there are too many.
     ///
@@ -111,5 +139,30 @@ package final class ServerContext: Sendable {
             }
             if isEmpty { continuation.resume() }
         }
+    }
+}
+
+/// Whether a connection is served.
+enum Admission {
+    /// It is; of the client it is counted for, if it is.
+    case admitted(ClientNetwork?)
+    case refused(Refusal)
+
+    /// Why it is not.
+    enum Refusal {
+        case tooMany, tooManyOfAddress
+
+        /// What the client is told.
+        var error: any ResponseError {
+            switch self {
+            case .tooMany: HTTPError.tooManyConnections
+            case .tooManyOfAddress: HTTPFailure(.tooManyRequests, "too many connections from this address")
+            }
+        }
+    }
+
+    var refusal: Refusal? {
+        if case .refused(let refusal) = self { return refusal }
+        return nil
     }
 }

@@ -38,6 +38,10 @@ extension AppConfiguration {
                 "max-connections", .integer(1...Int.max), default: "\(limits.maxConnections)",
                 help: "connections open at once; over it 503"),
             Setting(
+                "max-connections-per-address", .integer(1...Int.max),
+                default: "\(limits.maxConnectionsPerAddress)",
+                help: "connections open at once from one address; over it 429"),
+            Setting(
                 "header-timeout", .seconds(0.001...86_400), default: seconds(limits.headTimeout),
                 help: "how long a request's head may take; over it 408"),
             Setting(
@@ -45,7 +49,28 @@ extension AppConfiguration {
                 help: "how long a connection may wait for its next request"),
             Setting(
                 "body-timeout", .seconds(0.001...86_400), default: seconds(limits.bodyTimeout),
-                help: "the longest pause in a request's content; over it 408"),
+                help: "the longest pause in a request's content, and before it; over it 408"),
+            Setting(
+                "min-body-rate", .bytes(0...Int.max), default: octets(limits.minBodyRate),
+                help: "the slowest request content, in bytes per second; 0 is no bound"),
+            Setting(
+                "body-rate-grace", .seconds(0...86_400), default: seconds(limits.bodyRateGracePeriod),
+                help: "how long content may be slower than min-body-rate"),
+            Setting(
+                "write-timeout", .seconds(0.001...86_400), default: seconds(limits.writeTimeout),
+                help: "how long a client may read nothing of what it is sent"),
+            Setting(
+                "min-response-rate", .bytes(0...Int.max), default: octets(limits.minResponseRate),
+                help: "the slowest that a client may read, in bytes per second; 0 is no bound"),
+            Setting(
+                "response-rate-grace", .seconds(0...86_400), default: seconds(limits.responseRateGracePeriod),
+                help: "how much longer than at min-response-rate a client may take"),
+            Setting(
+                "linger-timeout", .seconds(0...86_400), default: seconds(limits.lingerTimeout),
+                help: "how long to wait for more of a client that sends behind its last response"),
+            Setting(
+                "max-linger-time", .seconds(0...86_400), default: seconds(limits.maxLingerTime),
+                help: "how long to read what a client sends behind its last response"),
             Setting(
                 "trusted-proxies", .addresses, default: "",
                 help: "proxies whose Forwarded fields are believed"),
@@ -69,9 +94,18 @@ extension AppConfiguration {
         drain = duration("drain") ?? drain
         limits.maxBodySize = integer("max-body") ?? limits.maxBodySize
         limits.maxConnections = integer("max-connections") ?? limits.maxConnections
+        limits.maxConnectionsPerAddress =
+            integer("max-connections-per-address") ?? limits.maxConnectionsPerAddress
         limits.headTimeout = duration("header-timeout") ?? limits.headTimeout
         limits.idleTimeout = duration("idle-timeout") ?? limits.idleTimeout
         limits.bodyTimeout = duration("body-timeout") ?? limits.bodyTimeout
+        limits.minBodyRate = integer("min-body-rate") ?? limits.minBodyRate
+        limits.bodyRateGracePeriod = duration("body-rate-grace") ?? limits.bodyRateGracePeriod
+        limits.writeTimeout = duration("write-timeout") ?? limits.writeTimeout
+        limits.minResponseRate = integer("min-response-rate") ?? limits.minResponseRate
+        limits.responseRateGracePeriod = duration("response-rate-grace") ?? limits.responseRateGracePeriod
+        limits.lingerTimeout = duration("linger-timeout") ?? limits.lingerTimeout
+        limits.maxLingerTime = duration("max-linger-time") ?? limits.maxLingerTime
         trustedProxies = addresses("trusted-proxies")
     }
 

@@ -25,7 +25,7 @@ extension Request {
         options: WebSocketOptions, topics: (any TopicDirectory)?, logger: Logger, service: WebSocketService
     ) throws -> Response {
         let acceptance = try checkWebSocketRequest(options: options)
-        let place = try options.addresses.admit(clientAddress, limit: options.maxSocketsPerAddress)
+        let place = try options.admit(countedAddress)
         let request = compacted()
         let upgrade = Upgrade { upgraded in
             let opening = WebSocketOpening(

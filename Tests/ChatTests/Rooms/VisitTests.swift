@@ -4,17 +4,19 @@ import NIOCore
 import Testing
 import WSKit
 
+import struct HTTPKit.ClientNetwork
+
 @testable import Chat
 
 /// A client that keeps what it was sent.
 private actor Client: Line {
     nonisolated let id = UUID()
-    nonisolated let origin: Origin
+    nonisolated let origin: Chat.Origin
     private(set) var received: [ServerMessage] = []
     private(set) var isEnded = false
     private var watchers: [CheckedContinuation<Void, Never>] = []
 
-    init(origin: Origin? = nil) { self.origin = origin ?? .line(id) }
+    init(origin: Chat.Origin? = nil) { self.origin = origin ?? .line(id) }
 
     func send(_ message: ServerMessage) { received.append(message) }
 

@@ -34,7 +34,8 @@ final class Wire {
         let server = ServerContext(
             limits: limits, logger: log.logger, isProxy: proxies,
             errorResponse: errorResponse, clientLog: clientLog, responder: .function(responder))
-        connection = HTTPConnection(server: server, loop: loop, isAdmitted: isAdmitted)
+        connection = HTTPConnection(
+            server: server, loop: loop, refusal: isAdmitted ? nil : .tooMany)
         transport = Transport(highWaterMark: limits.writeBufferSize)
         try channel.pipeline.syncOperations.addHandler(transport)
         try channel.pipeline.syncOperations.addHandler(connection)
@@ -114,6 +115,12 @@ final class Wire {
         let now = LoopInstant.now.advanced(by: skipped)
         loop.turn { connection.tick(now: now) }
         settle()
+    }
+
+    /// The time is `duration` later, for the loop's own clock as well.
+    func move(_ duration: Duration) {
+        loop.clockOffset += LoopInstant(milliseconds: 0).advanced(by: duration).milliseconds
+        pass(duration)
     }
 
     /// Returns when the loop's coarse clock has moved on, so that a deadline set anew is another one.

@@ -75,6 +75,23 @@ struct AppConfigurationTests {
             try parse(["--environment=development", "--development-page=false"]).developmentPage == false)
     }
 
+    @Test("the limits of slow clients are settings")
+    func rates() throws {
+        let defaults = try parse([]).limits
+        #expect(defaults == HTTPLimits() && defaults.idleTimeout == .seconds(75))
+        let limits = try parse([
+            "--min-body-rate", "1KiB", "--body-rate-grace=30", "--write-timeout", "40",
+            "--min-response-rate=0", "--response-rate-grace", "7.5", "--linger-timeout=1",
+            "--max-linger-time", "9",
+            "--max-connections-per-address", "12",
+        ]).limits
+        #expect(limits.maxConnectionsPerAddress == 12)
+        #expect(limits.minBodyRate == 1024 && limits.bodyRateGracePeriod == .seconds(30))
+        #expect(limits.writeTimeout == .seconds(40) && limits.minResponseRate == 0)
+        #expect(limits.responseRateGracePeriod == .milliseconds(7500))
+        #expect(limits.lingerTimeout == .seconds(1) && limits.maxLingerTime == .seconds(9))
+    }
+
     @Test(
         "sizes in octets",
         arguments: [("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("16 MiB", 16 << 20), ("1GiB", 1 << 30)])

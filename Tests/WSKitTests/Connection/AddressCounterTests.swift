@@ -73,4 +73,21 @@ struct AddressCounterTests {
             #expect(try counter.admit(address, limit: nil) == nil)
         }
     }
+
+    @Test("by default loopback does not count, once a bound is set it does")
+    func options() throws {
+        let loopback = try SocketAddress(ipAddress: "127.0.0.1", port: 1)
+        let address = try SocketAddress(ipAddress: "192.0.2.1", port: 1)
+        let defaults = WebSocketOptions()
+        #expect(defaults.maxSocketsPerAddress == 1024)
+        #expect(try defaults.admit(loopback) == nil)
+        let places = try (0..<1024).map { _ in try defaults.admit(address) }
+        #expect(throws: HTTPFailure.self) { try defaults.admit(address) }
+        #expect(places.count == 1024)
+        let one = WebSocketOptions { $0.maxSocketsPerAddress = 1 }
+        let place = try one.admit(loopback)
+        #expect(place != nil)
+        #expect(throws: HTTPFailure.self) { try one.admit(loopback) }
+        #expect(try WebSocketOptions { $0.maxSocketsPerAddress = nil }.admit(address) == nil)
+    }
 }

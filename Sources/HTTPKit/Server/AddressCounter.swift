@@ -1,4 +1,3 @@
-import HTTPKit
 import HTTPTypes
 package import NIOCore
 import Synchronization
@@ -30,34 +29,48 @@ package struct ClientNetwork: Hashable, Sendable {
         }
     }
 
+    /// Whether it is this machine itself (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3).
+    package var isLoopback: Bool {
+        switch prefix {
+        case .v4(let address): address >> 24 == 127
+        case .v6(let high): high == 0
+        }
+    }
+
     private static func number(_ octets: ArraySlice<UInt8>) -> UInt64 {
         octets.reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
 
-/// How many sockets each client has open at the endpoints that share these options.
-final class AddressCounter: Sendable {
+/// How many connections each client has: to a server, or to the WebSocket endpoints that share their options.
+package final class AddressCounter: Sendable {
     private let counts = Mutex<[ClientNetwork: Int]>([:])
+
+    package init() {}
 
     /// Counts a socket in.
     ///
     /// - Throws: `HTTPFailure` (429) when the address has `limit` sockets already.
-    func admit(_ address: SocketAddress?, limit: Int?) throws -> Place? {
+    package func admit(_ address: SocketAddress?, limit: Int?) throws -> Place? {
         guard let limit, let client = address.flatMap(ClientNetwork.init) else { return nil }
-        let isAdmitted = counts.withLock { counts in
-            guard counts[client, default: 0] < limit else { return false }
-            counts[client, default: 0] += 1
-            return true
-        }
-        guard isAdmitted else {
+        guard countIn(client, limit: limit) else {
             throw HTTPFailure(.tooManyRequests, "this address has \(limit) sockets open already")
         }
         return Place(counter: self, client: client)
     }
 
+    /// Counts a connection in, to be counted out by `countOut`; `false` when the client has `limit` already.
+    package func countIn(_ client: ClientNetwork, limit: Int) -> Bool {
+        counts.withLock { counts in
+            guard counts[client, default: 0] < limit else { return false }
+            counts[client, default: 0] += 1
+            return true
+        }
+    }
+
     /// One socket that was counted in. It is counted out once: by `release`, or when nobody holds the place any
     /// more, as when a middleware has put another answer in the place of the upgrade.
-    final class Place: Sendable {
+    package final class Place: Sendable {
         private let counter: AddressCounter
         private let client: ClientNetwork
         private let isReleased = Atomic(false)
@@ -69,12 +82,13 @@ final class AddressCounter: Sendable {
 
         deinit { release() }
 
-        func release() {
+        package func release() {
             if !isReleased.exchange(true, ordering: .relaxed) { counter.countOut(client) }
         }
     }
 
-    private func countOut(_ client: ClientNetwork) {
+    /// Counts a connection out that was counted in.
+    package func countOut(_ client: ClientNetwork) {
         counts.withLock { counts in
             let left = counts[client, default: 0] - 1
             counts[client] = left > 0 ? left : nil
