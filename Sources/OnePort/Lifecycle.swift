@@ -14,7 +14,8 @@ import WSKit
 /// Starting and ending: by itself, or as one service of several.
 extension App: Service {
     /// Serves until SIGTERM or SIGINT, then drains: no new connections, requests in flight finish, sockets are
-    /// closed with 1001, and what is left after `--drain` seconds is cut off.
+    /// closed with 1001, event streams end, and what is left after `--drain` seconds is cut off. A second SIGTERM or SIGINT
+    /// ends the program at once, with 128 and the signal's number.
     ///
     /// Alone it prints `listening on http://HOST:PORT` once it accepts connections, and a program that cannot start
     /// ends with 1 and the reason on standard error. Inside a `ServiceGroup` it throws instead and obeys the group.
@@ -117,7 +118,12 @@ extension App: Service {
 private struct AlonePart: Service {
     let app: App
     func run() async throws {
-        try await ServiceGroupMembership.$isInside.withValue(true) { try await app.serve() }
+        let logger = app.logger
+        try await withGracefulShutdownHandler {
+            try await ServiceGroupMembership.$isInside.withValue(true) { try await app.serve() }
+        } onGracefulShutdown: {
+            Task { await SecondSignal.endProgram(logger) }
+        }
     }
 }
 

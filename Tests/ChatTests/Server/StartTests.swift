@@ -1,4 +1,6 @@
 import Foundation
+import NIOCore
+import NIOPosix
 import Testing
 import WSKit
 
@@ -79,6 +81,32 @@ struct StartTests {
             #expect(try await server.program.ended() == 0)
             await #expect(throws: ConnectionEnded.self) { _ = try await ann.next() }
             #expect(await ann.socket.closeReason?.code == .goingAway)
+        }
+    }
+
+    @Test("A second signal ends it at once, though a request holds the drain", arguments: [SIGTERM, SIGINT])
+    func secondSignal(signal: Int32) async throws {
+        try await Scene.run { scene in
+            let server = try await scene.server()
+            let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                .connect(host: "127.0.0.1", port: server.port).get()
+            try await channel.writeAndFlush(ByteBuffer(string: "GET / HTTP/1.1\r\n")).get()
+            // The server reads what was sent before it is asked to drain.
+            try await channel.eventLoop.scheduleTask(in: .milliseconds(300)) {}.futureResult.get()
+            kill(server.program.id, SIGTERM)
+            _ = try await server.program.line(with: "draining")
+            let start = ContinuousClock.now
+            // One that comes before the program listens for it again is one that it has not seen.
+            let asking = Task {
+                while !Task.isCancelled {
+                    kill(server.program.id, signal)
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+            }
+            #expect([128 + signal, signal].contains(try await server.program.ended()))
+            asking.cancel()
+            #expect(ContinuousClock.now - start < .seconds(10))
+            try? await channel.close()
         }
     }
 }
