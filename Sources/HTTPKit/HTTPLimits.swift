@@ -64,6 +64,16 @@ public struct HTTPLimits: Sendable, Hashable {
     /// sends, so that no reset destroys the response (RFC 9112 §9.6). It stops when nothing has arrived for this long.
     public var lingerTimeout: Duration = .seconds(5)
 
+    /// How long a handler may take for its response once the client has closed its own side of the connection. Such a
+    /// client may wait for the response or may be gone (RFC 9112 §9.6). Above it the handler is cancelled and the
+    /// connection is closed. The time counts anew for each request.
+    public var halfClosedHandlerTimeout: Duration = .seconds(10)
+
+    /// How long a response whose head has been sent may pause once the client has closed its own side of the connection.
+    /// Above it the handler is cancelled and the connection is closed. Time in which bytes wait for the client does not
+    /// count. Event streams with a heartbeat are not bound by it: a heartbeat finds out whether the client is gone.
+    public var halfClosedStreamTimeout: Duration = .milliseconds(3500)
+
     /// The longest that a connection is kept only to drop what its client still sends. Above it the connection is
     /// closed, and a client that is still sending may not see its response.
     public var maxLingerTime: Duration = .seconds(30)

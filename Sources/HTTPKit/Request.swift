@@ -231,7 +231,8 @@ public protocol RequestKey {
 
 /// What all requests of one connection share.
 ///
-/// Invariant: `connection` is touched on the event loop only, `notes` are behind a lock, everything else is constant.
+/// Invariant: `connection` and `isClosed` are touched on the event loop only, `notes` are behind a lock, everything else
+/// is constant.
 package final class ConnectionInfo: @unchecked Sendable {
     package let remoteAddress: SocketAddress?
     package let isSecure: Bool
@@ -248,6 +249,8 @@ package final class ConnectionInfo: @unchecked Sendable {
     let hasNotes = Atomic(false)
     /// What it has noted; made with the first note of the connection.
     let notes = Mutex<ExchangeNotes?>(nil)
+    /// Whether the connection was closed while it spoke HTTP.
+    var isClosed = false
 
     package init(
         remoteAddress: SocketAddress?, isSecure: Bool = false,

@@ -196,6 +196,14 @@ public struct ResponseWriter: Sendable {
     /// Sends text as UTF-8.
     public func write(_ text: String) async throws { try await write(ByteBuffer(string: text)) }
 
+    /// Sends the head, if that has not been done, and all that was written, without waiting for the end of this turn of
+    /// the event loop. It is suspended while the client does not read.
+    ///
+    /// An error thrown behind it closes the connection, as behind the first write.
+    ///
+    /// - Throws: `CancellationError` as `write` does.
+    public func flush() async throws { try await connection.flushBody(exchange: exchange) }
+
     /// Sets the trailer fields to send behind chunked content (RFC 9110 §6.5); without effect on other content.
     public func setTrailers(_ trailers: HTTPFields) {
         connection.setTrailers(trailers, exchange: exchange)

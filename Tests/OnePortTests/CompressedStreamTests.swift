@@ -91,6 +91,29 @@ struct CompressedStreamTests {
         }
     }
 
+    @Test("an event stream that the drain ends is a whole gzip member, comments and all")
+    func drain() async throws {
+        let app = App(configuration: AppConfiguration())
+        app.use(.compress(ResponseCompressionOptions { $0.compressesStreams = true }))
+        app.get("/") { request in
+            .events(EventStreamOptions { $0.heartbeat = .zero }) { events in
+                try await events.send(ServerSentEvent(data: "one"))
+                // Two ticks of the loop behind the event there is a comment at least.
+                let loop = request.connection.loop
+                loop.eventLoop.scheduleTask(in: .milliseconds(1200)) {
+                    loop.drain(deadline: .now.advanced(by: .seconds(20)))
+                }
+                try? await Task.sleep(for: .seconds(3600))
+                // What swallows its cancellation ends as if it were done.
+            }
+        }
+        try await app.test(.inMemory) { client in
+            let text = try gunzip(try await get(client).body)
+            #expect(text.hasPrefix("data: one\n\n:\n\n"))
+            #expect(text.hasSuffix("\n\n"))
+        }
+    }
+
     /// What follows the head, as far as it is there.
     private func content(_ answer: ByteBuffer) -> ByteBuffer {
         let octets = Array(answer.readableBytesView)

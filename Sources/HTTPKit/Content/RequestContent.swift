@@ -95,11 +95,22 @@ extension Request {
 
 extension Response {
     /// An event stream (WHATWG HTML §9.2): `send` is given events until it returns.
+    ///
+    /// The head is sent at once, before the first event, so an error that `send` throws closes the connection. While no
+    /// event is sent, comments keep the connection alive; they also find out when the client is gone: then the task of
+    /// `send` is cancelled. When the server begins to drain, the stream ends as a whole response, so that browsers
+    /// connect again, and the task of `send` is cancelled.
+    ///
+    /// - Parameter options: how often comments are sent.
     public static func events(
+        _ options: EventStreamOptions = EventStreamOptions(),
         _ send: @escaping @Sendable (EventWriter) async throws -> Void
     ) -> Response {
-        var response = Response.stream(contentType: "text/event-stream") {
-            try await send(EventWriter(writer: $0))
+        let heartbeat = options.heartbeat
+        var response = Response.stream(contentType: "text/event-stream") { writer in
+            try await writer.connection.beginEvents(
+                heartbeat: heartbeat, encoder: writer.encoder, exchange: writer.exchange)
+            try await send(EventWriter(writer: writer))
         }
         response.fields[.cacheControl] = "no-cache"
         return response
@@ -108,6 +119,25 @@ extension Response {
     /// Adds a Set-Cookie line.
     public mutating func setCookie(_ cookie: SetCookie) {
         fields.append(HTTPField(name: .setCookie, value: cookie.fieldValue))
+    }
+}
+
+/// How an event stream behaves.
+public struct EventStreamOptions: Sendable, Hashable {
+    /// How long the stream may be silent before a comment is sent, which readers ignore; looked at about twice a second.
+    ///
+    /// Comments keep proxies from closing the stream, and find out when the client is gone: one is also sent as soon as
+    /// the client closes its side of the connection. `nil` sends none: then `HTTPLimits.halfClosedStreamTimeout` bounds
+    /// the stream of a client that has closed its side.
+    public var heartbeat: Duration? = .seconds(15)
+
+    /// The defaults: a heartbeat after 15 s.
+    public init() {}
+
+    /// The defaults, changed by `configure`.
+    public init(_ configure: (inout EventStreamOptions) -> Void) {
+        self.init()
+        configure(&self)
     }
 }
 

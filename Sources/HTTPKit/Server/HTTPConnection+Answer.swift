@@ -159,7 +159,7 @@ extension HTTPConnection {
         noteEnd(isComplete: true)
         phase = .closed
         exchange &+= 1
-        releaseBody()
+        releaseExchange()
         let unread = inbound
         inbound = ByteBuffer()
         let channel = context.channel

@@ -18,18 +18,18 @@ extension HTTPConnection {
             return false
         }
         guard body.isDone else { return false }
-        releaseBody()
-        trailers = nil
+        releaseExchange()
         phase = .head
         deadline = loop.now.advanced(byMilliseconds: server.idleMilliseconds)
         return true
     }
 
-    /// Nobody is left waiting for content, whatever becomes of the connection.
-    func releaseBody() {
+    /// Ends what belongs to one exchange: nobody is left waiting for content, whatever becomes of the connection.
+    func releaseExchange() {
         bodyStream?.fail(.incompleteBody)
         bodyStream?.connection = nil
         bodyStream = nil
+        rare = nil
     }
 
     /// Answers what cannot be read as a request and closes; nothing behind it is read (RFC 9112 §11.2).
@@ -59,7 +59,7 @@ extension HTTPConnection {
         }
         guard let context else { return }
         handOver()
-        releaseBody()
+        releaseExchange()
         inbound = ByteBuffer()
         body = .done
         phase = .closing

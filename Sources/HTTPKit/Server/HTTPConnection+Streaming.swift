@@ -27,7 +27,7 @@ extension HTTPConnection {
     }
 
     @inline(never)
-    private func endStream(exchange: UInt64) throws {
+    func endStream(exchange: UInt64) throws {
         guard exchange == self.exchange, case .exchange = phase else { return }
         if case .prepared(let response) = answer {
             if let length = response.body.length, length > 0 { throw ContentLengthError(missing: length) }
@@ -36,7 +36,7 @@ extension HTTPConnection {
         guard case .streaming(let framing, let remaining) = answer else { return }
         if let remaining, remaining > 0 { throw ContentLengthError(missing: remaining) }
         if framing == .chunked {
-            let trailers = trailers
+            let trailers = rare?.trailers
             withOut { ResponseEncoder.writeLastChunk(trailers: trailers, into: &$0) }
         }
         finishAnswer()
@@ -92,8 +92,13 @@ extension HTTPConnection {
         guard loop.eventLoop.inEventLoop else {
             return try await loop.run { try await self.writeBody(data, by: encoder, exchange: exchange) }
         }
+        guard isServed(exchange) else { throw CancellationError() }
+        let rare = rareState
+        rare.encodingWrites += 1
+        defer { rare.encodingWrites -= 1 }
         var rest = data
         repeat {
+            guard exchange == self.exchange else { throw CancellationError() }
             let piece = rest.readSlice(length: min(rest.readableBytes, Self.encodedPiece)) ?? ByteBuffer()
             try writePiece(try encoder.encode(piece), exchange: exchange)
             try await waitUntilWritable(exchange: exchange)
@@ -107,7 +112,18 @@ extension HTTPConnection {
         guard loop.eventLoop.inEventLoop else {
             return try await loop.run { try await self.finishBody(by: encoder, exchange: exchange) }
         }
+        guard exchange == self.exchange else { throw CancellationError() }
         try writePiece(try encoder.finish(), exchange: exchange)
+    }
+
+    /// Sends the head, if that has not been done, and what has gathered.
+    func flushBody(exchange: UInt64) async throws {
+        guard loop.eventLoop.inEventLoop else {
+            return try await loop.run { try await self.flushBody(exchange: exchange) }
+        }
+        try openAnswer(exchange: exchange)
+        flush()
+        try await waitUntilWritable(exchange: exchange)
     }
 
     /// Lets the other connections of the loop go first: a client that reads as fast as a handler writes never makes it
@@ -139,7 +155,7 @@ extension HTTPConnection {
     }
 
     @inline(never)
-    private func writePiece(_ data: ByteBuffer, exchange: UInt64) throws {
+    func writePiece(_ data: ByteBuffer, exchange: UInt64) throws {
         try openAnswer(exchange: exchange)
         let framing = try takeFromAnnounced(data.readableBytes, exchange: exchange)
         guard data.readableBytes > 0 else { return }
@@ -179,7 +195,7 @@ extension HTTPConnection {
         guard loop.eventLoop.inEventLoop else {
             return loop.eventLoop.execute { self.setTrailers(trailers, exchange: exchange) }
         }
-        if exchange == self.exchange { self.trailers = trailers }
+        if isServed(exchange) { rareState.trailers = trailers }
     }
 
     /// Sends an interim answer such as 103 (RFC 8297) before the answer itself; HTTP/1.0 knows none.

@@ -70,12 +70,13 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     @exclusivity(unchecked) var keepsAlive = true
     @exclusivity(unchecked) var isHeadRequest = false
     @exclusivity(unchecked) var minorVersion = 1
-    @exclusivity(unchecked) var trailers: HTTPFields?
     /// Whether middleware had noted anything about the exchange when its response was sent.
     @exclusivity(unchecked) var hasNotes = false
     /// What has been sent of the response: its status, 0 before its head, and the bytes of its body.
     @exclusivity(unchecked) var sentStatus = 0
     @exclusivity(unchecked) var sentBodyBytes = 0
+    /// What only some exchanges need.
+    @exclusivity(unchecked) var rare: RareExchangeState?
     /// Who serves this connection's requests, while there are any.
     @exclusivity(unchecked) private var worker: Worker?
     /// The worker that has answered a request takes the next one itself.
@@ -176,19 +177,23 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         loop.turn {
             isInputClosed = true
             // The client may have closed its side only, and wait for the answers to all it has sent (RFC 9112 §9.6).
-            if case .lingering = phase { context.close(promise: nil) } else { process() }
+            if case .lingering = phase { return context.close(promise: nil) }
+            process()
+            clientClosedItsSide()
         }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         loop.turn {
             noteEnd(isComplete: false)
+            let wasServing = if case .exchange = phase { true } else { false }
             phase = .closed
             exchange &+= 1
-            releaseBody()
+            info?.isClosed = true
+            if wasServing { tellOfDisconnect() }
+            releaseExchange()
             resumeWriters()
-            worker?.cancel()
-            worker = nil
+            cancelHandler()
         }
         context.fireChannelInactive()
     }
@@ -330,6 +335,18 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
             worker = loop.takeWorker()
             worker?.serve(request, of: self)
         }
+    }
+
+    /// Cancels the task that serves this connection. No other request may follow on it.
+    func cancelHandler() {
+        worker?.cancel()
+        worker = nil
+    }
+
+    /// `worker` has been cancelled by its handler: what has arrived behind the request is served by another one.
+    func goOn(without worker: Worker) {
+        if self.worker === worker { self.worker = nil }
+        process()
     }
 
     /// The request behind the one that `worker` has just answered, where it has arrived.

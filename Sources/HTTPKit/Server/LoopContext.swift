@@ -46,6 +46,9 @@ package final class LoopContext: LoopWork, @unchecked Sendable {
     /// When the server is to be gone, once it is told to go.
     package private(set) var drainDeadline: LoopInstant?
 
+    /// Whether the server is told to go; read by any thread.
+    package let isDraining = Atomic(false)
+
     /// About how many octets of other threads' messages are on their way to this loop; touched by any thread.
     package let queuedOctets = Atomic(0)
 
@@ -304,6 +307,7 @@ package final class LoopContext: LoopWork, @unchecked Sendable {
     /// Tells every member that the server is going.
     package func drain(deadline: LoopInstant) {
         drainDeadline = deadline
+        isDraining.store(true, ordering: .relaxed)
         turn { for member in members { member.drain(deadline: deadline) } }
     }
 

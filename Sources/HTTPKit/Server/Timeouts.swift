@@ -20,6 +20,7 @@ extension HTTPConnection {
             }
         case .exchange:
             checkBody(now)
+            checkPresence(unsent: waiting, now)
         case .lingering(let end):
             if now >= min(deadline, end) { context?.close(promise: nil) }
         case .closing, .closed: break
@@ -71,7 +72,9 @@ extension HTTPConnection {
         keepsAlive = false
         switch phase {
         case .head: if inbound.readableBytes == 0, !isReadingHead { closeGracefully() }
-        case .exchange: process()
+        case .exchange:
+            tellOfDrain()
+            process()
         case .closing, .lingering, .closed: break
         }
     }

@@ -16,6 +16,8 @@ final class Worker: LoopWork, @unchecked Sendable {
     @exclusivity(unchecked) private var request: Request?
     @exclusivity(unchecked) private var parking: UnsafeContinuation<Void, Never>?
     @exclusivity(unchecked) private var task: Task<Void, Never>?
+    /// Whether it was cancelled before its task was known, in the midst of its first request.
+    private var isCancelRequested = false
 
     init(loop: LoopContext) {
         self.loop = loop
@@ -42,16 +44,21 @@ final class Worker: LoopWork, @unchecked Sendable {
         loop.begin(self)
         if task == nil {
             task = Task.immediateDetached(executorPreference: self) { [self] in await run() }
+            if isCancelRequested { task?.cancel() }
         } else {
             wake()
             loop.runWaitingJobs()
         }
     }
 
-    /// Cancels the handler that runs.
+    /// Cancels the handler that runs, with the tasks that are its children. The worker serves no other request.
     func cancel() {
-        task?.cancel()
+        guard let task else { return isCancelRequested = true }
+        task.cancel()
     }
+
+    /// Whether the task was cancelled, by its connection or by its own handler.
+    private var isCancelled: Bool { task?.isCancelled ?? (isCancelRequested || Task.isCancelled) }
 
     /// Ends a wait; without work the worker waits again, if it may, or ends.
     func wake() {
@@ -74,7 +81,7 @@ final class Worker: LoopWork, @unchecked Sendable {
                 }
                 if !isSent { await connection.stream(request) }
                 takeNextRequest(of: connection)
-            } else if !Task.isCancelled, loop.park(self) {
+            } else if !isCancelled, loop.park(self) {
                 await withUnsafeContinuation { parking = $0 }
             } else {
                 return
@@ -87,6 +94,11 @@ final class Worker: LoopWork, @unchecked Sendable {
     private func takeNextRequest(of connection: HTTPConnection) {
         loop.eventLoop.assertInEventLoop()
         loop.endUnit()
+        if isCancelled {
+            request = nil
+            self.connection = nil
+            return connection.goOn(without: self)
+        }
         request = connection.takeNextRequest(for: self)
         if request == nil { self.connection = nil }
     }

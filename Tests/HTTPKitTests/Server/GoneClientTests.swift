@@ -152,6 +152,93 @@ struct GoneClientTests {
             try await expectGone(server)
         }
     }
+
+    /// What a handler waits for that its client does not see.
+    enum Waiting: CaseIterable, Sendable { case sleep, childTask, stream, writer }
+
+    private static func wait(_ waiting: Waiting, _ events: EventWriter) async throws {
+        switch waiting {
+        case .sleep: try await Task.sleep(for: .seconds(3600))
+        case .childTask:
+            async let slept: Void = Task.sleep(for: .seconds(3600))
+            try await slept
+        case .stream:
+            let never = AsyncStream<Void> { _ in }
+            for await _ in never {}
+            try Task.checkCancellation()
+        case .writer:
+            while true {
+                try await events.send(ServerSentEvent(data: String(repeating: "x", count: 100_000)))
+            }
+        }
+    }
+
+    @Test(
+        "an event stream that sends nothing finds out by itself, and its handler is cancelled",
+        arguments: Waiting.allCases, [Going.closes, .resets])
+    func silentEvents(_ waiting: Waiting, _ going: Going) async throws {
+        let outcome = Outcome()
+        try await LiveServer.run { _ in
+            .events { events in
+                outcome.begin()
+                do {
+                    try await Self.wait(waiting, events)
+                } catch {
+                    outcome.end(error)
+                    throw error
+                }
+            }
+        } test: { server in
+            var client: LiveClient? = try await LiveClient(to: server)
+            try await client?.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            await outcome.hasBegun()
+            let start = ContinuousClock.now
+            if going == .resets { client?.resetAtEnd() }
+            client = nil
+            await #expect(throws: CancellationError.self) { try await outcome.wait() }
+            try await expectGone(server)
+            #expect(ContinuousClock.now - start < .seconds(5))
+        }
+    }
+
+    @Test("visitors that come and leave do not use up the connections, whatever they asked for")
+    func visitors() async throws {
+        try await LiveServer.run {
+            $0.limits.maxConnections = 10
+            $0.limits.halfClosedHandlerTimeout = .milliseconds(100)
+            $0.limits.halfClosedStreamTimeout = .milliseconds(100)
+        } _: { request in
+            switch request.path {
+            case "/events":
+                return .events { _ in try await Task.sleep(for: .seconds(3600)) }
+            case "/stream":
+                return .stream { writer in
+                    try await writer.flush()
+                    try await Task.sleep(for: .seconds(3600))
+                }
+            case "/silent": try await Task.sleep(for: .seconds(3600))
+            default: break
+            }
+            return .text("x")
+        } test: { server in
+            for path in ["/events", "/stream", "/silent"] {
+                var clients: [LiveClient] = []
+                for _ in 0..<10 {
+                    let client = try await LiveClient(to: server)
+                    // What stands behind the request that is served is dropped with it.
+                    try await client.send(
+                        String(repeating: "GET \(path) HTTP/1.1\r\nHost: h\r\n\r\n", count: 3))
+                    clients.append(client)
+                }
+                try await waitUntil { await server.connections() == 10 }
+                #expect(try await LiveClient(to: server).get("/").status == 503)
+                clients = []
+                try await expectGone(server)
+                #expect(try await LiveClient(to: server).get("/").status == 200)
+                try await expectGone(server)
+            }
+        }
+    }
 }
 
 extension RequestBody {

@@ -38,6 +38,41 @@ struct WorkerTests {
         #expect(notes.lines == ["false", "false"])
     }
 
+    @Test("A handler that cancels its own task does not cancel a request behind it on the same connection")
+    func cancelledByItselfWhilePipelined() throws {
+        let notes = Notes()
+        try withWire { request in
+            notes.add("\(Task.isCancelled)")
+            if request.path == "/cancel" { withUnsafeCurrentTask { $0?.cancel() } }
+            return .text("x")
+        } test: { wire in
+            let cancel = "GET /cancel HTTP/1.1\r\nHost: h\r\n\r\n"
+            // The first request of a worker runs before its task is known.
+            for _ in 0..<2 {
+                #expect(statuses(wire.exchange(cancel + Self.get + cancel + cancel + Self.get)).count == 5)
+                #expect(statuses(wire.exchange(Self.get)) == [200])
+            }
+        }
+        #expect(notes.lines == Array(repeating: "false", count: 12))
+    }
+
+    @Test("A connection that breaks in the midst of a new worker's first request cancels the handler")
+    func cancelledAtOnce() throws {
+        let notes = Notes()
+        try withWire { request in
+            notes.add("begun: \(Task.isCancelled)")
+            request.connection.connection?.breakOff()
+            let never = AsyncStream<Void> { _ in }
+            for await _ in never {}
+            notes.add("cancelled: \(Task.isCancelled)")
+            return .text("x")
+        } test: { wire in
+            wire.send(Self.get)
+            #expect(wire.isClosed)
+        }
+        #expect(notes.lines == ["begun: false", "cancelled: true"])
+    }
+
     @Test("One worker serves one request after another")
     func usedAgain() throws {
         try withWire { _ in
