@@ -1,12 +1,14 @@
 import HTTPTypes
 import NIOCore
 import OnePort
+import Synchronization
 
 /// The HTTP routes of the fixed contract.
 func addHTTPRoutes(to app: App) {
     addPlainRoutes(to: app)
     addBodyRoutes(to: app)
     addTimedRoutes(to: app)
+    addWaitingRoutes(to: app)
     addReflectingRoutes(to: app)
 }
 
@@ -93,6 +95,39 @@ private func addTimedRoutes(to app: App) {
     app.get("/block") { _ in
         try await offload { holdThread(milliseconds: 50) }
         return plain("done")
+    }
+}
+
+/// How many handlers of `/silent` and `/events` run.
+let waitingHandlers = Atomic(0)
+
+/// Counts a handler as long as it runs.
+private func counted<Result>(_ body: () async throws -> Result) async rethrows -> Result {
+    waitingHandlers.wrappingAdd(1, ordering: .relaxed)
+    defer { waitingHandlers.wrappingSubtract(1, ordering: .relaxed) }
+    return try await body()
+}
+
+private func addWaitingRoutes(to app: App) {
+    app.get("/events/{milliseconds}") { request in
+        let milliseconds = try request.parameters.require("milliseconds", as: Int.self)
+        guard milliseconds >= 0 else {
+            throw HTTPFailure(.badRequest, "milliseconds is \(milliseconds), less than 0")
+        }
+        return .events { events in
+            try await counted {
+                try await Task.sleep(for: .milliseconds(milliseconds))
+                for number in 0... {
+                    if number > 0 { try await Task.sleep(for: .seconds(1)) }
+                    try await events.send(try ServerSentEvent(id: String(number), data: "event \(number)"))
+                }
+            }
+        }
+    }
+    app.get("/silent") { _ in
+        try await counted {
+            while true { try await Task.sleep(for: .seconds(3600)) }
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 import OnePort
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -29,6 +30,7 @@ private struct Statistics: Encodable {
     let bytesIn: Int
     let bytesOut: Int
     let messagesDropped: Int
+    let handlers: Int
 
     init(_ counted: ServerStatistics) {
         connections = counted.connections
@@ -38,6 +40,7 @@ private struct Statistics: Encodable {
         bytesIn = counted.bytesIn
         bytesOut = counted.bytesOut
         messagesDropped = counted.messagesDropped
+        handlers = waitingHandlers.load(ordering: .relaxed)
     }
 }
 
