@@ -98,7 +98,8 @@ let package = Package(
             name: "OnePortTests",
             dependencies: [
                 "OnePort", "OnePortTesting", "Compression", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes,
-                .product(name: "Mustache", package: "swift-mustache"),
+                logging, .product(name: "Mustache", package: "swift-mustache"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], swiftSettings: settings),
         .testTarget(
             name: "ChatTests",

@@ -81,17 +81,31 @@ public struct Request: Sendable {
     /// The query behind the first `?`, still percent-encoded.
     public var rawQuery: String? { storage.head.query.map { storage.head.buffer.string($0) } }
 
-    /// The authority that the request is for: that of an absolute target, or Host (RFC 9112 §3.3).
+    /// The host that the client asked for, and its port unless that is the scheme's own: what a trusted proxy says
+    /// (X-Forwarded-Host and -Port, or the host of Forwarded), else the authority of an absolute target, else Host
+    /// (RFC 9112 §3.3).
     public var authority: String? {
+        guard let forwarded else { return ownAuthority }
+        return forwarded.authority(own: ownAuthority, scheme: forwarded.scheme ?? ownScheme)
+    }
+
+    private var ownAuthority: String? {
         if case .absolute(let authority, _, _) = storage.head.form {
             return storage.head.buffer.string(authority)
         }
         return storage.head.host.map { storage.head.buffer.string($0) }
     }
 
-    /// The scheme that the client used, `http` or `https`: that of the connection, or what a trusted proxy says
-    /// (RFC 7239 §5.4).
-    public var scheme: String { forwarded?.scheme ?? (storage.connection.isSecure ? "https" : "http") }
+    /// The scheme that the client used, `http` or `https`: what a trusted proxy says (RFC 7239 §5.4), else that of the
+    /// connection.
+    public var scheme: String { forwarded?.scheme ?? ownScheme }
+
+    private var ownScheme: String { storage.connection.isSecure ? "https" : "http" }
+
+    /// The path that trusted proxies have removed from the front of the target (X-Forwarded-Prefix), such as `/app`:
+    /// without a slash at its end, and empty if there is none. A link or redirect to a path of this application begins
+    /// with it. The redirects of static files do.
+    public var pathPrefix: String { forwarded?.prefix ?? "" }
 
     /// The protocol version: 1.1 or 1.0.
     public var version: String { storage.head.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1" }
@@ -111,12 +125,18 @@ public struct Request: Sendable {
     /// The pattern of the route that matched, for logs; empty where there is none.
     public var pattern: String { storage.pattern?.text ?? "" }
 
-    /// The address of the peer: of the client, or of the proxy in front of the server.
+    /// The address of the peer: of the client, or of the proxy in front of the server. With the PROXY protocol it is
+    /// the address that the proxy has passed on.
     public var remoteAddress: SocketAddress? { storage.connection.remoteAddress }
 
-    /// The address of the client: that of the peer, or the one that a trusted proxy speaks for (RFC 7239 §5.2), with
-    /// port 0.
-    public var clientAddress: SocketAddress? { forwarded?.address ?? remoteAddress }
+    /// The address of the client: that of the peer or, if the peer is a trusted proxy, the one that the proxy forwards
+    /// for (RFC 7239 §5.2), with port 0.
+    ///
+    /// `nil` means that the client is unknown: the proxy does not say its address, or not in a way that can be believed.
+    /// It is never the address of a proxy in front of the client.
+    public var clientAddress: SocketAddress? {
+        if let forwarded { forwarded.address } else { remoteAddress }
+    }
 
     /// The address that counts for bounds per client; `nil` for a trusted proxy's own.
     package var countedAddress: SocketAddress? {
@@ -124,7 +144,10 @@ public struct Request: Sendable {
         return address
     }
 
-    private var forwarded: Forwarded? { storage.connection.isProxy.map { Forwarded(fields, isProxy: $0) } }
+    private var forwarded: Forwarded? {
+        let connection = storage.connection
+        return connection.isProxy.map { Forwarded(fields, connection.forwardedFields, isProxy: $0) }
+    }
 
     /// The event loop of the connection, on which handlers run.
     public var eventLoop: any EventLoop { storage.connection.loop.eventLoop }
@@ -231,13 +254,15 @@ public protocol RequestKey {
 
 /// What all requests of one connection share.
 ///
-/// Invariant: `connection` and `isClosed` are touched on the event loop only, `notes` are behind a lock, everything else
-/// is constant.
+/// Invariant: `connection`, `isClosed` and `number` are touched on the event loop only, `notes` are behind a lock,
+/// everything else is constant.
 package final class ConnectionInfo: @unchecked Sendable {
     package let remoteAddress: SocketAddress?
     package let isSecure: Bool
-    /// Tells proxies that are believed; `nil` when the peer is none.
+    /// Tells trusted proxies; `nil` if the peer is not one.
     let isProxy: (@Sendable (SocketAddress) -> Bool)?
+    /// Which fields of trusted proxies are read.
+    let forwardedFields: ForwardedFields
     package let loop: LoopContext
     /// The application that the server serves, for the extensions of the modules above.
     package let owner: (any AnyObject & Sendable)?
@@ -252,15 +277,23 @@ package final class ConnectionInfo: @unchecked Sendable {
     /// Whether the connection was closed while it spoke HTTP.
     var isClosed = false
 
+    private static let lastNumber = Atomic<UInt64>(0)
+    /// A number that no other connection of this process has. It is given when it is asked for first.
+    package private(set) lazy var number: UInt64 = {
+        loop.eventLoop.assertInEventLoop()
+        return Self.lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
+    }()
+
     package init(
         remoteAddress: SocketAddress?, isSecure: Bool = false,
-        isProxy: (@Sendable (SocketAddress) -> Bool)? = nil,
+        isProxy: (@Sendable (SocketAddress) -> Bool)? = nil, forwardedFields: ForwardedFields = .xForwarded,
         loop: LoopContext, owner: (any AnyObject & Sendable)? = nil, logger: Logger? = nil
     ) {
         self.logger = logger
         self.remoteAddress = remoteAddress
         self.isSecure = isSecure
         self.isProxy = remoteAddress.flatMap { isProxy?($0) } == true ? isProxy : nil
+        self.forwardedFields = forwardedFields
         self.loop = loop
         self.owner = owner
     }

@@ -90,7 +90,10 @@ public final class App: RouteBuilder {
             guard case .folderMissing = error else { throw error }
             logger.info("\(LogText.clean("\(error)"))")
         }
-        return try routes.table.router(trailingSlash: trailingSlash)
+        try webSocketOptions.origin.check()
+        // Outermost, so that no middleware answers a page that reached the application by another name.
+        let hosts: [Middleware] = configuration.hosts.isEmpty ? [] : [.hosts(configuration.hosts)]
+        return try routes.table.router(around: hosts, trailingSlash: trailingSlash)
     }
 }
 

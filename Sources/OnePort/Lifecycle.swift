@@ -1,6 +1,6 @@
 import HTTPKit
 import Logging
-import NIOCore
+public import NIOCore
 import NIOPosix
 public import ServiceLifecycle
 import Synchronization
@@ -9,6 +9,10 @@ import WSKit
 
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
 #endif
 
 /// Starting and ending: by itself, or as one service of several.
@@ -17,8 +21,17 @@ extension App: Service {
     /// closed with 1001, event streams end, and what is left after `--drain` seconds is cut off. A second SIGTERM or SIGINT
     /// ends the program at once, with 128 and the signal's number.
     ///
-    /// Alone it prints `listening on http://HOST:PORT` once it accepts connections, and a program that cannot start
-    /// ends with 1 and the reason on standard error. Inside a `ServiceGroup` it throws instead and obeys the group.
+    /// Once it accepts connections it prints a line `listening on http://HOST:PORT` for each address.
+    ///
+    /// Alone it traps both signals, and if it cannot start, it prints the reason on standard error and ends the program
+    /// with 1. Inside of a `ServiceGroup` it does neither: it throws what keeps it from starting, drains when the group
+    /// shuts down, and leaves signals to the group. The group shuts down its services in reverse order, so with
+    /// `[pool, app]` the application has drained before the pool is asked to stop.
+    ///
+    /// If the task is cancelled, it stops without waiting for requests in flight.
+    ///
+    /// Handlers take part: in a handler, a streamed body or a socket's closure, `gracefulShutdown()`,
+    /// `withGracefulShutdownHandler` and `cancelWhenGracefulShutdown` of ServiceLifecycle are told when the drain begins.
     public func run() async throws {
         if ServiceGroupMembership.isInside {
             return try await serve()
@@ -31,6 +44,8 @@ extension App: Service {
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLogger))
         do {
             try await group.run()
+        } catch let error as CancellationError {
+            throw error
         } catch {
             FileHandles.printError("\(error)")
             exit(1)
@@ -51,13 +66,17 @@ extension App: Service {
         let group = EventLoopPool.shared.take(threads: threads)
         defer { EventLoopPool.shared.giveBack(group) }
         let server = try makeServer(group: group, limits: limits)
-        let address = try await server.start()
+        try await server.start()
         self.server.withLock { $0 = server }
-        FileHandles.printLine(
-            "listening on http://"
-                + HTTPServer.authority(configuration.host, address.port ?? configuration.port))
+        for address in server.addresses {
+            FileHandles.printLine(
+                "listening on http://"
+                    + HTTPServer.authority(
+                        address.ipAddress ?? configuration.host, address.port ?? configuration.port))
+        }
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
+        // It throws when the task is cancelled; then the drain ends at once, too.
         try? await gracefulShutdown()
         logger.info("draining", metadata: ["connections": "\(server.context.openConnections)"])
         await server.shutdown(within: configuration.drain)
@@ -99,14 +118,18 @@ extension App: Service {
         var isProxy: (@Sendable (SocketAddress) -> Bool)?
         if !proxies.isEmpty { isProxy = { address in proxies.contains { $0.contains(address) } } }
         let context = ServerContext(
-            limits: limits, logger: logger, owner: self, isProxy: isProxy, errorResponse: errorResponse,
-            responder: .router(try router()))
+            limits: limits, logger: logger, owner: self, isProxy: isProxy,
+            forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse,
+            handlerScope: .gracefulShutdown(), responder: .router(try router()))
         routes.table.seal { [logger] declaration in
             logger.error("declared after the start, and not served", metadata: ["declared": "\(declaration)"])
             assertionFailure("\(declaration) is declared after the application has started")
         }
         return HTTPServer(configuration: configuration, group: group, context: context)
     }
+
+    /// The addresses that the running application listens on; none if it does not run.
+    public var addresses: [SocketAddress] { server.withLock { $0 }?.addresses ?? [] }
 
     /// What the running server has counted; `nil` when it does not run.
     public func statistics() async -> ServerStatistics? {
@@ -120,27 +143,22 @@ private struct AlonePart: Service {
     func run() async throws {
         let logger = app.logger
         try await withGracefulShutdownHandler {
-            try await ServiceGroupMembership.$isInside.withValue(true) { try await app.serve() }
+            try await app.serve()
         } onGracefulShutdown: {
             Task { await SecondSignal.endProgram(logger) }
         }
     }
 }
 
-/// Whether this task runs inside a service group already.
-enum ServiceGroupMembership {
-    @TaskLocal static var isInside = false
-}
-
 /// Standard output and standard error, written whole and at once even into pipes.
 enum FileHandles {
-    static func printLine(_ text: String) { write(text + "\n", to: 1) }
-    static func printError(_ text: String) { write(text + "\n", to: 2) }
+    static func printLine(_ text: String) { send(text + "\n", to: 1) }
+    static func printError(_ text: String) { send(text + "\n", to: 2) }
 
-    private static func write(_ text: String, to descriptor: CInt) {
+    private static func send(_ text: String, to descriptor: CInt) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let count = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else { return }
             bytes = bytes.dropFirst(count)
         }

@@ -38,6 +38,11 @@ extension RouteBuilder {
         _ path: String, _ options: WebSocketOptions?,
         _ service: @escaping @Sendable (Request) async throws -> WebSocketService
     ) {
+        do throws(OriginListError) {
+            try options?.origin.check()
+        } catch {
+            routes.table.report(error)
+        }
         get(path) { request in
             // The handshake is checked first, so that `admit` runs for what can become a socket only.
             let options = options ?? request.app?.webSocketOptions ?? WebSocketOptions()

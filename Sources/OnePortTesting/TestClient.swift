@@ -6,6 +6,8 @@ public import WSKit
 
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
 #elseif canImport(Darwin)
     import Darwin
 #endif
@@ -131,8 +133,13 @@ public struct TestClient: Sendable {
             .channelOption(.allowRemoteHalfClosure, value: true)
         if let address { return try await bootstrap.connect(to: address).get() }
         var ends: (CInt, CInt) = (-1, -1)
+        #if canImport(Glibc)
+            let kind = CInt(SOCK_STREAM.rawValue)
+        #else
+            let kind = SOCK_STREAM
+        #endif
         let result = withUnsafeMutableBytes(of: &ends) { bytes in
-            socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, bytes.bindMemory(to: CInt.self).baseAddress)
+            socketpair(AF_UNIX, kind, 0, bytes.bindMemory(to: CInt.self).baseAddress)
         }
         guard result == 0 else { throw TestClientError.noSocket(errno: errno) }
         try await server.adopt(socket: ends.0)

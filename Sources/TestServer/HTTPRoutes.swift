@@ -44,6 +44,25 @@ private let page = Result { () throws(TemplateError) in
     try Templates(texts: ["page": "<p title=\"{{name}}\">{{name}}</p>"])
 }
 
+/// What `/who` answers: the request as the application sees it.
+private struct Who: Encodable {
+    let scheme: String
+    let authority: String?
+    let address: String
+    let version: String
+    let path: String
+    let connection: UInt64
+
+    init(_ request: Request) {
+        scheme = request.scheme
+        authority = request.authority
+        address = request.clientAddress?.ipAddress ?? "unknown"
+        version = request.version
+        path = request.path
+        connection = request.connection.number
+    }
+}
+
 private struct Parameters: Encodable {
     let id: String
     let name: String
@@ -132,6 +151,7 @@ private func addWaitingRoutes(to app: App) {
 }
 
 private func addReflectingRoutes(to app: App) {
+    app.get("/who") { request in try .json(Who(request)) }
     app.get("/cookies") { request in
         var cookies: [String: String] = [:]
         for cookie in request.cookies { cookies[cookie.name] = cookie.value }

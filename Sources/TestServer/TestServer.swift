@@ -3,6 +3,10 @@ import Synchronization
 
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
 #endif
 
 /// The fixed routes that conformance, load, fault and fuzz tests rely on; their bytes and names do not change.

@@ -1,6 +1,13 @@
-import Glibc
 import HTTPTypes
 import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// The fields of a request for the cores of this folder, with one pass beforehand that mostly saves the others.
 struct RequestFieldLookup: FieldLookup {
@@ -45,8 +52,12 @@ extension StaticFiles {
     /// The answer of a file, or with `pages` that of a page for paths where nothing is; `nil` when there is none.
     func response(to request: Request, pages: Bool = false) async throws -> Response? {
         var time = timespec()
-        // The clock that file systems take their times from.
-        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        #if os(Linux)
+            // The clock that file systems take their times from.
+            clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        #else
+            clock_gettime(CLOCK_REALTIME, &time)
+        #endif
         let head = request.head
         let start = mountEnd(head.buffer, head.path)
         var query = FileQuery(
@@ -57,11 +68,11 @@ extension StaticFiles {
             now: HTTPDate(secondsSinceEpoch: Int64(time.tv_sec)), wantsPages: pages,
             checks: TurnChecks.of(request.connection.loop))
         switch outcome(query, .memory) {
-        case .answer(let answer): return Response(answer)
+        case .answer(let answer): return Response(answer).below(request)
         case .nothing: return nil
         case .wait, .digest:
             query.checks = nil
-            return try await response(from: query)
+            return try await response(from: query)?.below(request)
         }
     }
 
@@ -147,5 +158,15 @@ extension ResponseBody.Part {
 extension FileSlice {
     fileprivate init(_ file: OpenFile, _ offset: Int64, _ length: Int64) {
         self.init(owner: file, descriptor: file.descriptor, offset: Int(offset), length: Int(length))
+    }
+}
+
+extension Response {
+    /// A redirect begins with the prefix under which a trusted proxy publishes the application.
+    fileprivate func below(_ request: Request) -> Response {
+        guard status == .movedPermanently, let location = fields[.location] else { return self }
+        var response = self
+        response.fields[.location] = request.pathPrefix + location
+        return response
     }
 }

@@ -1,5 +1,12 @@
-import Glibc
 import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// The page that lists a folder. Hidden entries are left out, and names are text whatever they hold.
 enum FolderListing {

@@ -1,4 +1,10 @@
-import Glibc
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// What tells one version of a file from another: its identity, size and times.
 package struct FileStamp: Sendable, Hashable {
@@ -6,6 +12,15 @@ package struct FileStamp: Sendable, Hashable {
     package struct Time: Sendable, Hashable {
         let seconds: Int64
         let nanoseconds: Int64
+
+        init(seconds: Int64, nanoseconds: Int64) {
+            self.seconds = seconds
+            self.nanoseconds = nanoseconds
+        }
+
+        init(_ time: timespec) {
+            self.init(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
+        }
     }
 
     let device: UInt64
@@ -120,7 +135,12 @@ extension FileStamp {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         size = Int64(status.st_size)
-        modified = Time(seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec))
-        changed = Time(seconds: Int64(status.st_ctim.tv_sec), nanoseconds: Int64(status.st_ctim.tv_nsec))
+        #if canImport(Darwin)
+            modified = Time(status.st_mtimespec)
+            changed = Time(status.st_ctimespec)
+        #else
+            modified = Time(status.st_mtim)
+            changed = Time(status.st_ctim)
+        #endif
     }
 }

@@ -1,4 +1,10 @@
-import Glibc
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// A folder out of which no path leads, whatever symbolic links it holds.
 ///
@@ -17,13 +23,18 @@ final class RootFolder: Sendable {
 
     private let descriptor: CInt
 
-    /// O_PATH of Linux, the same on every architecture; the C library shows it to GNU sources only. What is opened
-    /// with it can be asked about but not read.
-    private static let pathOnly: CInt = 0o10_000_000
+    #if os(Linux)
+        /// O_PATH of Linux, the same on every architecture; the C library shows it to GNU sources only. What is opened
+        /// with it can be asked about but not read.
+        private static let pathOnly: CInt = 0o10_000_000
+    #else
+        /// Without O_PATH a file is opened for reading, and never waited for, before it is checked.
+        private static let pathOnly = O_RDONLY | O_NONBLOCK | O_NOCTTY
+    #endif
 
     /// Opens the folder; `nil` when there is none.
     init?(path: String) {
-        descriptor = Glibc.open(path, RootFolder.pathOnly | O_DIRECTORY | O_CLOEXEC)
+        descriptor = openFile(path, RootFolder.pathOnly | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
     }
 
@@ -81,20 +92,32 @@ final class RootFolder: Sendable {
             errno = ENOENT
             return -1
         }
-        return Glibc.open("/proc/self/fd/\(place)", RootFolder.readFlags)
+        #if os(Linux)
+            return openFile("/proc/self/fd/\(place)", RootFolder.readFlags)
+        #else
+            return fcntl(place, F_DUPFD_CLOEXEC, 0)
+        #endif
     }
 
     private static func realPath(of descriptor: CInt) -> String? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { target in
             guard let start = target.baseAddress else { return nil }
-            let length = readlink("/proc/self/fd/\(descriptor)", start, target.count)
+            #if os(Linux)
+                let length = readlink("/proc/self/fd/\(descriptor)", start, target.count)
+            #else
+                // PATH_MAX is what F_GETPATH asks for, with the NUL at the end.
+                let length = fcntl(descriptor, F_GETPATH, start) == 0 ? strlen(start) : 0
+            #endif
             guard length > 0, length < target.count else { return nil }
             return String(validating: target[..<length].lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         }
     }
 }
 
-/// openat2(2), which the C library does not wrap.
+/// open(2), which `RootFolder` has a method of the same name as.
+private func openFile(_ path: String, _ flags: CInt) -> CInt { open(path, flags) }
+
+/// openat2(2) of Linux, which the C library does not wrap. Elsewhere it fails with ENOSYS.
 private enum OpenAt2 {
     private struct How {
         var flags: UInt64
@@ -113,9 +136,13 @@ private enum OpenAt2 {
 
     /// `syscall` is variadic in C, which Swift does not import. Safe: on Linux its integer arguments are passed
     /// as those of any function.
-    private static let systemCall: SystemCall? = dlsym(nil, "syscall").map {
-        unsafeBitCast($0, to: SystemCall.self)
-    }
+    private static let systemCall: SystemCall? = {
+        #if os(Linux)
+            dlsym(nil, "syscall").map { unsafeBitCast($0, to: SystemCall.self) }
+        #else
+            nil
+        #endif
+    }()
 
     static func open(_ folder: CInt, _ path: String, flags: CInt) -> CInt {
         guard let systemCall else {

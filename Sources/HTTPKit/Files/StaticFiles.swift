@@ -1,7 +1,14 @@
-import Glibc
 public import HTTPTypes
 package import NIOCore
 import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// The folder to serve is not there.
 public struct StaticFilesError: ResponseError, Equatable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-/// `scheme "://" host [ ":" port ]` (RFC 6454 §6.1). `null` is none: it equals nothing.
+/// `scheme "://" host [ ":" port ]` (RFC 6454 §6.1). `null` is not an origin that equals anything.
 package struct Origin: Equatable, Sendable {
     package let scheme: String
     package let authority: Authority
@@ -18,12 +18,79 @@ package struct Origin: Equatable, Sendable {
     /// The port of an authority of this scheme that names none.
     package var defaultPort: Int? { Self.defaultPort(scheme) }
 
-    private static func defaultPort(_ scheme: String) -> Int? {
+    /// The port of a scheme whose URLs name none.
+    package static func defaultPort(_ scheme: String) -> Int? {
         switch scheme {
         case "http", "ws": 80
         case "https", "wss": 443
         default: nil
         }
+    }
+}
+
+/// An entry in a list of origins that no request can match.
+public struct OriginListError: Error, Equatable, CustomStringConvertible {
+    /// The entry as it was written.
+    public let origin: String
+    /// What is wrong with it, and what to write instead.
+    public let reason: String
+
+    /// The entry and the reason.
+    public var description: String { "the list of origins has \"\(origin)\": \(reason)" }
+}
+
+extension Origin {
+    /// Reads an entry of an application's list of allowed origins.
+    ///
+    /// Upper case, default ports and one slash at the end are accepted, since only one thing can be meant by them.
+    ///
+    /// - Throws: `OriginListError` for an entry that would never match, because browsers send no such origin.
+    package init(listed text: String) throws(OriginListError) {
+        func error(_ reason: String) -> OriginListError { OriginListError(origin: text, reason: reason) }
+        let lower = text.lowercased()
+        if lower == "null" {
+            throw error(
+                "any page can hide its origin and be \"null\"; decide by a function, or allow any origin")
+        }
+        if lower.contains("*") {
+            throw error("a list has no patterns; decide by a function, or allow any origin")
+        }
+        guard let mark = lower.firstRange(of: "://") else {
+            throw error("an origin begins with a scheme, as https://example.org does")
+        }
+        switch lower[..<mark.lowerBound] {
+        case "file": throw error("pages from files send \"null\" as their origin; decide by a function")
+        case "ws", "wss": throw error("the origin is that of the page, so it begins with http:// or https://")
+        default: break
+        }
+        let rest = lower[mark.upperBound...]
+        let authority = rest.hasSuffix("/") ? rest.dropLast() : rest
+        guard !authority.contains(where: { "/?#@".contains($0) }) else {
+            throw error("an origin has no path, query or user, only scheme, host and port")
+        }
+        let bytes = Array(authority.utf8)
+        guard bytes.allSatisfy(\.isVisible) else {
+            throw error("browsers send hosts in ASCII; write an international name as they do, with xn--")
+        }
+        guard Self.isScheme(lower[..<mark.lowerBound]),
+            HTTPKit.Authority.isValid(bytes.span, 0..<bytes.count),
+            let origin = Origin(String(lower[..<mark.upperBound] + authority))
+        else { throw error("it is not scheme://host or scheme://host:port") }
+        self = origin
+    }
+
+    /// `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )` (RFC 3986 §3.1).
+    private static func isScheme(_ text: Substring) -> Bool {
+        guard let first = text.utf8.first, first.isAlpha else { return false }
+        return text.utf8.allSatisfy { $0.isAlpha || $0.isDigit || "+-.".utf8.contains($0) }
+    }
+}
+
+extension Request {
+    /// Whether `text` is `uri-host [ ":" port ]`, as in Host (RFC 9110 §7.2).
+    package static func isAuthority(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        return HTTPKit.Authority.isValid(bytes.span, 0..<bytes.count)
     }
 }
 

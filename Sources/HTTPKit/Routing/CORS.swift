@@ -8,8 +8,9 @@ public import HTTPTypes
 public enum CORSOrigins: Sendable {
     /// Pages from anywhere, without credentials: the answer is `*`, and the same for all.
     case any
-    /// Pages of these origins, such as `https://app.example.org`; case and default ports do not matter. What is no
-    /// origin, such as one with a path, lets nobody in.
+    /// Pages of these origins, such as `https://app.example.org`. Case, default ports and one slash at the end do not
+    /// matter. An entry that no browser sends, such as `null`, `file://` or one with a path, is an error when the
+    /// application starts (`OriginListError`).
     case list([String], credentials: Bool = false)
     /// Pages of the origins for which it returns `true`. It is given the field as it was sent: compare the whole of it,
     /// for `https://example.org.evil.net` begins like a friend and `null` is any page that hides where it is from.
@@ -47,7 +48,7 @@ extension Middleware {
         let policy = CORSPolicy(
             origins, methods: methods, requestFields: requestFields, exposedFields: exposedFields,
             maxAge: maxAge)
-        return Middleware { request, next in
+        var middleware = Middleware { request, next in
             if CORSPolicy.preflightMethod(of: request) != nil {
                 return Response(status: .noContent, fields: policy.preflightFields(for: request))
             }
@@ -61,6 +62,8 @@ extension Middleware {
                 throw error
             }
         }
+        middleware.problem = policy.problem
+        return middleware
     }
 }
 
@@ -74,18 +77,30 @@ struct CORSPolicy: Sendable {
     private let requestFields: String?
     private let exposedFields: String
     private let maxAge: String?
+    /// The first entry of its list that is not an origin.
+    let problem: OriginListError?
 
     init(
         _ origins: CORSOrigins, methods: [HTTPRequest.Method], requestFields: [HTTPField.Name]?,
         exposedFields: [HTTPField.Name], maxAge: Duration?
     ) {
         switch origins {
-        case .any: (isAllowed, allowsCredentials) = (nil, false)
+        case .any: (isAllowed, allowsCredentials, problem) = (nil, false, nil)
         case .list(let list, let credentials):
-            let known = list.compactMap { Origin($0) }
-            isAllowed = { text in Origin(text).map { known.contains($0) } ?? false }
+            var known: [Origin] = []
+            var problem: OriginListError?
+            for text in list {
+                do throws(OriginListError) {
+                    known.append(try Origin(listed: text))
+                } catch {
+                    problem = problem ?? error
+                }
+            }
+            self.problem = problem
+            isAllowed = { [known] text in Origin(text).map { known.contains($0) } ?? false }
             allowsCredentials = credentials
-        case .matching(let credentials, let matches): (isAllowed, allowsCredentials) = (matches, credentials)
+        case .matching(let credentials, let matches):
+            (isAllowed, allowsCredentials, problem) = (matches, credentials, nil)
         }
         self.methods = methods.map(\.rawValue).joined(separator: ", ")
         self.requestFields = requestFields.map { $0.map(\.rawName).joined(separator: ", ") }

@@ -35,6 +35,8 @@ public protocol MiddlewareProtocol: Sendable {
 public struct Middleware: MiddlewareProtocol {
     /// What it does with a request and the handler behind it.
     public let handle: @Sendable (Request, Handler) async throws -> Response
+    /// A mistake in how it was made. The application reports it when it starts.
+    package var problem: (any Error)?
 
     /// Middleware of a closure.
     public init(_ handle: @escaping @Sendable (Request, Handler) async throws -> Response) {
@@ -44,6 +46,7 @@ public struct Middleware: MiddlewareProtocol {
     /// Middleware of another type as a `Middleware`.
     init(wrapping middleware: some MiddlewareProtocol) {
         handle = { request, next in try await middleware.respond(to: request, next: next) }
+        problem = (middleware as? Middleware)?.problem
     }
 
     /// Answers the request by the closure.

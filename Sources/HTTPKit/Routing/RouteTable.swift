@@ -69,13 +69,20 @@ package final class RouteTable: Sendable {
         return false
     }
 
+    /// Notes a mistake in a declaration; `router` throws the first of them.
+    package func report(_ problem: any Error) { declarations.withLock { $0.problems.append(problem) } }
+
     /// The router of everything that was declared.
     ///
-    /// - Throws: `PathPatternError`, `RouteConflict` or `StaticFilesError`, which name what is wrong.
-    package func router(trailingSlash: TrailingSlash = .redirect) throws -> Router {
+    /// - Parameter outermost: middleware around that of the application.
+    /// - Throws: `PathPatternError`, `RouteConflict`, `StaticFilesError` or `OriginListError`, which name what is wrong.
+    package func router(
+        around outermost: [Middleware] = [], trailingSlash: TrailingSlash = .redirect
+    ) throws -> Router {
         let declared = declarations.withLock { $0 }
-        if let problem = declared.problems.first { throw problem }
-        let outer = root.own
+        let outer = outermost + root.own
+        let layers = outer + declared.scopes.flatMap(\.own)
+        if let problem = declared.problems.first ?? layers.compactMap(\.problem).first { throw problem }
         let cover = try GroupCover(declared.scopes)
         var builder = RouteTrieBuilder<Endpoint>()
         var methods: Set<HTTPRequest.Method> = [

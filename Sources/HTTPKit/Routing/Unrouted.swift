@@ -71,7 +71,7 @@ struct Unrouted: Sendable {
         guard path.count > 1, path[1] != UInt8(ascii: "/"), path[1] != UInt8(ascii: "\\"),
             case .found = trie.lookup(request.method, in: ByteBuffer(bytes: path), path: 0..<path.count)
         else { return nil }
-        var location = String(decoding: path, as: UTF8.self)
+        var location = request.pathPrefix + String(decoding: path, as: UTF8.self)
         if let query = request.rawQuery { location += "?" + query }
         let isSafe = request.method == .get || request.method == .head
         return .redirect(to: location, status: isSafe ? .movedPermanently : .permanentRedirect)

@@ -1,59 +1,89 @@
 import HTTPTypes
 import NIOCore
 
-/// What trusted proxies say of the client they speak for (RFC 7239, and the X-Forwarded fields of before).
+/// Which header fields of a trusted proxy are read. The other ones are ignored.
 ///
-/// Each proxy appends the peer that it was asked by. So the list is read from its end, as long as those named are trusted
-/// proxies themselves: the last that is none is the client, and whatever stands before it may be invented.
-struct Forwarded {
-    /// The client's address, with port 0; `nil` when it is not told, or hidden (RFC 7239 §6.2, §6.3).
-    let address: SocketAddress?
-    /// `http` or `https`; `nil` when it is not told.
-    let scheme: String?
+/// A proxy usually writes one kind of field and passes the other kind through as the client sent it. Only one kind can
+/// therefore be believed.
+public enum ForwardedFields: String, Sendable, Hashable, CaseIterable {
+    /// `Forwarded` (RFC 7239).
+    case forwarded
+    /// `X-Forwarded-For`, `-Proto`, `-Host`, `-Port` and `-Prefix`.
+    case xForwarded = "x-forwarded"
+}
 
-    /// One proxy's peer.
-    private struct Hop {
-        var address: SocketAddress?
-        var scheme: String?
-    }
+/// What trusted proxies say about the client that they forward for.
+///
+/// Each proxy appends the address of its own peer. The list is read from its end for as long as the addresses are those
+/// of trusted proxies: the rightmost untrusted address is the client, and everything to the left of it may be forged.
+///
+/// A value that is malformed is not believed: the client is then unknown, and never the proxy.
+struct Forwarded {
+    /// The client's address, with port 0. `nil` if the proxies do not say it, hide it (RFC 7239 §6.2, §6.3), or if
+    /// what they say is malformed.
+    var address: SocketAddress?
+    /// `http` or `https`; `nil` if it is not said.
+    var scheme: String?
+    /// The host that the client asked for, with its port if it named one; `nil` if it is not said.
+    var host: String?
+    /// The port that the client connected to; `nil` if it is not said.
+    var port: Int?
+    /// The path that proxies have removed from the front of the target, without a slash at its end.
+    var prefix = ""
 
     /// Reads the fields of a request that came from a trusted proxy.
+    init(_ fields: RequestFields, _ kind: ForwardedFields, isProxy: (SocketAddress) -> Bool) {
+        switch kind {
+        case .forwarded: self.init(elementsOf: fields, isProxy)
+        case .xForwarded: self.init(listsOf: fields, isProxy)
+        }
+    }
+
+    /// The authority that the client asked for, when `own` is the one that the request has.
     ///
-    /// A proxy that writes one kind of field may let a client's own of the other kind pass: where the two disagree,
-    /// neither is believed.
-    init(_ fields: RequestFields, isProxy: (SocketAddress) -> Bool) {
-        let told = [Self.elements(fields), Self.lists(fields)].compactMap { Self.client($0, isProxy) }
-        address = Self.agreed(told.compactMap(\.address))
-        scheme = Self.agreed(told.compactMap(\.scheme))
+    /// - Parameter scheme: the client's scheme, whose default port is left out.
+    func authority(own: String?, scheme: String) -> String? {
+        guard let base = host ?? own else { return nil }
+        guard let port, let named = Origin.Authority(base, defaultPort: nil), named.port == nil,
+            port != Origin.defaultPort(scheme)
+        else { return base }
+        // "host:" is "host" with an empty port (RFC 3986 §3.2.3).
+        return base.hasSuffix(":") ? "\(base)\(port)" : "\(base):\(port)"
     }
 
-    private static func agreed<Value: Equatable>(_ values: [Value]) -> Value? {
-        values.allSatisfy { $0 == values.first } ? values.first : nil
-    }
-
-    private static func client(_ hops: [Hop], _ isProxy: (SocketAddress) -> Bool) -> Hop? {
-        hops.last { hop in hop.address.map { !isProxy($0) } ?? true } ?? hops.first
+    /// Where the client's own proxy stands in a list of addresses: the rightmost one that is not a trusted proxy.
+    private static func clientIndex(_ addresses: [SocketAddress?], _ isProxy: (SocketAddress) -> Bool) -> Int
+    {
+        addresses.lastIndex { address in address.map { !isProxy($0) } ?? true } ?? 0
     }
 
     // MARK: RFC 7239 §4
 
-    /// `Forwarded: for=192.0.2.43;proto=https, for="[2001:db8::1]:4711"`. One that is malformed says nothing.
-    private static func elements(_ fields: RequestFields) -> [Hop] {
-        guard let value = fields[.forwarded] else { return [] }
+    /// `Forwarded: for=192.0.2.43;proto=https;host=example.com, for="[2001:db8::1]:4711"`
+    private init(elementsOf fields: RequestFields, _ isProxy: (SocketAddress) -> Bool) {
+        guard let value = fields[.forwarded], let elements = Self.elements(value), !elements.isEmpty else {
+            return
+        }
+        let addresses = elements.map { $0["for"].flatMap { Self.address($0, allowsBareIPv6: false) } }
+        let index = Self.clientIndex(addresses, isProxy)
+        address = addresses[index]
+        scheme = elements[index]["proto"].flatMap(Self.scheme)
+        host = elements[index]["host"].flatMap(Self.host)
+    }
+
+    /// The parameters of each element. `nil` if any of them is malformed or says the same thing twice (RFC 7239 §4).
+    private static func elements(_ value: String) -> [[String: String]]? {
         var scanner = FieldScanner(value)
-        var hops: [Hop] = []
+        var elements: [[String: String]] = []
         repeat {
-            guard let pairs = pairs(&scanner) else { return [] }
+            guard let pairs = pairs(&scanner) else { return nil }
             // Lists may have empty elements (RFC 9110 §5.6.1).
             guard !pairs.isEmpty else { continue }
-            var hop = Hop()
-            for (name, value) in pairs {
-                if name == "for" { hop.address = address(value) }
-                if name == "proto" { hop.scheme = scheme(value) }
-            }
-            hops.append(hop)
+            var element: [String: String] = [:]
+            for (name, value) in pairs where element.updateValue(value, forKey: name) != nil { return nil }
+            elements.append(element)
         } while scanner.take(UInt8(ascii: ","))
-        return scanner.isAtEnd ? hops : []
+        return scanner.isAtEnd ? elements : nil
     }
 
     private static func pairs(_ scanner: inout FieldScanner) -> [(name: String, value: String)]? {
@@ -66,45 +96,78 @@ struct Forwarded {
         return [(name.lowercased(), value)] + others
     }
 
-    // MARK: The fields of before
+    // MARK: X-Forwarded
 
-    /// `X-Forwarded-For: 192.0.2.43, 2001:db8::1` and `X-Forwarded-Proto: https`, side by side from their ends; what
-    /// the first proxy says of the scheme is often passed on as it is.
-    private static func lists(_ fields: RequestFields) -> [Hop] {
-        let (addresses, schemes) = (items(fields[.xForwardedFor]), items(fields[.xForwardedProto]))
-        guard !addresses.isEmpty || !schemes.isEmpty else { return [] }
-        let count = max(1, addresses.count)
-        return (0..<count).map { index in
-            let place = max(0, schemes.count - count + index)
-            return Hop(
-                address: addresses.isEmpty ? nil : address(addresses[index]),
-                scheme: schemes.isEmpty ? nil : scheme(schemes[place]))
+    /// `X-Forwarded-For: 192.0.2.43, 10.1.1.1` and its companions.
+    ///
+    /// Some proxies append to each of these lists, others replace all but the first. So as many values are believed,
+    /// counted from the end, as there are trusted proxies in the chain; the first of them is the client's.
+    private init(listsOf fields: RequestFields, _ isProxy: (SocketAddress) -> Bool) {
+        let addresses = Self.items(fields[.xForwardedFor]).map { Self.address($0, allowsBareIPv6: true) }
+        var proxies = 1
+        if !addresses.isEmpty {
+            let index = Self.clientIndex(addresses, isProxy)
+            address = addresses[index]
+            proxies = addresses.count - index
         }
+        scheme = Self.items(fields[.xForwardedProto]).suffix(proxies).first.flatMap(Self.scheme)
+        host = Self.items(fields[.xForwardedHost]).suffix(proxies).first.flatMap(Self.host)
+        port = Self.items(fields[.xForwardedPort]).suffix(proxies).first.flatMap(Self.port)
+        // Each proxy says what it has removed itself, the outermost first.
+        let prefixes = Self.items(fields[.xForwardedPrefix]).suffix(proxies).map(Self.prefix)
+        if prefixes.allSatisfy({ $0 != nil }) { prefix = prefixes.compactMap(\.self).joined() }
     }
 
     private static func items(_ value: String?) -> [String] {
-        var scanner = FieldScanner(value ?? "")
-        var items: [String] = []
-        while !scanner.isAtEnd {
-            scanner.skipBlanks()
-            let item = scanner.run { $0 != UInt8(ascii: ",") && !$0.isBlank }
-            if !item.isEmpty { items.append(item) }
-            scanner.skipElement()
+        guard let value else { return [] }
+        return value.utf8.split(separator: UInt8(ascii: ",")).compactMap { part in
+            let item = part.drop(while: \.isBlank)
+            guard let last = item.lastIndex(where: { !$0.isBlank }) else { return nil }
+            return String(decoding: item[...last], as: UTF8.self)
         }
-        return items
     }
 
     // MARK: Values
 
-    /// An address with or without a port (RFC 7239 §6); `nil` for `unknown` and `_hidden`.
-    private static func address(_ text: String) -> SocketAddress? {
-        var node = text[...]
-        if node.first == "[" {
-            node = node.dropFirst().prefix { $0 != "]" }
-        } else if let colon = node.firstIndex(of: ":"), colon == node.lastIndex(of: ":") {
-            node = node[..<colon]
+    /// An address with or without a port (RFC 7239 §6). `nil` for `unknown`, `_hidden` and whatever is malformed.
+    private static func address(_ text: String, allowsBareIPv6: Bool) -> SocketAddress? {
+        let node: Substring
+        var rest: Substring = ""
+        if text.hasPrefix("[") {
+            guard let close = text.firstIndex(of: "]") else { return nil }
+            node = text[text.index(after: text.startIndex)..<close]
+            rest = text[text.index(after: close)...]
+            guard node.contains(":") else { return nil }
+        } else if let colon = text.firstIndex(of: ":") {
+            if colon == text.lastIndex(of: ":") {
+                node = text[..<colon]
+                rest = text[colon...]
+            } else {
+                guard allowsBareIPv6 else { return nil }
+                node = text[...]
+            }
+        } else {
+            node = text[...]
         }
+        guard rest.isEmpty || (rest.hasPrefix(":") && isNodePort(rest.dropFirst())) else { return nil }
         return try? SocketAddress(ipAddress: String(node), port: 0)
+    }
+
+    /// `node-port = port / obfport` (RFC 7239 §6).
+    private static func isNodePort(_ text: Substring) -> Bool {
+        if text.hasPrefix("_") {
+            let name = text.utf8.dropFirst()
+            return !name.isEmpty && name.allSatisfy { $0.isAlpha || $0.isDigit || "._-".utf8.contains($0) }
+        }
+        return port(String(text)) != nil
+    }
+
+    /// `1*5DIGIT`, from 1 to 65535.
+    private static func port(_ text: String) -> Int? {
+        guard text.utf8.allSatisfy(\.isDigit), text.utf8.count <= 5, let port = UInt16(text), port > 0 else {
+            return nil
+        }
+        return Int(port)
     }
 
     /// Some proxies name the scheme of a socket.
@@ -115,10 +178,42 @@ struct Forwarded {
         default: nil
         }
     }
+
+    /// `uri-host [ ":" port ]`, as it stands in Host.
+    private static func host(_ text: String) -> String? {
+        let bytes = Array(text.utf8)
+        return Authority.isValid(bytes.span, 0..<bytes.count) ? text : nil
+    }
+
+    /// An absolute path without empty and dot segments: what stands in front of a path in Location must not become
+    /// another host (`//evil.example`) or leave the prefix.
+    private static func prefix(_ text: String) -> String? {
+        var path = text[...]
+        if path.hasSuffix("/") { path = path.dropLast() }
+        guard !path.isEmpty else { return "" }
+        guard path.hasPrefix("/") else { return nil }
+        for segment in path.dropFirst().utf8.split(
+            separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        {
+            guard let decoded = try? PercentCoding.decodeString(String(Substring(segment))), !decoded.isEmpty,
+                decoded != ".",
+                decoded != "..", segment.allSatisfy(isPathCharacter)
+            else { return nil }
+        }
+        return String(path)
+    }
+
+    /// `pchar` (RFC 3986 §3.3), and the `%` of an escape.
+    private static func isPathCharacter(_ byte: UInt8) -> Bool {
+        byte.isAlpha || byte.isDigit || "-._~!$&'()*+,;=:@%".utf8.contains(byte)
+    }
 }
 
 extension HTTPField.Name {
     fileprivate static let forwarded = HTTPField.Name("Forwarded") ?? .via
     fileprivate static let xForwardedFor = HTTPField.Name("X-Forwarded-For") ?? .via
     fileprivate static let xForwardedProto = HTTPField.Name("X-Forwarded-Proto") ?? .via
+    fileprivate static let xForwardedHost = HTTPField.Name("X-Forwarded-Host") ?? .via
+    fileprivate static let xForwardedPort = HTTPField.Name("X-Forwarded-Port") ?? .via
+    fileprivate static let xForwardedPrefix = HTTPField.Name("X-Forwarded-Prefix") ?? .via
 }

@@ -318,7 +318,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         if info == nil, let channel = context?.channel {
             info = ConnectionInfo(
                 remoteAddress: channel.remoteAddress,
-                isSecure: server.isSecure, isProxy: server.isProxy, loop: loop, owner: server.owner,
+                isSecure: server.isSecure, isProxy: server.isProxy,
+                forwardedFields: server.forwardedFields, loop: loop, owner: server.owner,
                 logger: server.logger)
             info?.connection = self
         }

@@ -6,17 +6,19 @@ import Synchronization
 
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
 #elseif canImport(Darwin)
     import Darwin
 #endif
 
-/// Listens on a port and serves HTTP/1.1 on it: each connection on one event loop, its handlers too.
+/// Listens on one or more addresses and serves HTTP/1.1 on them: each connection on one event loop, its handlers too.
 public final class HTTPServer: Sendable {
     /// Where to listen, and how.
     public struct Configuration: Sendable {
-        /// The address or name to bind to.
+        /// The address or name to listen on. A name stands for all of its addresses, `localhost` for 127.0.0.1 and ::1.
         public var host = "127.0.0.1"
-        /// The port; 0 takes any that is free.
+        /// The port; 0 takes any that is free, the same one for all addresses.
         public var port = 8080
         /// Connections that the kernel holds until they are accepted.
         public var backlog: Int32 = 4096
@@ -34,7 +36,7 @@ public final class HTTPServer: Sendable {
 
     private enum State {
         case idle
-        case listening(any Channel)
+        case listening([any Channel])
         case stopped
     }
 
@@ -79,13 +81,84 @@ public final class HTTPServer: Sendable {
     /// The contexts of the event loops.
     package var loopContexts: [LoopContext] { Array(loops.values) }
 
+    /// The addresses that are listened on; none before `start` and after `shutdown`.
+    public var addresses: [SocketAddress] {
+        state.withLock { state in
+            if case .listening(let listeners) = state { listeners.compactMap(\.localAddress) } else { [] }
+        }
+    }
+
     /// Binds and accepts connections.
     ///
-    /// - Returns: the address that is listened on.
+    /// A name is looked up on another thread. Of several addresses, those that this machine does not have are left out;
+    /// `addresses` has all that are listened on.
+    ///
+    /// - Returns: the first address that is listened on.
     /// - Throws: `BindError`, which names host, port and reason.
     @discardableResult
     public func start() async throws -> SocketAddress {
-        let bootstrap = ServerBootstrap(group: group)
+        let (host, port) = (configuration.host, configuration.port)
+        do {
+            let candidates =
+                if let known = HostLookup.knownAddresses(host, port: port) { known } else {
+                    try await NIOThreadPool.singleton.runIfActive { try HostLookup.lookUp(host, port: port) }
+                }
+            let listeners = try await listen(on: candidates)
+            guard let address = listeners.first?.localAddress else { throw ChannelError.unknownLocalAddress }
+            state.withLock { $0 = .listening(listeners) }
+            return address
+        } catch {
+            throw BindError(host: host, port: port, underlying: error)
+        }
+    }
+
+    /// How often a free port is looked for that all addresses have.
+    private static let freePortAttempts = 16
+
+    /// Listens on all of the addresses that this machine has, on the same port.
+    func listen(on candidates: [SocketAddress]) async throws -> [any Channel] {
+        var attempt = 1
+        while true {
+            do {
+                return try await bindAll(candidates)
+            } catch let error as IOError
+                where error.errnoCode == EADDRINUSE && configuration.port == 0
+                && attempt < Self.freePortAttempts
+            {
+                // The port that was free at the first address is taken at another one.
+                attempt += 1
+            }
+        }
+    }
+
+    private func bindAll(_ candidates: [SocketAddress]) async throws -> [any Channel] {
+        let bootstrap = bootstrap
+        var listeners: [any Channel] = []
+        var missing: (any Error)?
+        do {
+            for var candidate in candidates {
+                candidate.port = listeners.first?.localAddress?.port ?? configuration.port
+                do {
+                    listeners.append(try await bootstrap.bind(to: candidate).get())
+                } catch let error as IOError where Self.isOfMissingAddress(error) {
+                    missing = missing ?? error
+                }
+            }
+            if listeners.isEmpty { throw missing ?? ChannelError.unknownLocalAddress }
+            return listeners
+        } catch {
+            for listener in listeners { try? await listener.close() }
+            throw error
+        }
+    }
+
+    /// Whether the machine does not have an address, or no IPv6 at all.
+    private static func isOfMissingAddress(_ error: IOError) -> Bool {
+        [EADDRNOTAVAIL, EAFNOSUPPORT, EPROTONOSUPPORT].contains(error.errnoCode)
+    }
+
+    private var bootstrap: ServerBootstrap {
+        ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: configuration.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
@@ -101,19 +174,6 @@ public final class HTTPServer: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try self.serve(channel) }
             }
-        let channel: any Channel
-        do {
-            channel = try await bootstrap.bind(host: configuration.host, port: configuration.port).get()
-        } catch {
-            throw BindError(host: configuration.host, port: configuration.port, underlying: error)
-        }
-        state.withLock { $0 = .listening(channel) }
-        guard let address = channel.localAddress else {
-            throw BindError(
-                host: configuration.host, port: configuration.port,
-                underlying: ChannelError.unknownLocalAddress)
-        }
-        return address
     }
 
     /// Each channel keeps one read buffer: 1 KiB takes most requests and frames, and grows where more comes.
@@ -152,18 +212,26 @@ public final class HTTPServer: Sendable {
     }
 
     /// Stops accepting, lets requests in flight finish, has upgraded connections say goodbye, and closes what is
-    /// left after `time`.
+    /// left after `time`, or at once if the task is cancelled.
     public func shutdown(within time: Duration) async {
-        let listener = state.withLock { state -> (any Channel)? in
+        let listeners = state.withLock { state -> [any Channel] in
             defer { state = .stopped }
-            if case .listening(let channel) = state { return channel }
-            return nil
+            if case .listening(let listeners) = state { return listeners }
+            return []
         }
-        if let listener { try? await listener.close() }
-        let deadline = LoopInstant.now.advanced(by: time)
-        for loop in loops.values { loop.eventLoop.execute { loop.drain(deadline: deadline) } }
-        await context.allClosed()
+        for listener in listeners { try? await listener.close() }
+        context.handlerScope?.drain()
+        drain(deadline: LoopInstant.now.advanced(by: time))
+        await withTaskCancellationHandler {
+            await context.allClosed()
+        } onCancel: {
+            drain(deadline: .now)
+        }
         context.clientLog.report(to: context.logger)
+    }
+
+    private func drain(deadline: LoopInstant) {
+        for loop in loops.values { loop.eventLoop.execute { loop.drain(deadline: deadline) } }
     }
 
     /// What the server has counted since it was made.

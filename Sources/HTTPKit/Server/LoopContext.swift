@@ -4,6 +4,8 @@ package import Synchronization
 
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
 #elseif canImport(Darwin)
     import Darwin
 #endif
@@ -340,7 +342,7 @@ package final class LoopContext: LoopWork, @unchecked Sendable {
     package var dateLine: DateLine {
         if now >= dateIsGoodUntil {
             var time = timespec()
-            #if canImport(Glibc)
+            #if os(Linux)
                 clock_gettime(CLOCK_REALTIME_COARSE, &time)
             #else
                 clock_gettime(CLOCK_REALTIME, &time)

@@ -1,5 +1,7 @@
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
 #elseif canImport(Darwin)
     import Darwin
 #endif
@@ -13,7 +15,7 @@ package struct LoopInstant: Comparable, Sendable {
     /// Reads the coarse clock, which costs a few nanoseconds and is right to 4 ms.
     package static var now: LoopInstant {
         var time = timespec()
-        #if canImport(Glibc)
+        #if os(Linux)
             clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
         #else
             clock_gettime(CLOCK_MONOTONIC, &time)

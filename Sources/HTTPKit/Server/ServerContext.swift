@@ -27,6 +27,23 @@ package enum Responder: Sendable {
     }
 }
 
+/// What a module above puts around the tasks that run handlers. Those tasks serve many requests, so a request costs
+/// nothing.
+package struct HandlerScope: Sendable {
+    /// Runs a task's work, for instance with task-local values.
+    let run: @Sendable (@Sendable () async -> Void) async -> Void
+    /// Called once, when the server begins to drain.
+    let drain: @Sendable () -> Void
+
+    package init(
+        run: @escaping @Sendable (@Sendable () async -> Void) async -> Void,
+        drain: @escaping @Sendable () -> Void
+    ) {
+        self.run = run
+        self.drain = drain
+    }
+}
+
 /// What the connections of one server share.
 package final class ServerContext: Sendable {
     package let limits: HTTPLimits
@@ -35,13 +52,17 @@ package final class ServerContext: Sendable {
     /// The application, for the extensions of `Request` in the modules above.
     package let owner: (any AnyObject & Sendable)?
     package let isSecure: Bool
-    /// Tells the proxies whose Forwarded fields are believed.
+    /// Tells the proxies that are trusted.
     let isProxy: (@Sendable (SocketAddress) -> Bool)?
     /// Makes the response to an error: to what handlers, middleware and the router throw, and to requests that are
     /// refused before they have a handler, for which there is no `Request`. `nil` leaves the plain response.
     package let errorResponse: ErrorResponder?
     /// The log lines that clients can cause.
     package let clientLog: ClientLog
+    /// Which of the proxies' fields are read.
+    let forwardedFields: ForwardedFields
+    /// Stands around the tasks that run handlers.
+    let handlerScope: HandlerScope?
     /// Told of each request that could not be read.
     package let onRefused: (@Sendable (HTTPError) -> Void)?
     /// How many octets are read ahead of their use: a whole head, or as much content as may wait.
@@ -56,9 +77,10 @@ package final class ServerContext: Sendable {
 
     package init(
         limits: HTTPLimits, logger: Logger, owner: (any AnyObject & Sendable)? = nil, isSecure: Bool = false,
-        isProxy: (@Sendable (SocketAddress) -> Bool)? = nil,
+        isProxy: (@Sendable (SocketAddress) -> Bool)? = nil, forwardedFields: ForwardedFields = .xForwarded,
         errorResponse: ErrorResponder? = nil, clientLog: ClientLog? = nil,
-        onRefused: (@Sendable (HTTPError) -> Void)? = nil, responder: Responder
+        onRefused: (@Sendable (HTTPError) -> Void)? = nil, handlerScope: HandlerScope? = nil,
+        responder: Responder
     ) {
         self.limits = limits
         self.logger = logger
@@ -67,7 +89,9 @@ package final class ServerContext: Sendable {
         self.isProxy = isProxy
         self.errorResponse = errorResponse
         self.clientLog = clientLog ?? ClientLog(rate: limits.clientErrorLogRate)
+        self.forwardedFields = forwardedFields
         self.onRefused = onRefused
+        self.handlerScope = handlerScope
         self.responder = responder
         let line = Int(
             clamping: UInt64(max(0, limits.maxTargetLength)) + UInt64(max(0, limits.maxMethodLength)))

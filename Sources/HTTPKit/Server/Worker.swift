@@ -4,8 +4,8 @@ import NIOCore
 /// A task on an event loop that serves requests, of one connection after another: to make a task and to end it takes
 /// 1,700 instructions, to wake one half of that.
 ///
-/// Nothing passes from one request to the next: a worker is detached, so it has no values of its own, and one that
-/// was cancelled is not used again.
+/// Nothing passes from one request to the next: a worker is detached, so it has no task-local values but those of the
+/// server's `HandlerScope`, and one that was cancelled is not used again.
 ///
 /// It is the executor of its task, on its loop: so the watchdog knows the request whose handler held the loop.
 ///
@@ -43,7 +43,14 @@ final class Worker: LoopWork, @unchecked Sendable {
         self.request = request
         loop.begin(self)
         if task == nil {
-            task = Task.immediateDetached(executorPreference: self) { [self] in await run() }
+            task =
+                if let scope = connection.server.handlerScope {
+                    Task.immediateDetached(executorPreference: self) { [self] in
+                        await scope.run { await self.run() }
+                    }
+                } else {
+                    Task.immediateDetached(executorPreference: self) { [self] in await run() }
+                }
             if isCancelRequested { task?.cancel() }
         } else {
             wake()

@@ -1,11 +1,11 @@
 public import NIOCore
 
-#if canImport(Darwin)
-    import Darwin
+#if canImport(Glibc)
+    import Glibc
 #elseif canImport(Musl)
     import Musl
-#else
-    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
 #endif
 
 /// An IP address, or all addresses that begin with the same bits: `10.0.0.0/8`, `fd00::/8`, `192.0.2.7`.

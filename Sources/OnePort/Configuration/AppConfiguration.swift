@@ -2,12 +2,12 @@ public import HTTPKit
 public import Logging
 import NIOCore
 
-#if canImport(Darwin)
-    import Darwin
+#if canImport(Glibc)
+    import Glibc
 #elseif canImport(Musl)
     import Musl
-#else
-    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
 #endif
 
 /// What an application is started with: flags, then environment variables, then defaults.
@@ -48,9 +48,18 @@ public struct AppConfiguration: Sendable {
     public var drain: Duration = .seconds(25)
     /// What a client may ask of the server; five of the limits are settings.
     public var limits = HTTPLimits()
-    /// The proxies whose Forwarded, X-Forwarded-For and X-Forwarded-Proto fields are believed, for `Request.scheme` and
-    /// `Request.clientAddress`. Each must write those fields itself, or remove what clients have put there.
+    /// The proxies that are believed when they say for which client they forward a request: `Request.clientAddress`,
+    /// `scheme`, `authority` and `pathPrefix` follow them. Each must write the fields that `forwardedFields` chooses
+    /// itself, or remove what clients have put there.
     public var trustedProxies: [AddressRange] = []
+    /// Which fields of trusted proxies are read: Forwarded, or X-Forwarded-For and its companions. The other ones are
+    /// ignored.
+    public var forwardedFields = ForwardedFields.xForwarded
+    /// The hosts that the application answers for; requests for others get 421. If it is empty, any host will do.
+    ///
+    /// It protects what runs on a private network from pages that have their own name resolve to its address
+    /// (DNS rebinding). A request without a host, which only HTTP/1.0 allows, gets 421 too.
+    public var hosts: [HostPattern] = []
     /// Whether an error's details are shown in the page.
     public var developmentPage = Environment.ofBuild == .development
 
@@ -135,11 +144,17 @@ extension AppConfiguration {
         if case .addresses(let ranges) = values[name] { ranges } else { [] }
     }
 
+    /// The hosts of a setting that is a list of hosts; none when it is unset.
+    public func hosts(_ name: String) -> [HostPattern] {
+        if case .hosts(let hosts) = values[name] { hosts } else { [] }
+    }
+
     /// The items of a setting that is a list; none when it is unset.
     public func list(_ name: String) -> [String] {
         switch values[name] {
         case .list(let items): items
         case .addresses(let ranges): ranges.map(\.description)
+        case .hosts(let hosts): hosts.map(\.description)
         default: []
         }
     }

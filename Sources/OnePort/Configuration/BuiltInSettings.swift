@@ -8,7 +8,7 @@ extension AppConfiguration {
         let limits = defaults.limits
         return [
             Setting(
-                "host", .text("an address"), environment: ["ONEPORT_HOST", "HOST"], default: defaults.host,
+                "host", .text("an address"), default: defaults.host,
                 help: "the address to listen on"),
             Setting(
                 "port", .integer(0...65_535), environment: ["ONEPORT_PORT", "PORT"],
@@ -73,7 +73,14 @@ extension AppConfiguration {
                 help: "how long to read what a client sends behind its last response"),
             Setting(
                 "trusted-proxies", .addresses, default: "",
-                help: "proxies whose Forwarded fields are believed"),
+                help: "proxies that are believed when they forward for a client"),
+            Setting(
+                "forwarded-fields", .choice(ForwardedFields.allCases.map(\.rawValue)),
+                default: defaults.forwardedFields.rawValue,
+                help: "which fields of trusted proxies are read; the others are ignored"),
+            Setting(
+                "hosts", .hosts, default: "",
+                help: "the hosts of this application; for others 421. None is any host"),
         ]
     }
 
@@ -107,6 +114,8 @@ extension AppConfiguration {
         limits.lingerTimeout = duration("linger-timeout") ?? limits.lingerTimeout
         limits.maxLingerTime = duration("max-linger-time") ?? limits.maxLingerTime
         trustedProxies = addresses("trusted-proxies")
+        forwardedFields = self["forwarded-fields"].flatMap(ForwardedFields.init(rawValue:)) ?? forwardedFields
+        hosts = hosts("hosts")
     }
 
     private static func seconds(_ duration: Duration) -> String {

@@ -21,6 +21,8 @@ public struct Setting: Sendable {
         case list(String)
         /// IP addresses and ranges such as `10.0.0.0/8`, separated by commas.
         case addresses
+        /// Hosts such as `example.com`, `*.example.com` or `localhost:8080`, separated by commas.
+        case hosts
     }
 
     /// The name: `max-body` for the flag `--max-body`.
@@ -62,6 +64,7 @@ enum SettingValue: Sendable, Equatable {
     case toggle(Bool)
     case list([String])
     case addresses([AddressRange])
+    case hosts([HostPattern])
 }
 
 extension Setting.Kind {
@@ -85,7 +88,8 @@ extension Setting.Kind {
             }
         case .choice(let words): words.contains(text) ? .text(text) : nil
         case .list: .list(Self.items(text))
-        case .addresses: Self.ranges(text).map(SettingValue.addresses)
+        case .addresses: Self.all(text, AddressRange.init).map(SettingValue.addresses)
+        case .hosts: Self.all(text, HostPattern.init).map(SettingValue.hosts)
         }
     }
 
@@ -102,6 +106,7 @@ extension Setting.Kind {
         case .choice(let words): words.joined(separator: " or ")
         case .list(let what): "\(what), separated by commas"
         case .addresses: "IP addresses or ranges such as 10.0.0.0/8, separated by commas"
+        case .hosts: "hosts such as example.com, *.example.com or localhost:8080, separated by commas"
         }
     }
 
@@ -114,7 +119,7 @@ extension Setting.Kind {
         case .seconds: "<seconds>"
         case .toggle: ""
         case .choice(let words): words.joined(separator: "|")
-        case .list, .addresses: "<a,b,…>"
+        case .list, .addresses, .hosts: "<a,b,…>"
         }
     }
 
@@ -129,13 +134,14 @@ extension Setting.Kind {
         }.filter { !$0.isEmpty }
     }
 
-    private static func ranges(_ text: String) -> [AddressRange]? {
-        var ranges: [AddressRange] = []
+    /// What `read` makes of each item; `nil` if it cannot read one.
+    private static func all<Value>(_ text: String, _ read: (String) -> Value?) -> [Value]? {
+        var values: [Value] = []
         for item in items(text) {
-            guard let range = AddressRange(item) else { return nil }
-            ranges.append(range)
+            guard let value = read(item) else { return nil }
+            values.append(value)
         }
-        return ranges
+        return values
     }
 
     private static func octets(_ text: String) -> Int? {

@@ -1,11 +1,11 @@
 import FoundationEssentials
 
-#if canImport(Darwin)
-    import Darwin
+#if canImport(Glibc)
+    import Glibc
 #elseif canImport(Musl)
     import Musl
-#else
-    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
 #endif
 
 /// The `*.mustache` files below a folder: found, told apart by their stamps, and read.

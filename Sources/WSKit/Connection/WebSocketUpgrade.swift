@@ -38,13 +38,16 @@ extension Request {
 
     /// Checks the handshake (RFC 6455 §4.2.1) and makes the answer to it.
     ///
-    /// - Throws: `HandshakeRejection`; `HTTPFailure` (400) for a request with content.
+    /// - Throws: `HandshakeRejection`; `HTTPFailure` (400) for a request with content; `OriginListError` for a mistake
+    ///   in the options.
     @discardableResult
     package func checkWebSocketRequest(options: WebSocketOptions) throws -> ServerHandshake.Acceptance {
+        try options.origin.check()
         let handshake = ServerHandshake(
             subprotocols: options.subprotocols, deflate: options.deflate, origin: options.origin)
         let acceptance = try handshake.accept(
-            method: method, isHTTP11: version == "HTTP/1.1", host: authority, fields: fields.all)
+            method: method, isHTTP11: version == "HTTP/1.1", scheme: scheme, host: authority,
+            fields: fields.all)
         guard body.isEmpty else { throw HTTPFailure(.badRequest, "a WebSocket request has no content") }
         return acceptance
     }

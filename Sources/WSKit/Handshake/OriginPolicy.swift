@@ -1,34 +1,50 @@
-import HTTPKit
+package import HTTPKit
 
 /// From which pages browsers may connect (RFC 6455 §10.2).
 ///
-/// A browser sends its page's origin; a request without one does not come from a page and passes. Without this
+/// A browser sends the origin of its page. A request without one does not come from a page and is let in. Without this
 /// check any page that a user visits could open sockets in the user's name.
-public enum OriginPolicy: Sendable, Hashable {
-    /// Only pages of the same host and port as the request's `Host`.
+public enum OriginPolicy: Sendable {
+    /// Only pages of the scheme, host and port that the request is for.
+    ///
+    /// Behind a proxy that terminates TLS or rewrites Host, the application knows these only if the proxy is trusted
+    /// (`--trusted-proxies`) and sends X-Forwarded-Proto and X-Forwarded-Host, or Forwarded.
     case sameHost
     /// Pages from anywhere.
     case any
-    /// Pages of these origins, such as `https://example.org`; case and default ports do not matter.
+    /// Pages of these origins, such as `https://example.org`. Case, default ports and one slash at the end do not
+    /// matter. An entry that no browser sends, such as `null`, `file://` or one with a path, is an error when the
+    /// application starts (`OriginListError`).
     case list([String])
+    /// Pages for whose origin the function returns `true`. It gets the field as it was sent: compare the whole of it,
+    /// since `https://example.org.evil.net` begins like a friend, and `null` is any page that hides its origin.
+    case matching(@Sendable (_ origin: String) -> Bool)
 
     /// Whether a request passes.
     ///
     /// - Parameters:
     ///   - origins: the values of all its `Origin` fields.
-    ///   - host: its `Host`, with the port when it has one.
-    package func allows(origins: [String], host: String?) -> Bool {
+    ///   - scheme: `http` or `https`, as the client used it.
+    ///   - host: its authority, with the port if it has one.
+    package func allows(origins: [String], scheme: String, host: String?) -> Bool {
         guard let origin = origins.first else { return true }
-        guard self != .any else { return true }
-        guard origins.count == 1, let parsed = Origin(origin) else { return false }
+        if case .any = self { return true }
+        guard origins.count == 1 else { return false }
         switch self {
         case .any: return true
-        case .list(let allowed): return allowed.contains { Origin($0) == parsed }
+        case .matching(let isAllowed): return isAllowed(origin)
+        case .list(let allowed):
+            guard let parsed = Origin(origin) else { return false }
+            return allowed.contains { (try? Origin(listed: $0)) == parsed }
         case .sameHost:
-            guard let host, let authority = Origin.Authority(host, defaultPort: parsed.defaultPort) else {
-                return false
-            }
-            return authority == parsed.authority
+            guard let host, let parsed = Origin(origin), parsed.scheme == scheme else { return false }
+            return Origin.Authority(host, defaultPort: parsed.defaultPort) == parsed.authority
         }
+    }
+
+    /// Checks that each entry of a list can match.
+    package func check() throws(OriginListError) {
+        guard case .list(let allowed) = self else { return }
+        for text in allowed { _ = try Origin(listed: text) }
     }
 }

@@ -38,11 +38,12 @@ package struct ServerHandshake: Sendable {
     ///
     /// - Parameters:
     ///   - isHTTP11: the version is HTTP/1.1 or a later HTTP/1.
+    ///   - scheme: `http` or `https`, as the client used it.
     ///   - host: the request's `Host`, or the authority of its target.
     /// - Throws: the first rule that it breaks.
-    package func accept(method: HTTPRequest.Method, isHTTP11: Bool, host: String?, fields: HTTPFields)
-        throws(HandshakeRejection) -> Acceptance
-    {
+    package func accept(
+        method: HTTPRequest.Method, isHTTP11: Bool, scheme: String = "http", host: String?, fields: HTTPFields
+    ) throws(HandshakeRejection) -> Acceptance {
         // HEAD asks what GET would be answered (RFC 9110 §9.3.2); it opens nothing.
         guard method == .get || method == .head else { throw .method }
         guard Self.isUpgradeRequest(fields) else { throw .notAnUpgrade }
@@ -55,7 +56,9 @@ package struct ServerHandshake: Sendable {
         }
         let subprotocol = try chooseSubprotocol(fields)
         let origins = fields[values: .origin]
-        guard origin.allows(origins: origins, host: host) else { throw .origin(origins.first ?? "") }
+        guard origin.allows(origins: origins, scheme: scheme, host: host) else {
+            throw .origin(origins.first ?? "")
+        }
 
         var acceptance = Acceptance(
             fields: [

@@ -1,9 +1,16 @@
-import Glibc
 import HTTPTypes
 import NIOCore
 import Testing
 
 @testable import HTTPKit
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 @Suite("Static files: conditions, ranges, codings, changes")
 struct StaticFilesContentTests {

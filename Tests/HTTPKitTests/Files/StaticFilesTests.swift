@@ -1,13 +1,20 @@
-import Glibc
 import HTTPTypes
 import NIOCore
 import Testing
 
 @testable import HTTPKit
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// Times that lie behind those of all files that a test makes.
 func later(_ seconds: Int64 = 0) -> HTTPDate {
-    HTTPDate(secondsSinceEpoch: Int64(Glibc.time(nil)) + 10 + seconds)
+    HTTPDate(secondsSinceEpoch: Int64(time(nil)) + 10 + seconds)
 }
 
 extension StaticFiles {

@@ -1,6 +1,13 @@
-import Glibc
 import NIOCore
 import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
 
 /// A folder of its own for one test, removed with the last reference.
 final class TemporaryFolder: Sendable {
@@ -32,7 +39,7 @@ final class TemporaryFolder: Sendable {
             closedir(stream)
             for name in names where name != "." && name != ".." { remove(path + "/" + name) }
         }
-        _ = Glibc.remove(path)
+        _ = removeFile(path)
     }
 
     func write(_ name: String, _ text: String) throws {
@@ -49,7 +56,7 @@ final class TemporaryFolder: Sendable {
         defer { close(descriptor) }
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { writeBytes(descriptor, $0.baseAddress, $0.count) }
             try #require(count > 0)
             rest = rest.dropFirst(count)
         }
@@ -71,6 +78,13 @@ final class TemporaryFolder: Sendable {
     }
 
     func rename(_ name: String, to other: String) throws {
-        try #require(Glibc.rename("\(path)/\(name)", "\(path)/\(other)") == 0)
+        try #require(renameFile("\(path)/\(name)", "\(path)/\(other)") == 0)
     }
+}
+
+// The C library's functions by other names, since the folder has methods of theirs.
+private func removeFile(_ path: String) -> CInt { remove(path) }
+private func renameFile(_ path: String, _ other: String) -> CInt { rename(path, other) }
+private func writeBytes(_ descriptor: CInt, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+    write(descriptor, bytes, count)
 }

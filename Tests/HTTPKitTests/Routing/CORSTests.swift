@@ -58,6 +58,18 @@ struct CORSTests {
 
     private func allowed(_ answer: String) -> [String] { values("Access-Control-Allow-Origin", answer) }
 
+    @Test("An origin that can never match is reported when the router is made, in groups too")
+    func badList() throws {
+        let bad = Middleware.cors(.list([Self.page, "https://a.example/app"]))
+        let outer = RouteTable()
+        RouteGroup(table: outer).use(bad)
+        let error = #expect(throws: OriginListError.self) { try outer.router() }
+        #expect(error?.origin == "https://a.example/app")
+        let table = RouteTable()
+        RouteGroup(table: table).group("/a", .cors(.list(["null"]))) { $0.get("/b") { _ in .text("x") } }
+        #expect(throws: OriginListError.self) { try table.router() }
+    }
+
     @Test("Fetch, CORS protocol: an origin of the list is repeated, case and default ports do not matter")
     func list() throws {
         let cors = Middleware.cors(
@@ -73,7 +85,7 @@ struct CORSTests {
             let strangers = [
                 "http://app.example.org", "https://app.example.org.evil", "https://app.example.org:444",
                 "null",
-                "*", "http://b.example",
+                "*", "http://b.example:81",
             ]
             for origin in strangers {
                 let answer = wire.exchange(get("/a/1", origin: origin))

@@ -8,6 +8,8 @@ import Testing
 
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
 #elseif canImport(Darwin)
     import Darwin
 #endif
@@ -133,6 +135,63 @@ struct HTTPServerTests {
             "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: \(count)\r\n\r\n")
         for _ in 0..<50 { try await peer.send(String(repeating: "z", count: count / 50)) }
         #expect(try await all.count { $0 == UInt8(ascii: "z") } == count)
+    }
+
+    @Test("RFC 6761 §6.3: localhost is both loopback addresses, on one port")
+    func localhost() async throws {
+        for host in ["localhost", "LOCALHOST", "localhost."] {
+            let known = HostLookup.knownAddresses(host, port: 81)
+            #expect(
+                known?.map { $0.ipAddress } == ["127.0.0.1", "::1"] && known?.map { $0.port } == [81, 81])
+        }
+        #expect(HostLookup.knownAddresses("::1", port: 0)?.count == 1)
+        #expect(HostLookup.knownAddresses("example.org", port: 0) == nil)
+        try await LiveServer.run(configure: { $0.host = "localhost" }) {
+            .text($0.path)
+        } test: { server in
+            #expect(Set(server.http.addresses.compactMap(\.port)) == [server.port])
+            for address in server.http.addresses {
+                let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+                    .connect(to: address).get()
+                try await channel.close()
+            }
+        }
+    }
+
+    @Test("An address that the machine does not have is left out, unless it is the only one")
+    func missingAddress() async throws {
+        var configuration = HTTPServer.Configuration()
+        configuration.port = 0
+        let server = HTTPServer(configuration: configuration) { _ in .text("x") }
+        let here = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
+        let elsewhere = try SocketAddress(ipAddress: "192.0.2.1", port: 0)
+        let listeners = try await server.listen(on: [elsewhere, here])
+        #expect(listeners.compactMap { $0.localAddress?.ipAddress } == ["127.0.0.1"])
+        for listener in listeners { try await listener.close() }
+        await #expect(throws: IOError.self) { try await server.listen(on: [elsewhere]) }
+    }
+
+    @Test("A port that is taken at one of the addresses is an error, and nothing is left listening")
+    func takenAtOne() async throws {
+        let other = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .bind(host: "127.0.0.2", port: 0).get()
+        let port = try #require(other.localAddress?.port)
+        var configuration = HTTPServer.Configuration()
+        configuration.port = port
+        let server = HTTPServer(configuration: configuration) { _ in .text("x") }
+        let addresses = try ["127.0.0.1", "127.0.0.2"].map { try SocketAddress(ipAddress: $0, port: port) }
+        await #expect(throws: IOError.self) { try await server.listen(on: addresses) }
+        try await other.close()
+        for listener in try await server.listen(on: addresses) { try await listener.close() }
+    }
+
+    @Test("A name without an address cannot be listened on")
+    func unknownName() async throws {
+        var configuration = HTTPServer.Configuration()
+        configuration.host = "no such name"
+        let server = HTTPServer(configuration: configuration) { _ in .text("x") }
+        let error = await #expect(throws: BindError.self) { try await server.start() }
+        #expect(error.map { "\($0)" }?.has("--host") == true)
     }
 
     @Test("Why a server cannot listen is said once, with what can be done")

@@ -8,6 +8,8 @@ import Testing
 
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
 #elseif canImport(Darwin)
     import Darwin
 #endif
@@ -79,17 +81,9 @@ final class LiveClient: Sendable {
         if var receiveBuffer {
             setsockopt(made, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<CInt>.size))
         }
-        let port = server.port
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: server.port)
         let result = try await threads.runIfActive {
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            address.sin_port = in_port_t(UInt16(truncatingIfNeeded: port)).bigEndian
-            return withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(made, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
+            address.withSockAddr { connect(made, $0, socklen_t($1)) }
         }
         try #require(result == 0)
     }

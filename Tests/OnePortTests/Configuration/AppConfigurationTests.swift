@@ -161,7 +161,26 @@ struct AppConfigurationTests {
                 setting: "trusted-proxies", source: .flag("trusted-proxies"), value: "10.0.0.0/33",
                 wanted: "IP addresses or ranges such as 10.0.0.0/8, separated by commas")
         ),
+        (
+            ["--hosts", "example.com,https://example.com"], [:],
+            .badValue(
+                setting: "hosts", source: .flag("hosts"), value: "example.com,https://example.com",
+                wanted: "hosts such as example.com, *.example.com or localhost:8080, separated by commas")
+        ),
+        (
+            [], ["ONEPORT_FORWARDED_FIELDS": "both"],
+            .badValue(
+                setting: "forwarded-fields", source: .environment("ONEPORT_FORWARDED_FIELDS"), value: "both",
+                wanted: "forwarded or x-forwarded")
+        ),
     ]
+
+    @Test("HOST, which shells set to other things, is not read; PORT, which platforms set, is")
+    func shellVariables() throws {
+        let parsed = try parse([], ["HOST": "build-7.example", "PORT": "81"])
+        #expect(parsed.host == "127.0.0.1" && parsed.port == 81)
+        #expect(try parse([], ["HOST": "x", "ONEPORT_HOST": "::1"]).host == "::1")
+    }
 
     @Test("RFC 3986 §3.2.2: an IPv6 address stands in brackets where a port follows it, and may come so")
     func ipv6() throws {

@@ -5,85 +5,213 @@ import Testing
 
 @Suite("RFC 7239 what trusted proxies say of their clients", .timeLimit(.minutes(2)))
 struct TrustedProxiesTests {
-    private static let cases: [(fields: [(String, String)], expected: String)] = [
-        ([], "http 127.0.0.1"),
-        ([("X-Forwarded-Proto", "https")], "https 127.0.0.1"),
-        ([("X-Forwarded-Proto", "HTTPS"), ("X-Forwarded-For", "192.0.2.43")], "https 192.0.2.43"),
-        ([("x-forwarded-for", "192.0.2.43:1234")], "http 192.0.2.43"),
-        ([("X-Forwarded-For", "[2001:db8::1]:4711")], "http 2001:db8::1"),
-        ([("X-Forwarded-For", "2001:db8::1")], "http 2001:db8::1"),
-        ([("X-Forwarded-Proto", "wss")], "https 127.0.0.1"),
-        ([("X-Forwarded-Proto", "gopher"), ("X-Forwarded-For", "unknown")], "http 127.0.0.1"),
+    typealias Case = (fields: [(String, String)], expected: String)
+
+    /// The request comes from a trusted proxy, by http, with `Host: own`. Expected: scheme, client, authority, prefix.
+    private static let xForwarded: [Case] = [
+        // What is not said is unknown; the client is never the proxy.
+        ([], "http unknown own"),
+        ([("X-Forwarded-Proto", "https")], "https unknown own"),
+        ([("X-Forwarded-Proto", "HTTPS"), ("X-Forwarded-For", "192.0.2.43")], "https 192.0.2.43 own"),
+        ([("x-forwarded-for", "192.0.2.43:1234")], "http 192.0.2.43 own"),
+        ([("X-Forwarded-For", "[2001:db8::1]:4711")], "http 2001:db8::1 own"),
+        ([("X-Forwarded-For", "2001:db8::1")], "http 2001:db8::1 own"),
+        ([("X-Forwarded-Proto", "wss")], "https unknown own"),
+        ([("X-Forwarded-Proto", "gopher"), ("X-Forwarded-For", "unknown")], "http unknown own"),
         // What the client has invented stands before what the proxy knows.
-        ([("X-Forwarded-For", "10.1.1.1, 198.51.100.7, 192.0.2.43")], "http 192.0.2.43"),
+        ([("X-Forwarded-For", "10.1.1.1, 198.51.100.7, 192.0.2.43")], "http 192.0.2.43 own"),
         (
             [("X-Forwarded-Proto", "https, http"), ("X-Forwarded-For", "1.1.1.1, 192.0.2.43")],
-            "http 192.0.2.43"
+            "http 192.0.2.43 own"
         ),
         // Other trusted proxies between.
-        ([("X-Forwarded-For", "198.51.100.7, 192.0.2.43 , 10.1.1.1,, 10.2.2.2")], "http 192.0.2.43"),
-        ([("X-Forwarded-For", "192.0.2.43"), ("X-Forwarded-For", "10.1.1.1")], "http 192.0.2.43"),
+        ([("X-Forwarded-For", "198.51.100.7, 192.0.2.43 , 10.1.1.1,, 10.2.2.2")], "http 192.0.2.43 own"),
+        ([("X-Forwarded-For", "192.0.2.43"), ("X-Forwarded-For", "10.1.1.1")], "http 192.0.2.43 own"),
         (
             [("X-Forwarded-Proto", "https, http"), ("X-Forwarded-For", "192.0.2.43, 10.1.1.1")],
-            "https 192.0.2.43"
-        ),
-        ([("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "192.0.2.43, 10.1.1.1")], "https 192.0.2.43"),
-        ([("X-Forwarded-For", "10.3.3.3, 10.1.1.1")], "http 10.3.3.3"),
-        ([("Forwarded", "for=192.0.2.43;proto=https;by=10.1.1.1")], "https 192.0.2.43"),
-        ([("Forwarded", "For=\"[2001:db8:cafe::17]:4711\" ; Proto=https")], "https 2001:db8:cafe::17"),
-        ([("Forwarded", "for=198.51.100.7, for=192.0.2.43;proto=https, , for=10.1.1.1")], "https 192.0.2.43"),
-        ([("Forwarded", "proto=https;for=192.0.2.43"), ("Forwarded", "for=10.1.1.1")], "https 192.0.2.43"),
-        ([("Forwarded", "for=198.51.100.7, for=_hidden;proto=https")], "https 127.0.0.1"),
-        ([("Forwarded", "for=198.51.100.7;proto=https, for=unknown")], "http 127.0.0.1"),
-        // Malformed.
-        ([("Forwarded", "for=192.0.2.43;proto=https, for=\"")], "http 127.0.0.1"),
-        ([("Forwarded", "for=192.0.2.43 proto=https")], "http 127.0.0.1"),
-        ([("Forwarded", "for")], "http 127.0.0.1"),
-        // Two kinds that agree, and two that do not.
-        (
-            [("Forwarded", "for=192.0.2.43;proto=https"), ("X-Forwarded-For", "192.0.2.43")],
-            "https 192.0.2.43"
+            "https 192.0.2.43 own"
         ),
         (
-            [("Forwarded", "for=198.51.100.7;proto=https"), ("X-Forwarded-For", "192.0.2.43")],
-            "https 127.0.0.1"
+            [("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "192.0.2.43, 10.1.1.1")],
+            "https 192.0.2.43 own"
+        ),
+        ([("X-Forwarded-For", "10.3.3.3, 10.1.1.1")], "http 10.3.3.3 own"),
+        // Malformed addresses: nobody is better than the wrong one.
+        ([("X-Forwarded-For", "198.51.100.7, \"192.0.2.43\"")], "http unknown own"),
+        ([("X-Forwarded-For", "198.51.100.7, 192.0.2.43 x")], "http unknown own"),
+        ([("X-Forwarded-For", "192.0.2.43:99999")], "http unknown own"),
+        ([("X-Forwarded-For", "[2001:db8::1")], "http unknown own"),
+        ([("X-Forwarded-For", "[192.0.2.43]")], "http unknown own"),
+        ([("X-Forwarded-For", "192.0.2.43, _hidden, 10.1.1.1")], "http unknown own"),
+        ([("X-Forwarded-For", "\"")], "http unknown own"),
+        // The other field is the client's own.
+        (
+            [("Forwarded", "for=198.51.100.7;proto=https;host=evil"), ("X-Forwarded-For", "192.0.2.43")],
+            "http 192.0.2.43 own"
+        ),
+        ([("Forwarded", "for=198.51.100.7;proto=https;host=evil")], "http unknown own"),
+        // The host, the port, and the prefix.
+        ([("X-Forwarded-Host", "example.com")], "http unknown example.com"),
+        ([("X-Forwarded-Host", "example.com:8443")], "http unknown example.com:8443"),
+        (
+            [("X-Forwarded-Host", "[2001:db8::1]"), ("X-Forwarded-Port", "81")],
+            "http unknown [2001:db8::1]:81"
+        ),
+        (
+            [("X-Forwarded-Host", "example.com"), ("X-Forwarded-Port", "8443")],
+            "http unknown example.com:8443"
+        ),
+        (
+            [("X-Forwarded-Host", "h"), ("X-Forwarded-Port", "443"), ("X-Forwarded-Proto", "https")],
+            "https unknown h"
+        ),
+        ([("X-Forwarded-Host", "h:1"), ("X-Forwarded-Port", "2")], "http unknown h:1"),
+        ([("X-Forwarded-Port", "8080")], "http unknown own:8080"),
+        ([("X-Forwarded-Port", "80")], "http unknown own"),
+        ([("X-Forwarded-Port", "0")], "http unknown own"),
+        ([("X-Forwarded-Port", "65536")], "http unknown own"),
+        ([("X-Forwarded-Port", "+80")], "http unknown own"),
+        ([("X-Forwarded-Host", "a@b")], "http unknown own"),
+        ([("X-Forwarded-Host", "a/b")], "http unknown own"),
+        ([("X-Forwarded-Host", "a b")], "http unknown own"),
+        ([("X-Forwarded-Host", "[::1")], "http unknown own"),
+        // With one proxy, the last value is its own.
+        ([("X-Forwarded-Host", "evil, example.com")], "http unknown example.com"),
+        (
+            [
+                ("X-Forwarded-Host", "evil, outer, inner"),
+                ("X-Forwarded-For", "1.1.1.1, 192.0.2.43, 10.1.1.1"),
+            ],
+            "http 192.0.2.43 outer"
+        ),
+        ([("X-Forwarded-Prefix", "/app")], "http unknown own /app"),
+        ([("X-Forwarded-Prefix", "/app/")], "http unknown own /app"),
+        ([("X-Forwarded-Prefix", "/")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "/a/b%20c")], "http unknown own /a/b%20c"),
+        ([("X-Forwarded-Prefix", "//evil.example")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "/a//b")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "app")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "https://evil.example")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "/a/%2e%2E/b")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "/a/..")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "/%zz")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "/a?b")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "/a\\b")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "/evil, /app")], "http unknown own /app"),
+        (
+            [("X-Forwarded-Prefix", "/evil, /outer, /inner"), ("X-Forwarded-For", "192.0.2.43, 10.1.1.1")],
+            "http 192.0.2.43 own /outer/inner"
         ),
     ]
 
-    private func app(trusting proxies: [String]) -> App {
+    private static let forwarded: [Case] = [
+        ([], "http unknown own"),
+        ([("Forwarded", "for=192.0.2.43;proto=https;by=10.1.1.1")], "https 192.0.2.43 own"),
+        (
+            [("Forwarded", "For=\"[2001:db8:cafe::17]:4711\" ; Proto=https")],
+            "https 2001:db8:cafe::17 own"
+        ),
+        (
+            [("Forwarded", "for=198.51.100.7, for=192.0.2.43;proto=https, , for=10.1.1.1")],
+            "https 192.0.2.43 own"
+        ),
+        (
+            [("Forwarded", "proto=https;for=192.0.2.43"), ("Forwarded", "for=10.1.1.1")],
+            "https 192.0.2.43 own"
+        ),
+        ([("Forwarded", "for=198.51.100.7, for=_hidden;proto=https")], "https unknown own"),
+        ([("Forwarded", "for=198.51.100.7;proto=https, for=unknown")], "http unknown own"),
+        ([("Forwarded", "for=\"192.0.2.43:_obfuscated\"")], "http 192.0.2.43 own"),
+        ([("Forwarded", "for=192.0.2.43;host=\"example.com:8443\"")], "http 192.0.2.43 example.com:8443"),
+        (
+            [("Forwarded", "for=1.1.1.1;host=evil, for=192.0.2.43;host=h, for=10.1.1.1;host=i")],
+            "http 192.0.2.43 h"
+        ),
+        ([("Forwarded", "host=\"a@b\"")], "http unknown own"),
+        // Malformed: nothing of it is believed.
+        ([("Forwarded", "for=192.0.2.43;proto=https, for=\"")], "http unknown own"),
+        ([("Forwarded", "for=192.0.2.43 proto=https")], "http unknown own"),
+        ([("Forwarded", "for")], "http unknown own"),
+        ([("Forwarded", "for=192.0.2.43;for=198.51.100.7")], "http unknown own"),
+        ([("Forwarded", "for=\"2001:db8::1\"")], "http unknown own"),
+        // The other fields are the client's own.
+        (
+            [
+                ("Forwarded", "for=192.0.2.43"), ("X-Forwarded-For", "198.51.100.7"),
+                ("X-Forwarded-Host", "evil"),
+            ],
+            "http 192.0.2.43 own"
+        ),
+        ([("X-Forwarded-For", "198.51.100.7"), ("X-Forwarded-Proto", "https")], "http unknown own"),
+        ([("X-Forwarded-Prefix", "/app")], "http unknown own"),
+    ]
+
+    private func app(trusting proxies: [String], _ fields: ForwardedFields = .xForwarded) -> App {
         var configuration = AppConfiguration()
         configuration.trustedProxies = proxies.compactMap(AddressRange.init)
+        configuration.forwardedFields = fields
         let app = App(configuration: configuration)
-        app.get("/") { .text("\($0.scheme) \($0.clientAddress?.ipAddress ?? "nobody")") }
+        app.get("/") { request in
+            let client = request.clientAddress?.ipAddress ?? "unknown"
+            let prefix = request.pathPrefix.isEmpty ? "" : " " + request.pathPrefix
+            return .text("\(request.scheme) \(client) \(request.authority ?? "none")" + prefix)
+        }
         return app
     }
 
     private func fields(_ pairs: [(String, String)]) throws -> HTTPFields {
         var fields: HTTPFields = [:]
-        for (name, value) in pairs {
+        for (name, value) in [("Host", "own")] + pairs {
             fields.append(HTTPField(name: try #require(HTTPField.Name(name)), value: value))
         }
         return fields
     }
 
-    @Test("RFC 7239 §4, §5.2, §5.4: scheme and client, through any number of trusted proxies")
-    func trusted() async throws {
-        try await app(trusting: ["127.0.0.0/8", "10.0.0.0/8"]).test(.live) { client in
-            for (pairs, expected) in Self.cases {
+    @Test(
+        "RFC 7239 §4, §5: client, scheme, host and prefix, through any number of trusted proxies",
+        arguments: [(ForwardedFields.xForwarded, xForwarded), (.forwarded, forwarded)])
+    func trusted(kind: ForwardedFields, cases: [Case]) async throws {
+        try await app(trusting: ["127.0.0.0/8", "10.0.0.0/8"], kind).test(.live) { client in
+            for (pairs, expected) in cases {
                 let answer = try await client.get("/", fields: try fields(pairs))
                 #expect(answer.text == expected, "\(pairs)")
             }
         }
     }
 
-    @Test("RFC 7239 §8.1: nobody else is believed", arguments: [[], ["10.0.0.0/8"]])
-    func untrusted(proxies: [String]) async throws {
-        try await app(trusting: proxies).test(.live) { client in
-            for (pairs, _) in Self.cases {
+    @Test(
+        "RFC 7239 §8.1: nobody else is believed", arguments: [[], ["10.0.0.0/8"]], ForwardedFields.allCases)
+    func untrusted(proxies: [String], kind: ForwardedFields) async throws {
+        try await app(trusting: proxies, kind).test(.live) { client in
+            for (pairs, _) in Self.xForwarded + Self.forwarded {
                 let answer = try await client.get("/", fields: try fields(pairs))
-                #expect(answer.text == "http 127.0.0.1", "\(pairs)")
+                #expect(answer.text == "http 127.0.0.1 own", "\(pairs)")
             }
         }
+    }
+
+    @Test("RFC 6455 §10.2: a socket behind a proxy that rewrites Host and terminates TLS is let in")
+    func socketOrigin() async throws {
+        let app = app(trusting: ["127.0.0.1"])
+        app.webSocket("/ws") { for try await _ in $0.messages {} }
+        try await app.test(.live) { client in
+            let forwarded = [("X-Forwarded-Host", "example.com"), ("X-Forwarded-Proto", "https")]
+            func open(_ origin: String) async throws {
+                let options = WebSocketClientOptions(
+                    fields: try socketFields(forwarded + [("Origin", origin)]))
+                try await client.webSocket("/ws", options).close()
+            }
+            try await open("https://example.com")
+            await #expect(throws: (any Error).self) { try await open("http://localhost") }
+            await #expect(throws: (any Error).self) { try await open("http://example.com") }
+            await #expect(throws: (any Error).self) { try await open("https://evil.example") }
+        }
+    }
+
+    private func socketFields(_ pairs: [(String, String)]) throws -> HTTPFields {
+        var fields = try fields(pairs)
+        fields[.init("Host") ?? .via] = nil
+        return fields
     }
 
     @Test("sockets are counted by the client's address")
@@ -92,8 +220,8 @@ struct TrustedProxiesTests {
         let options = WebSocketOptions { $0.maxSocketsPerAddress = 1 }
         app.webSocket("/ws", options) { for try await _ in $0.messages {} }
         try await app.test(.live) { client in
-            let ann = WebSocketClientOptions(fields: try fields([("X-Forwarded-For", "192.0.2.1")]))
-            let bob = WebSocketClientOptions(fields: try fields([("X-Forwarded-For", "192.0.2.2")]))
+            let ann = WebSocketClientOptions(fields: try socketFields([("X-Forwarded-For", "192.0.2.1")]))
+            let bob = WebSocketClientOptions(fields: try socketFields([("X-Forwarded-For", "192.0.2.2")]))
             let first = try await client.webSocket("/ws", ann)
             let second = try await client.webSocket("/ws", bob)
             await #expect(throws: (any Error).self) { try await client.webSocket("/ws", ann) }

@@ -4,6 +4,8 @@ import Testing
 
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Musl)
+    import Musl
 #elseif canImport(Darwin)
     import Darwin
 #endif
@@ -34,33 +36,24 @@ final class BareSocket: Sendable {
     deinit { close(descriptor) }
 
     var port: Int {
-        var address = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        _ = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        // As large as any address. Family and port, in network byte order, come first.
+        var address = [UInt8](repeating: 0, count: 128)
+        var length = socklen_t(address.count)
+        _ = address.withUnsafeMutableBytes { bytes in
+            getsockname(descriptor, bytes.bindMemory(to: sockaddr.self).baseAddress, &length)
         }
-        return Int(UInt16(bigEndian: address.sin_port))
+        return Int(address[2]) << 8 | Int(address[3])
     }
 
     /// Has the kernel take connections, so many before they are accepted.
     func listen(backlog: CInt) throws {
-        #if canImport(Glibc)
-            try #require(Glibc.listen(descriptor, backlog) == 0)
-        #else
-            try #require(Darwin.listen(descriptor, backlog) == 0)
-        #endif
+        try #require(listenOn(descriptor, backlog) == 0)
     }
 
     /// The next connection.
     func accept() async throws -> BareSocket {
         let descriptor = descriptor
-        let accepted = try await threads.runIfActive {
-            #if canImport(Glibc)
-                Glibc.accept(descriptor, nil, nil)
-            #else
-                Darwin.accept(descriptor, nil, nil)
-            #endif
-        }
+        let accepted = try await threads.runIfActive { acceptOn(descriptor) }
         try #require(accepted >= 0)
         Self.setPatience(accepted)
         return BareSocket(descriptor: accepted)
@@ -145,15 +138,8 @@ final class BareSocket: Sendable {
     }
 
     private static func withAddress(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        address.sin_port = in_port_t(UInt16(truncatingIfNeeded: port)).bigEndian
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        guard let address = try? SocketAddress(ipAddress: "127.0.0.1", port: port) else { return -1 }
+        return address.withSockAddr { body($0, socklen_t($1)) }
     }
 }
 
@@ -204,3 +190,7 @@ func waitUntil(_ condition: () async throws -> Bool, sourceLocation: SourceLocat
         await Task.yield()
     }
 }
+
+// The C library's functions by other names, since the socket has methods of theirs.
+private func listenOn(_ descriptor: CInt, _ backlog: CInt) -> CInt { listen(descriptor, backlog) }
+private func acceptOn(_ descriptor: CInt) -> CInt { accept(descriptor, nil, nil) }

@@ -1,3 +1,4 @@
+import HTTPKit
 import HTTPTypes
 import Testing
 
@@ -139,29 +140,89 @@ private let rejections: [RejectionCase] = [
     @Test("§10.2 origins")
     func origins() {
         let same = OriginPolicy.sameHost
-        let table: [(String, String, Bool)] = [
-            ("http://example.org", "example.org", true), ("http://EXAMPLE.org", "example.ORG:80", true),
-            ("https://example.org", "example.org:443", true),
-            ("https://example.org", "example.org:80", false),
-            ("http://example.org:8080", "example.org:8080", true),
-            ("http://example.org:8080", "example.org", false),
-            ("http://[::1]:8080", "[::1]:8080", true), ("http://[::1]", "[::1]:80", true),
-            ("http://example.org.evil", "example.org", false),
-            ("http://example.org@evil", "example.org", false),
-            ("http://example.org/", "example.org", false), ("null", "example.org", false), ("", "", false),
-            ("http://", "", false), ("http://a:99999", "a:99999", false),
+        let table: [(origin: String, target: String, passes: Bool)] = [
+            ("http://example.org", "http://example.org", true),
+            ("http://EXAMPLE.org", "http://example.ORG:80", true),
+            ("http://example.org:80", "http://example.org", true),
+            ("https://example.org", "https://example.org:443", true),
+            ("https://example.org", "https://example.org:80", false),
+            ("http://example.org:8080", "http://example.org:8080", true),
+            ("http://example.org:8080", "http://example.org", false),
+            // Another scheme is another origin, whatever the port.
+            ("https://example.org", "http://example.org", false),
+            ("http://example.org", "https://example.org", false),
+            ("https://example.org:8080", "http://example.org:8080", false),
+            ("https://example.org", "http://example.org:443", false),
+            ("ftp://example.org", "http://example.org", false),
+            ("http://[::1]:8080", "http://[::1]:8080", true), ("http://[::1]", "http://[::1]:80", true),
+            ("http://[::1]", "http://[::2]", false),
+            ("http://example.org.evil", "http://example.org", false),
+            ("http://example.org@evil", "http://example.org", false),
+            ("http://example.org/", "http://example.org", false), ("null", "http://example.org", false),
+            ("", "http://", false), ("http://", "http://", false),
+            ("http://a:99999", "http://a:99999", false),
         ]
-        for (origin, host, passes) in table {
-            #expect(same.allows(origins: [origin], host: host) == passes, "\(origin) \(host)")
+        for (origin, target, passes) in table {
+            let (scheme, host) = (
+                target.hasPrefix("https") ? "https" : "http", target.drop { $0 != "/" }.dropFirst(2)
+            )
+            #expect(
+                same.allows(origins: [origin], scheme: scheme, host: String(host)) == passes,
+                "\(origin) \(target)")
         }
-        #expect(same.allows(origins: [], host: "example.org"))
-        #expect(!same.allows(origins: ["http://example.org", "http://example.org"], host: "example.org"))
-        #expect(OriginPolicy.any.allows(origins: ["null"], host: "x"))
-        let list = OriginPolicy.list(["https://a.example", "http://b.example:81"])
-        #expect(list.allows(origins: ["https://A.example:443"], host: "x"))
-        #expect(list.allows(origins: ["http://b.example:81"], host: "x"))
-        #expect(!list.allows(origins: ["http://a.example"], host: "a.example"))
-        #expect(!list.allows(origins: ["null"], host: "x"))
+        #expect(same.allows(origins: [], scheme: "http", host: "example.org"))
+        #expect(
+            !same.allows(
+                origins: ["http://example.org", "http://example.org"], scheme: "http", host: "example.org"))
+        #expect(OriginPolicy.any.allows(origins: ["null"], scheme: "http", host: "x"))
+    }
+
+    @Test(
+        "§10.2 lists of origins: case, default ports and a slash at the end do not matter",
+        arguments: [
+            ("https://A.example:443", true), ("http://b.example:81", true), ("http://a.example", false),
+            ("null", false), ("https://c.example", true), ("http://d.example", true),
+            ("http://e.example/", false),
+            ("https://[2001:db8::1]", true), ("tauri://localhost", true), ("https://c.example:444", false),
+        ])
+    func originLists(origin: String, passes: Bool) throws {
+        let list = OriginPolicy.list([
+            "https://a.example", "http://b.example:81", "https://c.example/", "HTTP://D.Example:80",
+            "http://e.example", "https://[2001:DB8::1]:443", "tauri://localhost",
+        ])
+        try list.check()
+        #expect(list.allows(origins: [origin], scheme: "http", host: "a.example") == passes)
+    }
+
+    @Test("§10.2 a function decides, given the field as it was sent")
+    func originFunction() {
+        let policy = OriginPolicy.matching { $0 == "null" || $0.hasSuffix(".example.org") }
+        #expect(policy.allows(origins: ["null"], scheme: "http", host: "x"))
+        #expect(policy.allows(origins: ["https://a.example.org"], scheme: "http", host: "x"))
+        #expect(!policy.allows(origins: ["https://example.org.evil"], scheme: "http", host: "x"))
+        #expect(!policy.allows(origins: ["null", "null"], scheme: "http", host: "x"))
+        #expect(policy.allows(origins: [], scheme: "http", host: "x"))
+    }
+
+    @Test(
+        "entries of a list that can never match are errors that say why",
+        arguments: [
+            ("null", "hide its origin"), ("file://", "null"), ("file:///a", "null"), ("*", "no patterns"),
+            ("https://*.example.org", "no patterns"), ("example.org", "begins with a scheme"),
+            ("", "begins with a scheme"), ("wss://example.org", "http:// or https://"),
+            ("https://example.org/app", "no path"), ("https://example.org//", "no path"),
+            ("https://a@example.org", "no path, query or user"), ("https://example.org?x", "no path"),
+            ("https://bücher.example", "xn--"), ("https:// example.org", "xn--"),
+            ("https://", "scheme://host"), ("https:///", "scheme://host"),
+            ("https://a:99999", "scheme://host"),
+            ("://a", "scheme://host"), ("https://[::1", "scheme://host"), ("https://a,https://b", "no path"),
+        ])
+    func badLists(entry: String, reason: String) {
+        let error = #expect(throws: OriginListError.self) {
+            try OriginPolicy.list(["https://a", entry]).check()
+        }
+        #expect(error?.origin == entry)
+        #expect(error?.description.contains(reason) == true, "\(error.map { $0.description } ?? "")")
     }
 
     @Test("FIPS 180-4 and RFC 4648 examples")
