@@ -145,10 +145,10 @@ final class BareSocket: Sendable {
 
 /// Sends without the signal that a closed peer causes.
 private func sendQuietly(_ descriptor: CInt, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
-    #if canImport(Glibc)
-        Glibc.send(descriptor, bytes, count, CInt(MSG_NOSIGNAL))
+    #if os(Linux)
+        send(descriptor, bytes, count, CInt(MSG_NOSIGNAL))
     #else
-        Darwin.send(descriptor, bytes, count, 0)
+        send(descriptor, bytes, count, 0)
     #endif
 }
 
