@@ -65,7 +65,7 @@ private struct Echo: WebSocketHandler {
 
 /// Listens to the topic `load`; what a client sends is ignored.
 private struct Subscriber: WebSocketHandler {
-    func onOpen(_ socket: WebSocket) { socket.subscribe("load") }
+    func onOpen(_ socket: WebSocket) { socket.subscribe("load", slowClients: .drop) }
     func onMessage(_ message: Message, _ socket: WebSocket) {}
 }
 

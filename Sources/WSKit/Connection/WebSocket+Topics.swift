@@ -17,16 +17,39 @@ package protocol TopicDirectory: AnyObject, Sendable {
 
 extension WebSocket {
     /// Subscribes to a topic of the application until the socket closes or unsubscribes.
-    public final func subscribe(_ topic: String, slowClients: SlowClientPolicy = .drop) {
-        guard let topics = connection.topics else { return }
+    ///
+    /// When it returns, the socket receives what is published.
+    ///
+    /// - Parameters:
+    ///   - topic: the name of the topic. Topics and rooms share their names.
+    ///   - slowClients: what happens to messages for this socket while its send buffer is full.
+    public final func subscribe(_ topic: String, slowClients: SlowClientPolicy = .default) async {
+        guard let subscription = subscription(to: topic, slowClients) else { return }
+        await connection.onLoopAsync(subscription)
+    }
+
+    /// Subscribes to a topic, from code that cannot wait, such as a callback.
+    ///
+    /// On the socket's event loop, where callbacks run, the subscription holds when it returns. From elsewhere it begins
+    /// shortly after, ahead of everything that the caller asks of the socket later.
+    @available(*, noasync, message: "use await subscribe(_:slowClients:)")
+    public final func subscribe(_ topic: String, slowClients: SlowClientPolicy = .default) {
+        guard let subscription = subscription(to: topic, slowClients) else { return }
+        connection.onLoop(subscription)
+    }
+
+    private final func subscription(
+        to topic: String, _ slowClients: SlowClientPolicy
+    ) -> (@Sendable (WebSocketConnection) -> Void)? {
+        guard let topics = connection.topics else { return nil }
         let policy = slowClients.checked
-        connection.onLoop { connection in
+        return { connection in
             guard !connection.isClosed else { return }
             topics.subscribe(connection, self, to: topic, slowClients: policy)
         }
     }
 
-    /// Ends a subscription.
+    /// Ends a subscription. What is already on its way to the socket still arrives.
     public final func unsubscribe(_ topic: String) {
         guard let topics = connection.topics else { return }
         connection.onLoop { connection in topics.unsubscribe(connection, self, from: topic) }

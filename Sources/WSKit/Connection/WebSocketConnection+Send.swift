@@ -88,6 +88,12 @@ extension WebSocketConnection {
     ///
     /// - Parameter room: whose message it is: of each room the newest missed one is kept, where that is wanted.
     func deliver(_ message: PreparedMessage, policy: SlowClientPolicy, room: ObjectIdentifier) {
+        var frames = PreparedFrames(message)
+        deliver(&frames, policy: policy, room: room)
+    }
+
+    /// The same, with the frames that other sockets of this loop have used.
+    func deliver(_ frames: inout PreparedFrames, policy: SlowClientPolicy, room: ObjectIdentifier) {
         guard case .open = phase, machine.isOpen else { return }
         guard !isFull, !isStreaming, !mustWaitForTaking(policy) else {
             guard case .latestOnly = policy else { return miss(1, policy: policy) }
@@ -96,13 +102,14 @@ extension WebSocketConnection {
                 loop.statistics.messagesDropped &+= 1
                 aside.latestMissed.remove(at: index)
             }
-            aside.latestMissed.append((room, message))
+            aside.latestMissed.append((room, frames.message))
             return
         }
         do throws(WSError) {
             if machine.role == .server {
-                write(try machine.frame(for: message))
+                write(try machine.frame(for: &frames))
             } else {
+                let message = frames.message
                 try write { (machine, out) throws(WSError) in try machine.encode(message, into: &out) }
             }
             loop.countSentMessage()

@@ -69,16 +69,23 @@ extension WebSocketMachine {
     ///
     /// - Throws: ``WSError/closed``, ``WSError/messageInProgress``, ``WSError/outOfMemory``.
     package mutating func frame(for prepared: PreparedMessage) throws(WSError) -> ByteBuffer {
+        var frames = PreparedFrames(prepared)
+        return try frame(for: &frames)
+    }
+
+    /// The same for a message that goes to many sockets of one event loop.
+    mutating func frame(for frames: inout PreparedFrames) throws(WSError) -> ByteBuffer {
         try checkMaySend()
+        let prepared = frames.message
         if prepared.compress, let deflater, let shared, prepared.message.count >= deflater.threshold,
-            let frame = try prepared.deflatedFrame(
+            let frame = try frames.deflatedFrame(
                 windowBits: deflater.windowBits, level: deflater.level, shared: shared)
         {
             let plain = prepared.message.payload
             self.deflater?.learn(plain.readableBytesSpan)
             return frame
         }
-        return prepared.plainFrame
+        return frames.plainFrame()
     }
 
     /// Appends a prepared message; a client encodes it anew, since each of its frames has its own mask.

@@ -88,3 +88,35 @@ extension PreparedMessage.Deflated {
         if case .frame(let buffer) = self { buffer } else { nil }
     }
 }
+
+/// The frames of one prepared message while an event loop hands it to many sockets.
+///
+/// Each form is taken from the message once and then kept here, so that a delivery takes no lock.
+struct PreparedFrames {
+    let message: PreparedMessage
+    private var plain: ByteBuffer?
+    /// The compressed form that was needed last: sockets of one endpoint all need the same. The frame is `nil` when the
+    /// message does not shrink.
+    private var deflated: (windowBits: Int, level: Int, frame: ByteBuffer?)?
+
+    init(_ message: PreparedMessage) { self.message = message }
+
+    mutating func plainFrame() -> ByteBuffer {
+        if let plain { return plain }
+        let frame = message.plainFrame
+        plain = frame
+        return frame
+    }
+
+    /// `nil` when the compressed frame would not be smaller.
+    ///
+    /// - Throws: ``WSError/outOfMemory``.
+    mutating func deflatedFrame(windowBits: Int, level: Int, shared: SharedDeflate) throws(WSError)
+        -> ByteBuffer?
+    {
+        if let deflated, deflated.windowBits == windowBits, deflated.level == level { return deflated.frame }
+        let frame = try message.deflatedFrame(windowBits: windowBits, level: level, shared: shared)
+        deflated = (windowBits, level, frame)
+        return frame
+    }
+}

@@ -61,7 +61,7 @@ public final class Room: Sendable {
     /// Sends a message to all members, or to all but one; it is encoded and compressed once for all of them. The
     /// order of the messages that one task publishes is kept.
     public func publish(_ message: Message, except excluded: WebSocket? = nil) {
-        current.broadcast(PreparedMessage(message), except: excluded)
+        rooms.publish(message, to: name, except: excluded)
     }
 
     /// Sends text to all members, or to all but one.
@@ -74,81 +74,6 @@ public final class Room: Sendable {
     /// - Throws: `EncodingError`.
     public func publish(json value: some Encodable, except excluded: WebSocket? = nil) throws {
         publish(Message(kind: .text, payload: try JSON.encode(value)), except: excluded)
-    }
-}
-
-/// The rooms of an application, by name: one is there while it has members.
-public final class Rooms: Sendable {
-    private struct Entry {
-        let room: Room
-        var members: Int
-    }
-
-    private let entries = Mutex<[String: Entry]>([:])
-
-    /// No rooms.
-    public init() {}
-
-    /// The room of that name. One without members is forgotten, so this may be called with any name.
-    public subscript(name: String) -> Room {
-        find(name) ?? Room(name: name, rooms: self)
-    }
-
-    func find(_ name: String) -> Room? { entries.withLock { $0[name]?.room } }
-
-    /// The names of the rooms that have members.
-    public var names: [String] { entries.withLock { $0.keys.sorted() } }
-
-    /// Publishes to a room or topic; nothing happens where nobody listens.
-    public func publish(_ message: Message, to name: String, except excluded: WebSocket? = nil) {
-        find(name)?.publish(message, except: excluded)
-    }
-
-    /// Makes a socket a member: the entry counts it, so the room stays as long as it does.
-    func add(_ socket: WebSocket, to name: String, policy: SlowClientPolicy) -> Room {
-        let room = entries.withLock { entries in
-            if var entry = entries[name] {
-                entry.members += 1
-                entries[name] = entry
-                return entry.room
-            }
-            let room = Room(name: name, rooms: self)
-            entries[name] = Entry(room: room, members: 1)
-            return room
-        }
-        room.set.add(socket, policy: policy)
-        return room
-    }
-
-    /// Takes back what `add` did.
-    func remove(_ socket: WebSocket, from room: Room) {
-        room.set.remove(socket, all: false)
-        release(room.name)
-    }
-
-    func release(_ name: String) {
-        entries.withLock { entries in
-            guard var entry = entries[name] else { return }
-            entry.members -= 1
-            entries[name] = entry.members > 0 ? entry : nil
-        }
-    }
-}
-
-extension Rooms: TopicDirectory {
-    package func subscribe(
-        _ connection: WebSocketConnection, _ socket: WebSocket, to topic: String,
-        slowClients: SlowClientPolicy
-    ) {
-        guard connection.subscriptions[topic] == nil else { return }
-        connection.subscriptions[topic] = add(socket, to: topic, policy: slowClients)
-    }
-
-    package func unsubscribe(_ connection: WebSocketConnection, _ socket: WebSocket, from topic: String) {
-        guard connection.subscriptions.removeValue(forKey: topic) != nil, let room = find(topic) else {
-            return
-        }
-        remove(socket, from: room)
     }
 }
 

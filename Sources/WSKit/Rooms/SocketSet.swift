@@ -69,21 +69,22 @@ final class SocketSet: Sendable {
         private func deliverMissed() {
             guard let missed = missed.withLock({ $0.take() }) else { return }
             loop.turn {
+                var frames = PreparedFrames(missed.latest)
                 for member in members where member.connection !== missed.spared {
                     member.connection.miss(missed.count, policy: member.policy)
                     guard case .latestOnly = member.policy, member.connection !== missed.excluded else {
                         continue
                     }
-                    member.connection.deliver(
-                        missed.latest, policy: member.policy, room: ObjectIdentifier(self))
+                    member.connection.deliver(&frames, policy: member.policy, room: ObjectIdentifier(self))
                 }
             }
         }
 
         func deliver(_ message: PreparedMessage, except excluded: WebSocketConnection?) {
             loop.turn {
+                var frames = PreparedFrames(message)
                 for member in members where member.connection !== excluded {
-                    member.connection.deliver(message, policy: member.policy, room: ObjectIdentifier(self))
+                    member.connection.deliver(&frames, policy: member.policy, room: ObjectIdentifier(self))
                 }
             }
         }

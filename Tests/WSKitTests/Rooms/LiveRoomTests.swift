@@ -129,7 +129,7 @@ struct LiveRoomTests {
         try await socket.send("ready")
         for try await text in socket.texts {
             if text == "join" {
-                socket.subscribe("x", slowClients: .default)
+                await socket.subscribe("x")
                 try await socket.send("joined")
             } else {
                 socket.unsubscribe("x")
