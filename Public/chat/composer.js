@@ -1,6 +1,6 @@
 // Where messages are written: grows with the text, counts near the limit, keeps the draft.
 
-import { octets, tab, textLimit } from "./session.js";
+import { byteCount, tab, textLimit } from "./session.js";
 
 /** While somebody writes, the others are told this often. */
 const typingEvery = 2_000;
@@ -73,17 +73,17 @@ export class Composer {
 
   #problemOf(text) {
     if (!text.trim()) return "Write something first.";
-    const length = octets(text);
+    const length = byteCount(text);
     if (length <= textLimit) return null;
     const most = textLimit.toLocaleString();
-    return `The message is too long: it has ${length.toLocaleString()} octets; at most ${most} are allowed.`;
+    return `The message is too long: it has ${length.toLocaleString()} bytes; at most ${most} are allowed.`;
   }
 
   #changed() {
     this.complain("");
     this.#text.style.height = "auto";
     this.#text.style.height = `${this.#text.scrollHeight}px`;
-    const length = octets(this.#text.value);
+    const length = byteCount(this.#text.value);
     this.#counter.hidden = length < textLimit * nearLimit;
     this.#counter.textContent = `${length.toLocaleString()} / ${textLimit.toLocaleString()}`;
     this.#counter.toggleAttribute("data-over", length > textLimit);

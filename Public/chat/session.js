@@ -62,7 +62,7 @@ const nameLimit = Number(limits.nameLimit) || 32;
 const roomLimit = Number(limits.roomLimit) || 32;
 
 const encoder = new TextEncoder();
-export const octets = (text) => encoder.encode(text).length;
+export const byteCount = (text) => encoder.encode(text).length;
 
 /** What a person most likely meant as a room's name. */
 export const asRoom = (typed) => String(typed).trim().replace(/^#/, "").toLowerCase().replace(/\s+/g, "-");

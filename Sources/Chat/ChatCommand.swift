@@ -4,14 +4,14 @@ import ArgumentParser
 @main
 struct ChatCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "Chat", abstract: "Rooms to talk in: one port serves the page and its socket.",
+        commandName: "Chat", abstract: "Chat rooms: one port serves the page and its WebSocket.",
         usage: """
             Chat [--setting value] …
             Chat join <address> --name <name>
             """,
         subcommands: [ServeCommand.self, JoinCommand.self], defaultSubcommand: ServeCommand.self)
 
-    /// Asked for help, it shows the settings and the client at once: nobody looks for a second page.
+    /// `--help` shows the settings and the client on one page.
     static func main() async {
         switch Array(CommandLine.arguments.dropFirst()) {
         case ["--help"], ["-h"], ["help"]: print(help)
@@ -24,8 +24,8 @@ struct ChatCommand: AsyncParsableCommand {
         """
         \(configuration.abstract)
 
-          Chat                                 serves them, by default on http://localhost:8080
-          Chat join <address> --name <name>    talks in one from the terminal; join --help says more
+          Chat                                 serves the rooms, by default on http://localhost:8080
+          Chat join <address> --name <name>    joins a room from the terminal; see join --help
 
         \(ServeCommand.help)
         """

@@ -1,16 +1,16 @@
-/// Why the chat refused something: what the client is told in an `error` message. The socket always stays open.
+/// Why the chat rejected a message. The client receives it as an `error` message.
 struct ChatError: Error, Sendable, Equatable, Codable {
     /// What went wrong, for programs.
     enum Code: String, Sendable, Codable, CaseIterable {
         /// The message is not a JSON object.
         case notJSON = "not_json"
-        /// The message came as a binary one.
+        /// The message is a binary message.
         case notText = "not_text"
         /// A required field is missing.
         case missingField = "missing_field"
-        /// A field has another type than the protocol gives it.
+        /// A field has the wrong type.
         case wrongType = "wrong_type"
-        /// `kind` is none that a client may send.
+        /// `kind` is not one that a client may send.
         case unknownKind = "unknown_kind"
         /// A field that must not be empty is empty.
         case empty
@@ -18,32 +18,32 @@ struct ChatError: Error, Sendable, Equatable, Codable {
         case tooLong = "too_long"
         /// A field holds characters that its rule does not allow.
         case notAllowed = "not_allowed"
-        /// Somebody in the room has that name already.
+        /// Somebody in the room already has that name, or one that looks like it.
         case nameTaken = "name_taken"
-        /// The room has as many people as it takes.
+        /// The room is full.
         case roomFull = "room_full"
-        /// The message needs a `join` before it.
+        /// The client must send `join` first.
         case notJoined = "not_joined"
-        /// A second `join` over one socket.
+        /// The client has already joined over this socket.
         case alreadyJoined = "already_joined"
-        /// Messages come faster than the pace that is allowed.
+        /// The client, or its address, exceeds a rate limit.
         case tooFast = "too_fast"
-        /// The same session joined over another socket; this one is closed next.
+        /// The same person joined over another socket. The server closes this one next.
         case replaced
-        /// The server could not do it; nothing was stored.
+        /// The server could not read or write the store. Nothing was stored.
         case failed
     }
 
     var code: Code
-    /// What went wrong, for people: one English sentence.
+    /// What went wrong, for people: an English sentence.
     var text: String
-    /// The field of the client's message that is at fault.
+    /// The field of the client's message that is invalid.
     var field: String?
-    /// The limit that was passed, in the unit the text names.
+    /// The limit that was exceeded, in the unit that the text names.
     var limit: Int?
-    /// The value that was refused, or its size where a limit was passed; shortened.
+    /// The rejected value, shortened, or its size if it exceeds a limit.
     var value: String?
-    /// The `ref` of the `say` that was refused.
+    /// The `ref` of the rejected `say`.
     var ref: String?
 
     init(
@@ -58,14 +58,14 @@ struct ChatError: Error, Sendable, Equatable, Codable {
         self.ref = ref
     }
 
-    /// The same error as an answer to one particular `say`.
-    func about(ref: String?) -> ChatError {
+    /// The same error for the `say` with this `ref`.
+    func with(ref: String?) -> ChatError {
         var copy = self
         copy.ref = ref
         return copy
     }
 
-    /// What is echoed to a client never grows with what the client sent.
+    /// Shortens a value to 64 Unicode scalars, so that an error does not grow with what the client sent.
     static func shortened(_ value: String) -> String {
         value.unicodeScalars.count <= 64
             ? value : String(String.UnicodeScalarView(value.unicodeScalars.prefix(64))) + "…"

@@ -1,23 +1,23 @@
 import FoundationEssentials
 
-/// What a client may send: one JSON object per text message, told apart by `kind`.
+/// A message from a client: one JSON object per text message, with a `kind`.
 enum ClientMessage: Sendable, Equatable {
     /// Enter the room of the socket's path. Must come first.
     case join(Join)
-    /// Say something to the room.
+    /// Send a message to the room.
     case say(Say)
-    /// The person is typing. Not answered.
+    /// The person is typing. There is no reply.
     case typing
-    /// Is the connection alive? Answered with `pong`.
+    /// Check the connection. The server replies with `pong`.
     case ping
 
-    /// How somebody enters.
+    /// A request to enter the room.
     struct Join: Sendable, Equatable, Codable {
-        /// The name to be known by in the room.
+        /// The name that the person wants to have in the room.
         var name: String
-        /// The highest message id the client has seen of this room; without it the latest messages are sent.
+        /// The highest message id that the client has seen in this room. Without it, the server sends the latest messages.
         var after: Int64?
-        /// The token of an earlier `welcome`: takes the name over from that session if it still seems to be here.
+        /// The token of an earlier `welcome`. It takes over the name if that session still appears to be connected.
         var token: String?
 
         init(name: String, after: Int64? = nil, token: String? = nil) {
@@ -32,7 +32,7 @@ enum ClientMessage: Sendable, Equatable {
             do {
                 after = try container.decodeIfPresent(Int64.self, forKey: .after)
             } catch {
-                // The decoder does not name the field when a number is there but fits no Int64.
+                // The decoder does not name the field if the number does not fit an Int64.
                 throw DecodingError.typeMismatch(
                     Int64.self,
                     .init(
@@ -42,12 +42,12 @@ enum ClientMessage: Sendable, Equatable {
         }
     }
 
-    /// What somebody says.
+    /// A message to the room.
     struct Say: Sendable, Equatable, Codable {
         /// The text, as typed.
         var text: String
-        /// The client's own id for this message. A second `say` of the same person with the same `ref` is the
-        /// same message: it is stored once, so a client may send it again after a lost connection.
+        /// The client's own id for this message. A second `say` of the same person with the same `ref` is the same
+        /// message. It is stored once, so a client may send it again after a lost connection.
         var ref: String?
     }
 
@@ -59,7 +59,7 @@ enum ClientMessage: Sendable, Equatable {
         var kind: String
     }
 
-    /// Reads one text message. The error names the field that is at fault.
+    /// Parses a text message. The error names the invalid field.
     init(json: String) throws(ChatError) {
         let bytes = Data(json.utf8)
         let name = try Self.decode(Envelope.self, from: bytes).kind
@@ -67,7 +67,7 @@ enum ClientMessage: Sendable, Equatable {
             let known = Kind.allCases.map(\.rawValue).joined(separator: ", ")
             throw ChatError(
                 .unknownKind,
-                "There is no message of the kind “\(ChatError.shortened(name))”; known are \(known).",
+                "Unknown message kind “\(ChatError.shortened(name))”. Known kinds: \(known).",
                 field: "kind", value: name)
         }
         switch kind {
@@ -90,7 +90,7 @@ enum ClientMessage: Sendable, Equatable {
         }
     }
 
-    /// The message as a client sends it.
+    /// The message as JSON.
     func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -119,7 +119,7 @@ extension ClientMessage: Encodable {
 }
 
 extension ChatError {
-    /// What was wrong with the JSON, in terms of its fields.
+    /// Describes a decoding error by the field of the message.
     init(_ error: DecodingError) {
         switch error {
         case .keyNotFound(let key, _):
@@ -136,7 +136,7 @@ extension ChatError {
                 self.init(.notJSON, "The message is not JSON.")
                 return
             }
-            self.init(.wrongType, "The field “\(field)” has a value that cannot be read.", field: field)
+            self.init(.wrongType, "The field “\(field)” has an invalid value.", field: field)
         @unknown default:
             self.init(.notJSON, "The message is not a JSON object.")
         }

@@ -1,26 +1,27 @@
-/// One client's side of the protocol, from the first byte to the last: what it may do next, and what is to be
-/// done about what it sent. No socket, no clock, no store.
+/// The protocol state of one connection: it parses what the client sends and decides what to do about it.
+///
+/// It does no I/O. The clock is an argument, and the caller performs the actions.
 struct Conversation: Sendable {
-    /// What is to be done.
+    /// What the caller must do.
     enum Action: Sendable, Equatable {
-        /// Let the person into the room, then say so with ``Conversation/entered(as:)``.
+        /// Let the person into the room, then call ``Conversation/entered(as:)``.
         case join(PersonName, after: Int64?, token: String?)
-        /// Store the text and publish what was stored.
+        /// Store the text and publish the stored message.
         case say(SaidText, as: PersonName, ref: String?)
-        /// Tell the others.
+        /// Tell the others in the room.
         case typing(PersonName)
-        /// Answer with `pong`.
+        /// Reply with `pong`.
         case pong
-        /// Answer with the error.
-        case refuse(ChatError)
-        /// Nothing.
+        /// Reply with the error.
+        case reject(ChatError)
+        /// Do nothing.
         case nothing
     }
 
     private struct Inside {
         var name: PersonName
-        var saying: Pace
-        var typing: Pace
+        var saying: RateLimiter
+        var typing: RateLimiter
     }
 
     private enum State {
@@ -31,25 +32,25 @@ struct Conversation: Sendable {
     private let limits: ChatLimits
     private var state = State.outside
 
-    /// A client that has just connected.
+    /// The state of a client that has just connected.
     init(limits: ChatLimits = ChatLimits()) {
         self.limits = limits
     }
 
-    /// The name the client is inside as.
+    /// The client's name in the room, or `nil` before it has joined.
     var name: PersonName? {
         if case .inside(let inside) = state { inside.name } else { nil }
     }
 
-    /// The room let the person in.
+    /// Records that the person has entered the room.
     mutating func entered(as name: PersonName) {
         state = .inside(
             Inside(
-                name: name, saying: Pace(burst: limits.sayBurst, interval: limits.sayInterval),
-                typing: Pace(burst: 1, interval: limits.typingInterval)))
+                name: name, saying: RateLimiter(burst: limits.sayBurst, interval: limits.sayInterval),
+                typing: RateLimiter(burst: 1, interval: limits.typingInterval)))
     }
 
-    /// Takes one text message. Whatever it holds, the connection goes on.
+    /// Handles a text message. The connection stays open whatever the message contains.
     mutating func receive(_ json: String, at now: ContinuousClock.Instant) -> Action {
         do throws(ChatError) {
             switch try ClientMessage(json: json) {
@@ -59,29 +60,29 @@ struct Conversation: Sendable {
             case .ping: return .pong
             }
         } catch {
-            return .refuse(error)
+            return .reject(error)
         }
     }
 
-    /// Takes one binary message, which the protocol does not have.
+    /// Rejects a binary message. The protocol has none.
     func receiveBinary() -> Action {
-        .refuse(ChatError(.notText, "The chat takes text messages, not binary ones."))
+        .reject(ChatError(.notText, "The chat accepts text messages only."))
     }
 
     private func receive(_ join: ClientMessage.Join) throws(ChatError) -> Action {
         if case .inside(let inside) = state {
-            throw ChatError(.alreadyJoined, "This socket has joined already, as “\(inside.name.text)”.")
+            throw ChatError(.alreadyJoined, "This socket has already joined as “\(inside.name.text)”.")
         }
         return .join(try PersonName(join.name, limits: limits), after: join.after, token: join.token)
     }
 
     private mutating func receive(_ say: ClientMessage.Say, at now: ContinuousClock.Instant) -> Action {
-        if let ref = say.ref, ref.utf8.count > limits.refOctets {
-            return .refuse(
+        if let ref = say.ref, ref.utf8.count > limits.refBytes {
+            return .reject(
                 ChatError(
                     .tooLong,
-                    "The ref has \(ref.utf8.count) octets; at most \(limits.refOctets) are allowed.",
-                    field: "ref", limit: limits.refOctets, value: "\(ref.utf8.count)"))
+                    "The ref has \(ref.utf8.count) bytes; at most \(limits.refBytes) are allowed.",
+                    field: "ref", limit: limits.refBytes, value: "\(ref.utf8.count)"))
         }
         do throws(ChatError) {
             guard case .inside(var inside) = state else { throw .joinFirst }
@@ -92,7 +93,7 @@ struct Conversation: Sendable {
             state = .inside(inside)
             return .say(text, as: inside.name, ref: say.ref)
         } catch {
-            return .refuse(error.about(ref: say.ref))
+            return .reject(error.with(ref: say.ref))
         }
     }
 
@@ -105,7 +106,7 @@ struct Conversation: Sendable {
 }
 
 extension ChatError {
-    /// The answer to whatever needs a name before there is one.
+    /// The error for messages that are only allowed after `join`.
     fileprivate static var joinFirst: ChatError {
         ChatError(.notJoined, "Join the room first.")
     }

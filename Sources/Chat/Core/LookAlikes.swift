@@ -1,22 +1,22 @@
-/// What makes one name look like another, so that one person could speak as another.
+/// Detects names that look like other names, so that nobody can impersonate somebody else.
 enum LookAlikes {
-    /// Why a name might be taken for another one.
-    enum Fault {
-        /// Something that is not seen, or a blank that is no space.
+    /// Why a name could be mistaken for another one.
+    enum Problem {
+        /// The name contains invisible characters, or blanks other than U+0020.
         case invisible
-        /// A mark without a letter under it, or too many on one.
+        /// The name contains a combining mark without a base letter, or too many marks on one letter.
         case marks
-        /// A letter in disguise: mathematical, full-width, superscript, in a circle.
+        /// The name contains a letter in a special form: mathematical, full-width, superscript or circled.
         case disguised
-        /// Letters of several scripts in one word.
+        /// A word contains letters of several scripts.
         case mixedScripts
     }
 
-    /// So many marks may stand on one letter.
-    private static let mostMarks = 4
+    /// The most combining marks on one letter.
+    private static let maxMarks = 4
 
-    /// What is wrong with a name whose only spaces are U+0020; `nil` when nothing is.
-    static func fault(in name: String) -> Fault? {
+    /// The first problem of a name, or `nil` if it has none.
+    static func problem(in name: String) -> Problem? {
         let scalars = Array(name.unicodeScalars)
         var scripts: Set<Script> = []
         var marks = 0
@@ -30,8 +30,8 @@ enum LookAlikes {
             guard isVisible(scalar, after: previous, before: next) else { return .invisible }
             guard !isDisguised(scalar) else { return .disguised }
             marks = isMark(scalar) ? marks + 1 : 0
-            guard marks <= mostMarks, !isMark(scalar) || carriesMarks(previous) else { return .marks }
-            // A keycap (1️⃣) is the only thing that an enclosing mark makes of a character in use.
+            guard marks <= maxMarks, !isMark(scalar) || carriesMarks(previous) else { return .marks }
+            // The only enclosing mark in common use is the keycap (1️⃣).
             guard scalar.properties.generalCategory != .enclosingMark || isKeycap(scalars[..<index], scalar)
             else {
                 return .marks
@@ -55,14 +55,14 @@ enum LookAlikes {
         }
     }
 
-    /// Whether U+FE0F makes a picture of the character before it. Anywhere else it is not seen.
+    /// Whether U+FE0F selects the emoji form of the character before it. Elsewhere it is invisible.
     private static func choosesEmoji(_ previous: Unicode.Scalar, _ next: Unicode.Scalar?) -> Bool {
         guard previous.properties.isEmoji else { return false }
-        // Digits, # and * are letters unless a keycap follows.
+        // Digits, # and * are emoji only if a keycap follows.
         return !previous.isASCII || next == "\u{20E3}"
     }
 
-    /// Symbols that are drawn as nothing: a Braille cell without dots, a note without a head, the place of an object.
+    /// Symbols without a visible glyph: the empty Braille pattern, the null notehead, the object replacement character.
     private static let blanks: Set<Unicode.Scalar> = ["\u{2800}", "\u{1D159}", "\u{FFFC}"]
 
     private static func isMark(_ scalar: Unicode.Scalar) -> Bool {
@@ -80,25 +80,25 @@ enum LookAlikes {
         return base.isASCII && base.properties.isEmoji
     }
 
-    /// Whether the scalar is another form of a letter or digit that there is already.
+    /// Whether the scalar is a special form of an ordinary letter or digit.
     private static func isDisguised(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        // Small capitals and phonetic letters; superscripts and subscripts; letters as symbols; in circles; ligatures;
-        // full width; mathematical.
+        // Modifier letters and phonetic letters; superscripts and subscripts; circled letters; ligatures; full-width
+        // letters; mathematical letters.
         case 0x2B0...0x2B8, 0x2E0...0x2E4, 0x1D00...0x1DBF, 0x2070...0x209C, 0x2460...0x24FF, 0xFB00...0xFB06,
             0xFF10...0xFF19, 0xFF21...0xFF3A, 0xFF41...0xFF5A, 0x1D400...0x1D7FF:
             true
         case 0x2100...0x214F, 0x1F100...0x1F1E5:
-            // Some are in use as pictures (™, ℹ, 🅰), and some are signs (№, ℃).
+            // Some of these are emoji (™, ℹ, 🅰) and some are signs (№, ℃). Both are allowed.
             !scalar.properties.isEmoji && (scalar.properties.isAlphabetic || scalar.value >= 0x1F100)
         default: false
         }
     }
 
-    // MARK: Names of one script that look like another name
+    // MARK: Names in one script that look like names in another
 
-    /// The name with each letter replaced by the one that it is drawn like: names with the same skeleton look the same
-    /// in most fonts (UTS #39 §4, the common part of its table).
+    /// The name with each letter replaced by the letter that it looks like. Names with the same skeleton look the same
+    /// in most fonts (UTS #39 §4, with the common part of its table).
     static func skeleton(of name: String) -> String {
         var skeleton = String.UnicodeScalarView()
         for scalar in name.unicodeScalars where scalar != "\u{FE0F}" {

@@ -1,21 +1,20 @@
-/// A person's name as it is shown: spaces at the ends cut, runs of spaces made one.
+/// A person's name as it is shown: without leading and trailing spaces, and with single spaces in between.
 struct PersonName: Sendable, Equatable {
     /// The name as it is shown and stored.
     let text: String
 
-    /// What makes two names the same: case does not count, nor does the choice between text and picture (U+FE0F).
-    /// (`String` compares by canonical equivalence, so the composed and the decomposed form of a letter are the same
-    /// already.)
+    /// The key by which names are compared: lower case, without the emoji selector (U+FE0F). `String` compares by
+    /// canonical equivalence, so the composed and the decomposed form of a letter are the same.
     let key: String
-    /// What makes two names look the same.
+    /// Names with the same skeleton look the same.
     private let skeleton: String
 
-    /// Whether two people of these names could not be told apart.
+    /// Whether the names are the same or look the same.
     func looksLike(_ other: PersonName) -> Bool {
         key == other.key || skeleton == other.skeleton
     }
 
-    /// Takes what a person typed.
+    /// Checks and normalizes a name as a person typed it.
     init(_ typed: String, limits: ChatLimits = ChatLimits()) throws(ChatError) {
         let text = typed.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
         guard !text.isEmpty else {
@@ -27,7 +26,7 @@ struct PersonName: Sendable, Equatable {
                 .tooLong, "The name has \(length) characters; at most \(limits.nameLength) are allowed.",
                 field: "name", limit: limits.nameLength, value: "\(length)")
         }
-        if let fault = LookAlikes.fault(in: text) {
+        if let fault = LookAlikes.problem(in: text) {
             throw ChatError(.notAllowed, fault.description, field: "name", value: text)
         }
         self.text = text
@@ -38,27 +37,27 @@ struct PersonName: Sendable, Equatable {
     }
 }
 
-extension LookAlikes.Fault {
-    /// What is told to the person.
+extension LookAlikes.Problem {
+    /// The text of the error.
     var description: String {
         switch self {
-        case .invisible: "The name may not hold invisible or control characters."
-        case .marks: "The name may not hold accents without a letter, or so many on one letter."
-        case .disguised: "The name may not hold letters in a special form, such as 𝐚, ａ or ⓐ."
-        case .mixedScripts: "The letters of a word must be of one script, not such as Latin and Cyrillic."
+        case .invisible: "The name must not contain invisible or control characters."
+        case .marks: "The name must not contain an accent without a letter, or so many accents on one letter."
+        case .disguised: "The name must not contain letters in a special form, such as 𝐚, ａ or ⓐ."
+        case .mixedScripts: "A word must not mix letters of different scripts, such as Latin and Cyrillic."
         }
     }
 }
 
-/// A room's name: lower-case ASCII letters, digits, `-` and `_`, beginning with a letter or digit, so that it can
-/// stand in a path and in a page's fragment as it is.
+/// A room's name: lower-case ASCII letters, digits, `-` and `_`, starting with a letter or digit. It needs no escaping
+/// in a path or in a URL's fragment.
 struct RoomName: Sendable, Hashable, CustomStringConvertible {
     /// The name, in lower case.
     let text: String
 
     var description: String { text }
 
-    /// Takes the room from the path; upper case is folded.
+    /// Checks the name in a path and converts it to lower case.
     init(_ given: String, limits: ChatLimits = ChatLimits()) throws(ChatError) {
         let text = given.lowercased()
         guard let first = text.utf8.first else {
@@ -74,7 +73,7 @@ struct RoomName: Sendable, Hashable, CustomStringConvertible {
         guard Self.isLetterOrDigit(first), text.utf8.allSatisfy(Self.isAllowed) else {
             throw ChatError(
                 .notAllowed,
-                "A room's name is made of the letters a to z, digits, “-” and “_”, and begins with a letter or digit.",
+                "A room's name consists of the letters a to z, digits, “-” and “_”, and starts with a letter or digit.",
                 field: "room", value: text)
         }
         self.text = text
@@ -92,27 +91,27 @@ struct RoomName: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
-/// What a person said: not blank, within the limit, line ends made `\n`.
+/// The text of a message: not blank, within the limit, with `\n` as line ends.
 struct SaidText: Sendable, Equatable {
     /// The text as it is stored and shown.
     let text: String
 
-    /// Takes what a person typed.
+    /// Checks and normalizes a text as a person typed it.
     init(_ typed: String, limits: ChatLimits = ChatLimits()) throws(ChatError) {
-        let octets = typed.utf8.count
-        guard octets <= limits.textOctets else {
+        let size = typed.utf8.count
+        guard size <= limits.textBytes else {
             throw ChatError(
-                .tooLong, "The message has \(octets) octets; at most \(limits.textOctets) are allowed.",
-                field: "text", limit: limits.textOctets, value: "\(octets)")
+                .tooLong, "The message has \(size) bytes; at most \(limits.textBytes) are allowed.",
+                field: "text", limit: limits.textBytes, value: "\(size)")
         }
         guard typed.unicodeScalars.contains(where: { !$0.properties.isWhitespace }) else {
             throw ChatError(.empty, "The message is empty.", field: "text")
         }
-        // NUL is refused because SQLite's own tools end a text there.
+        // SQLite's own tools end a text at NUL.
         guard !typed.unicodeScalars.contains("\0") else {
-            throw ChatError(.notAllowed, "The message may not hold the character NUL.", field: "text")
+            throw ChatError(.notAllowed, "The message must not contain the character NUL.", field: "text")
         }
-        // In Swift "\r\n" is one character, so both old line ends are replaced in one pass.
+        // In Swift, "\r\n" is one character, so one pass replaces both.
         text = String(typed.map { $0 == "\r\n" || $0 == "\r" ? "\n" : $0 })
     }
 }

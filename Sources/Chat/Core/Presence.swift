@@ -1,11 +1,11 @@
-/// Who is in one room. A name is there once, whatever its case; each is held by one session (one socket).
+/// Who is in a room. Each name occurs once, whatever its case, and belongs to one session (one socket).
 struct Presence<Session: Hashable & Sendable>: Sendable {
-    /// How a session got in.
+    /// How a session entered the room.
     enum Entry: Sendable, Equatable {
-        /// Somebody new: the others are to be told.
+        /// The person is new. The others must be told.
         case new
-        /// The same person over a new socket, before the old one was known to be dead: the others need not know,
-        /// and the old session is to be ended.
+        /// The same person came back over a new socket before the server noticed that the old one was dead. The others
+        /// need not know, and the old session must be closed.
         case tookOver(from: Session)
     }
 
@@ -16,7 +16,7 @@ struct Presence<Session: Hashable & Sendable>: Sendable {
     }
 
     private let limits: ChatLimits
-    /// In the order of their coming.
+    /// In the order in which they joined.
     private var members: [Member] = []
 
     /// An empty room.
@@ -24,22 +24,22 @@ struct Presence<Session: Hashable & Sendable>: Sendable {
         self.limits = limits
     }
 
-    /// Nobody is here.
+    /// Whether the room is empty.
     var isEmpty: Bool { members.isEmpty }
 
-    /// The names of those who are here, in the order of their coming.
+    /// The names of the people in the room, in the order in which they joined.
     var names: [String] { members.map(\.name.text) }
 
-    /// Whether the session holds a name here: after a takeover the old one does not.
+    /// Whether the session has a name in the room. After a takeover, the old session does not.
     func holds(_ session: Session) -> Bool {
         members.contains { $0.session == session }
     }
 
-    /// Lets a session in.
+    /// Adds a session.
     ///
     /// - Parameters:
-    ///   - token: what the client brought from its last `welcome`; the one who holds it may take its name over.
-    ///   - newToken: what the next takeover will need.
+    ///   - token: the token of the client's last `welcome`. It lets the client take over its name.
+    ///   - newToken: the token for the next takeover.
     mutating func join(
         _ name: PersonName, session: Session, token: String?, newToken: String
     ) throws(ChatError) -> Entry {
@@ -53,12 +53,12 @@ struct Presence<Session: Hashable & Sendable>: Sendable {
         return .new
     }
 
-    /// Checks whether somebody may come in under that name.
+    /// Checks whether somebody may join under that name.
     ///
-    /// - Returns: where the same person is already.
+    /// - Returns: the index of the member to replace if the token takes over its name, otherwise `nil`.
     @discardableResult
     func check(_ name: PersonName, token: String?) throws(ChatError) -> Int? {
-        // A name that looks like two others belongs to neither.
+        // The first member whose name is the same or looks the same decides.
         for (index, member) in members.enumerated() where member.name.looksLike(name) {
             if member.token == token, member.name.key == name.key { return index }
             let isSame = member.name.key == name.key
@@ -77,8 +77,9 @@ struct Presence<Session: Hashable & Sendable>: Sendable {
         return nil
     }
 
-    /// Takes a session out. The name that is free now, or nil where the session held none (any more), as after a
-    /// takeover: then nobody left.
+    /// Removes a session.
+    ///
+    /// - Returns: the name of the person who left, or `nil` if the session had no name, as after a takeover.
     mutating func leave(_ session: Session) -> PersonName? {
         guard let index = members.firstIndex(where: { $0.session == session }) else { return nil }
         return members.remove(at: index).name

@@ -1,14 +1,14 @@
-/// The writing system of a letter, as far as it matters for names that look alike (Unicode, UTS #39 §5).
+/// The script of a letter, as far as it matters for names that look alike (UTS #39 §5).
 enum Script: Hashable, Sendable, CaseIterable {
     case latin, greek, cyrillic, armenian, hebrew, arabic, syriac, thaana, nko
     case devanagari, bengali, gurmukhi, gujarati, oriya, tamil, telugu, kannada, malayalam, sinhala
     case thai, lao, tibetan, myanmar, georgian, hangul, ethiopic, cherokee, canadian, khmer, mongolian
     case hiragana, katakana, bopomofo, han, yi
-    /// All scripts that are not listed. They may be mixed with each other, but not with the listed ones.
+    /// Any other script. These may be mixed with each other, but not with the listed ones.
     case other
 
-    /// The script of a letter, a digit or a mark; `nil` for what all scripts share: ASCII digits, marks that combine
-    /// with any letter, punctuation, symbols, emoji.
+    /// The script of a letter, digit or mark. It is `nil` for characters that all scripts share: ASCII digits, marks
+    /// that combine with any letter, punctuation, symbols and emoji.
     init?(_ scalar: Unicode.Scalar) {
         switch scalar.properties.generalCategory {
         case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .otherLetter, .modifierLetter,
@@ -22,7 +22,7 @@ enum Script: Hashable, Sendable, CaseIterable {
             return
         }
         switch scalar.properties.generalCategory {
-        // Apostrophes and tone letters (U+02B0-02FF), and accents, go with every script.
+        // Modifier letters such as apostrophes and tone letters (U+02B0-02FF), and accents, are used with every script.
         case .modifierLetter where scalar.value < 0x300: return nil
         case .nonspacingMark, .spacingMark: return nil
         case .decimalNumber where scalar.isASCII: return nil
@@ -30,8 +30,8 @@ enum Script: Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// Whether letters of these scripts may stand in one word: one script, or the scripts that Japanese, Chinese and
-    /// Korean mix, with Latin (UTS #39 §5.2, "highly restrictive").
+    /// Whether one word may mix these scripts: a single script, or the scripts of Japanese, Chinese or Korean with Latin
+    /// (UTS #39 §5.2, "highly restrictive").
     static func mayMix(_ scripts: Set<Script>) -> Bool {
         scripts.count <= 1 || mixtures.contains { scripts.isSubset(of: $0) }
     }

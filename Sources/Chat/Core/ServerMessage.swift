@@ -1,62 +1,62 @@
 import FoundationEssentials
 
-/// A message of a room as it is stored, sent and shown.
+/// A message in a room, as it is stored and sent.
 struct ChatMessage: Sendable, Equatable, Codable {
-    /// Given by the store; grows, is never used twice.
+    /// The id that the store assigned. Ids increase and are never reused.
     var id: Int64
-    /// Who said it.
+    /// The sender's name.
     var name: String
-    /// What was said.
+    /// The text.
     var text: String
     /// When the server stored it, in milliseconds since 1970-01-01T00:00:00Z.
     var time: Int64
-    /// What the sender called it; lets the sender know its own message again.
+    /// The sender's own id for the message, by which it recognizes its own message.
     var ref: String?
 }
 
-/// What the server sends: one JSON object per text message, told apart by `kind`.
+/// A message from the server: one JSON object per text message, with a `kind`.
 enum ServerMessage: Sendable, Equatable {
-    /// The answer to a good `join`.
+    /// The reply to a successful `join`.
     case welcome(Welcome)
-    /// Somebody said something.
+    /// Somebody sent a message.
     case said(ChatMessage)
-    /// Somebody came.
+    /// Somebody joined the room.
     case joined(name: String)
-    /// Somebody went.
+    /// Somebody left the room.
     case left(name: String)
     /// Somebody is typing.
     case typing(name: String)
-    /// Something was refused.
+    /// The server rejected something.
     case error(ChatError)
-    /// The answer to `ping`.
+    /// The reply to `ping`.
     case pong
 
-    /// What somebody who enters is told.
+    /// What a client receives when it joins.
     struct Welcome: Sendable, Equatable, Codable {
-        /// How ``messages`` relates to what the client has already.
-        enum History: String, Sendable, Codable {
-            /// The latest messages; whatever the client has of this room is to be replaced.
+        /// How ``messages`` relates to the messages that the client already has.
+        enum HistoryKind: String, Sendable, Codable {
+            /// The latest messages. They replace the client's messages of this room.
             case recent
-            /// Everything since `after`; to be appended.
+            /// Everything since `after`. The client appends them.
             case missed
-            /// The newest of what came since `after`; between that and the first of these some are left out.
+            /// The newest messages since `after`. Some between `after` and the first of these are left out.
             case gap
         }
 
-        /// The room's name in its one spelling.
+        /// The room's normalized name.
         var room: String
-        /// The person's name in its one spelling.
+        /// The person's normalized name.
         var name: String
-        /// Proves on the next `join` that this is the same person.
+        /// Proves in the next `join` that it is the same person.
         var token: String
-        /// Who is here, the newcomer too, in the order of their coming.
+        /// The names of the people in the room, including the new one, in the order in which they joined.
         var here: [String]
         /// What ``messages`` is.
-        var history: History
+        var history: HistoryKind
         /// Oldest first.
         var messages: [ChatMessage]
-        /// What the server will refuse to go beyond.
-        var limits: ChatLimits.Told
+        /// The limits that the server enforces.
+        var limits: ChatLimits.Advertised
     }
 
     private enum Kind: String, Codable {
@@ -67,14 +67,14 @@ enum ServerMessage: Sendable, Equatable {
         case kind, name
     }
 
-    /// The message as it goes over the wire.
+    /// The message as JSON.
     func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 
-    /// Reads what a server sent.
+    /// Parses a message from the server.
     init(json: String) throws {
         self = try JSONDecoder().decode(ServerMessage.self, from: Data(json.utf8))
     }

@@ -2,11 +2,12 @@ import HTTPKit
 import OnePort
 import WSKit
 
-/// The chat's routes: the page, its files, the history as JSON and the socket, all on one port.
+/// The chat's routes: the page, its files, the history as JSON, and the WebSocket, all on one port.
 enum ChatServer {
-    /// Declares everything on `app`.
+    /// Declares the routes on `app`.
     static func declare(on app: App, history: History, limits: ChatLimits = ChatLimits()) {
-        let house = House(history: history, carrier: TopicCarrier(rooms: app.rooms), limits: limits)
+        let registry = RoomRegistry(
+            history: history, broadcaster: TopicBroadcaster(rooms: app.rooms), limits: limits)
         app.use(.requestID, .accessLog, .securityHeaders())
         app.files("Public")
         app.get("/") { request in
@@ -14,43 +15,45 @@ enum ChatServer {
         }
         app.get("/api/rooms/{room}/messages") { request in
             guard let room = try? RoomName(request.parameters.require("room"), limits: limits) else {
-                return .notFound("There is no room of that name.")
+                return .notFound("There is no room with that name.")
             }
             return try .json(await history.recent(in: room, limit: limits.recentMessages))
         }
         var options = app.webSocketOptions
-        options.limits.maxMessageSize = limits.frameOctets
-        options.limits.sendBufferSize = limits.sendBufferOctets
-        app.webSocket("/rooms/{room}", options, admit: { Caller($0) }) { socket in
-            try await converse(over: socket, in: house)
+        options.limits.maxMessageSize = limits.frameBytes
+        options.limits.sendBufferSize = limits.sendBufferBytes
+        app.webSocket("/rooms/{room}", options, admit: { ClientInfo($0) }) { socket in
+            try await serve(socket, in: registry)
         }
     }
 
-    /// What the page needs to know before it is told over the socket.
+    /// The values of the page's template.
     private static func page(_ limits: ChatLimits) -> [String: String] {
         [
-            "title": "OnePort Chat", "textLimit": "\(limits.textOctets)", "nameLimit": "\(limits.nameLength)",
+            "title": "OnePort Chat", "textLimit": "\(limits.textBytes)", "nameLimit": "\(limits.nameLength)",
             "roomLimit": "\(limits.roomLength)",
         ]
     }
 
-    /// One client from its handshake to its end.
-    private static func converse(over socket: StatefulWebSocket<Caller>, in house: House) async throws {
-        var visit = Visit(room: socket.state.room, line: SocketLine(socket), house: house)
+    /// Serves a client from its handshake until it disconnects.
+    private static func serve(_ socket: StatefulWebSocket<ClientInfo>, in registry: RoomRegistry) async throws
+    {
+        var session = ClientSession(
+            room: socket.state.room, connection: SocketConnection(socket), registry: registry)
         do {
             for try await message in socket.messages {
                 guard let text = message.text else {
-                    try await visit.receiveBinary()
+                    try await session.receiveBinary()
                     continue
                 }
-                try await visit.receive(text, at: .now, time: History.now())
+                try await session.receive(text, at: .now, time: History.now())
             }
         } catch is WebSocketClosed {
-            // The client went while it was being answered.
+            // The client disconnected during a reply.
         } catch {
-            await visit.end()
+            await session.end()
             throw error
         }
-        await visit.end()
+        await session.end()
     }
 }

@@ -3,23 +3,23 @@ import FoundationEssentials
 import Logging
 import OnePort
 
-/// `Chat --port 8080`: the settings of every OnePort application, and the chat's own.
+/// `Chat --port 8080`: the settings of every OnePort application and the chat's own.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Serve the page and its socket; serve --help lists the settings.")
+        commandName: "serve", abstract: "Serve the page and its WebSocket; serve --help lists the settings.")
 
-    /// Everything behind the command: the application's own parser knows these, with their environment variables.
+    /// All arguments after the command. OnePort parses them, together with the environment variables.
     @Argument(parsing: .captureForPassthrough, help: .hidden)
     var settings: [String] = []
 
-    /// What the chat adds to the settings of every application.
+    /// The chat's own settings.
     static let own = [
         Setting(
             "database", .text("a file"), environment: ["CHAT_DATABASE"], default: "chat.sqlite",
-            help: "the SQLite file of all messages; made when missing")
+            help: "the SQLite file for the messages; created if it is missing")
     ]
 
-    /// All settings, as text.
+    /// The text that lists all settings.
     static var help: String {
         do throws(ConfigurationError) {
             _ = try AppConfiguration.parse(arguments: ["Chat", "--help"], environment: [:], extra: own)
@@ -50,14 +50,14 @@ struct ServeCommand: AsyncParsableCommand {
         let history = try Self.history(at: configuration["database"] ?? "chat.sqlite")
         ChatServer.declare(on: app, history: history, limits: limits)
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await Self.keepSweeping(history, limits, app.logger) }
+            group.addTask { await Self.sweepPeriodically(history, limits, app.logger) }
             defer { group.cancelAll() }
             try await app.run()
         }
     }
 
-    /// Deletes what is too old, also in rooms where nothing is said any more, until the task is cancelled.
-    private static func keepSweeping(_ history: History, _ limits: ChatLimits, _ logger: Logger) async {
+    /// Deletes expired messages, including those in idle rooms, until the task is cancelled.
+    private static func sweepPeriodically(_ history: History, _ limits: ChatLimits, _ logger: Logger) async {
         while !Task.isCancelled {
             do {
                 while try await history.sweep(at: History.now()), !Task.isCancelled {}
@@ -77,14 +77,14 @@ struct ServeCommand: AsyncParsableCommand {
     }
 }
 
-/// Why the chat does not start: something that it needs is not where it was looked for.
+/// Why the chat cannot start.
 enum StartError: Error, CustomStringConvertible {
     /// There is no folder at this absolute path.
     case folder(path: String)
-    /// The file at this absolute path cannot be opened or is no database.
+    /// The file at this absolute path cannot be opened or is not a database.
     case database(path: String, reason: String)
 
-    /// What is missing, where it was looked for, and how to say where it is.
+    /// What is missing, the path, and the setting that changes it.
     var description: String {
         switch self {
         case .folder(let path):

@@ -1,23 +1,23 @@
 import FoundationEssentials
 import GRDB
 
-/// Everything that was said, in one SQLite file. All work is done on the store's own queues, never on the
+/// The stored messages of all rooms, in one SQLite file. All work runs on the store's own queues, never on the
 /// caller's event loop.
 struct History: Sendable {
     let database: any DatabaseWriter
-    /// How long messages are kept, and how many.
+    /// How long messages are kept and how many.
     private let limits: ChatLimits
 
-    /// Opens the file, creates it where it is missing, and brings its tables up to date. Only its owner may read it and
-    /// the files beside it, which SQLite makes with the same permissions.
+    /// Opens the file, creating it if it is missing, and migrates its tables. Only its owner may read it and the files
+    /// beside it, which SQLite creates with the same permissions.
     init(path: String, limits: ChatLimits = ChatLimits()) throws {
         try PrivateFile.prepare(path)
         for suffix in ["-wal", "-shm", "-journal"] { try PrivateFile.tightenExisting(path + suffix) }
-        // A pool is in WAL mode: reading the history does not wait for a message that is being stored.
+        // A pool uses WAL mode, so reading the history does not wait for a message that is being stored.
         try self.init(database: DatabasePool(path: path, configuration: Self.configuration), limits: limits)
     }
 
-    /// A history that is gone with the program.
+    /// A history in memory.
     static func inMemory(limits: ChatLimits = ChatLimits()) throws -> History {
         try History(database: DatabaseQueue(configuration: configuration), limits: limits)
     }
@@ -39,7 +39,7 @@ struct History: Sendable {
     private static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1: messages") { database in
-            // AUTOINCREMENT: an id is never used twice, so “after this id” stays true for ever.
+            // AUTOINCREMENT never reuses an id, so “after this id” always stays correct.
             try database.execute(
                 sql: """
                     CREATE TABLE message (
@@ -55,7 +55,7 @@ struct History: Sendable {
                     """)
         }
         migrator.registerMigration("2: retention") { database in
-            // Counted by the database itself, so that to know how many messages a room has costs one look.
+            // Triggers count the messages of each room, so that the count is one lookup.
             // `forgotten` is the highest id that was deleted.
             try database.execute(
                 sql: """
@@ -81,17 +81,17 @@ struct History: Sendable {
         return migrator
     }
 
-    /// What became of an ``append(_:name:room:ref:time:)``.
+    /// The result of ``append(_:name:room:ref:time:)``.
     struct Stored: Sendable, Equatable {
-        /// As it is in the store.
+        /// The stored message.
         var message: ChatMessage
-        /// False where the same person had sent the same `ref` before: it was published then.
+        /// `false` if the same person had already sent the same `ref`. The message was published then.
         var isNew: Bool
     }
 
-    /// Stores what somebody said.
+    /// Stores a message.
     ///
-    /// - Parameter time: milliseconds since 1970-01-01T00:00:00Z.
+    /// - Parameter time: now, in milliseconds since 1970-01-01T00:00:00Z.
     func append(
         _ text: SaidText, name: PersonName, room: RoomName, ref: String?, time: Int64
     ) async throws -> Stored {
@@ -108,30 +108,30 @@ struct History: Sendable {
                 arguments: [room.text, name.text, text.text, time, ref])
             let message = ChatMessage(
                 id: database.lastInsertedRowID, name: name.text, text: text.text, time: time, ref: ref)
-            try Self.forget(in: database, room: room.text, time: time, limits: limits)
+            try Self.deleteExpired(in: database, room: room.text, time: time, limits: limits)
             return Stored(message: message, isNew: true)
         }
     }
 
-    /// Deletes some of the messages that are not kept any longer.
+    /// Deletes some of the expired messages.
     ///
     /// - Parameter time: now, in milliseconds since 1970-01-01T00:00:00Z.
-    /// - Returns: whether there may be more of them.
+    /// - Returns: whether there may be more.
     func sweep(at time: Int64) async throws -> Bool {
         try await database.write { database in
             let crowded = try String.fetchOne(
                 database, sql: "SELECT name FROM room WHERE count > ? ORDER BY count DESC LIMIT 1",
-                arguments: [limits.keptMessages])
-            return try Self.forget(in: database, room: crowded, time: time, limits: limits) > 0
+                arguments: [limits.retainedMessagesPerRoom])
+            return try Self.deleteExpired(in: database, room: crowded, time: time, limits: limits) > 0
         }
     }
 
-    /// Deletes what is not kept any longer: in one room, and of all rooms. The work is bounded by `sweepSize`, which is
-    /// more than one message, so that it keeps up with what is stored.
+    /// Deletes expired messages: in one room, and in all rooms. `sweepSize` bounds the work. It is more than one message,
+    /// so that deleting keeps up with storing.
     ///
-    /// - Returns: how many messages are gone.
+    /// - Returns: how many messages were deleted.
     @discardableResult
-    private static func forget(
+    private static func deleteExpired(
         in database: Database, room: String?, time: Int64, limits: ChatLimits
     ) throws -> Int {
         let before = database.totalChangesCount
@@ -146,15 +146,17 @@ struct History: Sendable {
                 database, sql: "SELECT count FROM room WHERE name = ?", arguments: [room])
         {
             try delete(
-                "room = ? ORDER BY id", [room], most: min(count - limits.keptMessages, limits.sweepSize))
+                "room = ? ORDER BY id", [room],
+                most: min(count - limits.retainedMessagesPerRoom, limits.sweepSize))
         }
-        let (age, isEndless) = Int64(limits.keptTime.components.seconds).multipliedReportingOverflow(by: 1000)
+        let (age, isEndless) = Int64(limits.retentionPeriod.components.seconds).multipliedReportingOverflow(
+            by: 1000)
         if !isEndless, time > age {
             try delete("time < ? ORDER BY time", [time - age], most: limits.sweepSize)
         }
         let last = try Int64.fetchOne(database, sql: "SELECT max(id) FROM message") ?? 0
-        // Ids have gaps where messages were deleted, so this keeps that many at most.
-        try delete("id <= ? ORDER BY id", [last - Int64(limits.keptInAll)], most: limits.sweepSize)
+        // Deleted messages leave gaps between the ids, so this keeps at most that many messages.
+        try delete("id <= ? ORDER BY id", [last - Int64(limits.retainedMessages)], most: limits.sweepSize)
         return database.totalChangesCount - before
     }
 
@@ -165,19 +167,19 @@ struct History: Sendable {
         }
     }
 
-    /// What somebody needs who has seen everything up to `after`, or nothing.
+    /// The messages for a client that has seen everything up to `after`, or nothing if it is `nil`.
     func catchUp(
         in room: RoomName, after: Int64?, limits: ChatLimits
-    ) async throws -> (ServerMessage.Welcome.History, [ChatMessage]) {
+    ) async throws -> (ServerMessage.Welcome.HistoryKind, [ChatMessage]) {
         try await database.read { database in
             let last =
                 try Int64.fetchOne(
                     database, sql: "SELECT max(id) FROM message WHERE room = ?", arguments: [room.text]) ?? 0
-            // An id that was never given comes from another store: what the client has is of no use here.
+            // An id above the highest one comes from another store, so the client's messages are of no use here.
             guard let after, after >= 0, after <= last else {
                 return (.recent, try Self.latest(database, in: room, after: 0, limit: limits.recentMessages))
             }
-            // One more than is sent tells whether anything is left out.
+            // One more than the limit, to find out whether any are left out.
             let (probe, overflowed) = limits.missedMessages.addingReportingOverflow(1)
             let missed = try Self.latest(
                 database, in: room, after: after, limit: overflowed ? limits.missedMessages : probe)
@@ -187,8 +189,8 @@ struct History: Sendable {
         }
     }
 
-    /// Whether everything of the room behind that id is still there. The oldest are deleted first, so it is when the
-    /// message itself is.
+    /// Whether all messages of the room after that id are still stored. The oldest messages are deleted first, so they
+    /// are if the message with that id is.
     private static func isKept(_ database: Database, after: Int64, in room: RoomName) throws -> Bool {
         let sql =
             after == 0
@@ -198,13 +200,13 @@ struct History: Sendable {
         return isFound == (after != 0)
     }
 
-    /// The end of `messages` that is within the limits, but at least one.
+    /// The newest of the messages within the limits, but at least one.
     private static func newest(of messages: [ChatMessage], limits: ChatLimits) -> [ChatMessage] {
-        var octets = 0
+        var size = 0
         var count = 0
         for message in messages.reversed() {
-            octets += message.text.utf8.count
-            guard count < limits.missedMessages, octets <= limits.missedOctets || count == 0 else { break }
+            size += message.text.utf8.count
+            guard count < limits.missedMessages, size <= limits.missedBytes || count == 0 else { break }
             count += 1
         }
         return Array(messages.suffix(count))

@@ -8,8 +8,8 @@
 
 /// A file that only its owner may read and write (0600).
 enum PrivateFile {
-    /// Makes the file with these permissions, or changes them where it is there already. It is never open to others in
-    /// between, whatever the umask is.
+    /// Creates the file with these permissions, or changes the permissions of an existing file. A new file is never
+    /// accessible to others, whatever the umask is.
     static func prepare(_ path: String) throws(PrivateFileError) {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR)
         guard descriptor >= 0 else { throw PrivateFileError(path: path, errno: errno) }
@@ -17,7 +17,7 @@ enum PrivateFile {
         try tighten(descriptor, path)
     }
 
-    /// Changes the permissions of a file, if it is there.
+    /// Changes the permissions of a file if it exists.
     static func tightenExisting(_ path: String) throws(PrivateFileError) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
@@ -35,7 +35,7 @@ enum PrivateFile {
     }
 }
 
-/// A file could not be made, or its permissions could not be set to 0600.
+/// A file could not be created, or its permissions could not be set to 0600.
 struct PrivateFileError: Error, CustomStringConvertible {
     let path: String
     let errno: CInt

@@ -1,28 +1,30 @@
 import WSKit
 
-/// Why there is no connection, in words for the person at the terminal.
+/// Why there is no connection, in words for the user.
 enum ConnectionLoss: Equatable, CustomStringConvertible {
-    /// It was there and ended.
+    /// The connection was lost.
     case ended
-    /// It could not be made; time may mend that.
+    /// Connecting failed, and trying again may help.
     case unreachable(String)
-    /// What responds is no chat, or cannot be spoken to: trying again is of no use.
+    /// The address is not a chat, or connecting is impossible. Trying again does not help.
     case refused(String)
 
-    /// Tells what time may mend from what it will not.
+    /// Classifies an error by whether trying again may help.
     init(_ error: any Error, address: String) {
         let isTransient = ReconnectPolicy.isTransient(error)
         switch error {
         case ClientHandshakeError.status(let status, _, _) where isTransient:
-            self = .unreachable("the server is busy (it answered \(status))")
+            self = .unreachable("the server is busy (status \(status))")
         case ClientHandshakeError.status(404, _, _):
-            self = .refused("There is no chat at \(address). A room is at ws://host:port/rooms/lobby.")
+            self = .refused(
+                "There is no chat at \(address). The address of a room looks like ws://host:port/rooms/lobby."
+            )
         case let error as WebSocketConnectError where isTransient:
-            self = .unreachable("\(error.address.host):\(error.address.port) does not answer")
+            self = .unreachable("\(error.address.host):\(error.address.port) cannot be reached")
         case let error as WebSocketConnectError:
-            self = .refused("\(address) cannot be talked to: \(error.reason).")
+            self = .refused("Cannot connect to \(address): \(error.reason).")
         case is WebSocketClosed where isTransient: self = .ended
-        default: self = .refused("\(address) cannot be talked to: \(error).")
+        default: self = .refused("Cannot connect to \(address): \(error).")
         }
     }
 

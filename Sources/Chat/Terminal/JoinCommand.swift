@@ -12,14 +12,14 @@ import WSKit
 /// `Chat join ws://localhost:8080/rooms/lobby --name ann`
 struct JoinCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "join", abstract: "Talk in a room from the terminal.",
+        commandName: "join", abstract: "Join a room from the terminal.",
         discussion:
-            "Each line is said in the room. /who lists the people, /quit (or the end of the input) leaves.")
+            "Each line is sent to the room. /who lists the people, /quit (or the end of the input) leaves.")
 
     @Argument(help: "The room's address, such as ws://localhost:8080/rooms/lobby.")
     var address: String
 
-    @Option(name: .shortAndLong, help: "The name to be known by in the room.")
+    @Option(name: .shortAndLong, help: "Your name in the room.")
     var name: String
 
     func validate() throws {
@@ -58,7 +58,7 @@ struct JoinCommand: AsyncParsableCommand {
         await chat.inputOver()
     }
 
-    /// Keeps the connection until the chat has ended.
+    /// Keeps the connection open until the chat ends.
     private func talk(in chat: TerminalChat) async {
         var policy = ReconnectPolicy()
         policy.initialDelay = .milliseconds(500)

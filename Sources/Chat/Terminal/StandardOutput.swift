@@ -6,12 +6,12 @@
     import Darwin
 #endif
 
-/// Where the chat is shown.
+/// The output of the chat.
 enum StandardOutput {
-    /// Writes a line, whole and at once even into a pipe.
+    /// Writes a whole line immediately, even into a pipe.
     ///
-    /// Not through the C library's buffers: to flush them all waits for standard input too, which is locked for
-    /// as long as ``StandardInput`` waits for somebody to type.
+    /// It does not use the C library's buffers: flushing all of them also waits for the lock of standard input, which
+    /// ``StandardInput`` holds while it waits for a line.
     static func show(_ line: String) {
         var bytes = Array((line + "\n").utf8)[...]
         while !bytes.isEmpty {

@@ -1,19 +1,19 @@
 import FoundationEssentials
 
-/// The chat in a terminal, without terminal and without socket: what to print and what to send, whatever order
-/// typing, receiving and losing the connection come in.
+/// The state of the chat in a terminal: it decides what to print and what to send. It uses neither the terminal nor the
+/// socket itself.
 ///
-/// One message is on its way at a time; the next follows when the server has stored it. So what is piped in
-/// keeps its order, and after a lost connection the one that is uncertain is sent again under its `ref`.
+/// It sends one message at a time, and the next one after the server has stored it. So piped input keeps its order, and
+/// after a lost connection the unconfirmed message is sent again with the same `ref`.
 actor TerminalChat {
-    /// Sends one text message over the connection that is open now.
+    /// Sends a text message over the current connection.
     typealias Send = @Sendable (String) async throws -> Void
 
     /// Why the program ends.
     enum End: Sendable, Equatable {
-        /// The person wanted it, or the input is over and everything is sent.
+        /// The user quit, or the input ended and everything has been sent.
         case finished
-        /// The server will not have us.
+        /// The server rejected the client, or cannot be reached.
         case refused(String)
     }
 
@@ -22,34 +22,34 @@ actor TerminalChat {
         let text: String
     }
 
-    /// So many lines may wait for the connection before ``typed(_:)`` makes the reader wait too.
-    private static let mostUnsent = 50
+    /// How many unsent lines may be buffered before ``typed(_:)`` makes the reader wait.
+    private static let maxUnsent = 50
 
-    /// How many people of a room are kept in mind; a server may send any number.
-    private static let mostPeople = 10_000
-    /// How many bytes of text may come between our join and its welcome.
-    private static let mostEarly = 1 << 20
+    /// How many people of a room are remembered. A server may send any number.
+    private static let maxPeople = 10_000
+    /// How many bytes of messages may arrive between the join and its welcome.
+    private static let maxEarlyBytes = 1 << 20
 
     private let print: @Sendable (String) -> Void
-    /// The terminal shows what is typed already; our own messages are then not printed again.
+    /// Whether the terminal echoes what the user types, so that the user's own messages are not printed again.
     private let echoes: Bool
     private let name: String
     private var token: String?
-    /// The highest id that was printed; nil before the first welcome.
+    /// The highest id that was printed, or `nil` before the first welcome.
     private var seen: Int64?
     private var people: [String] = []
     private var unsent: [Unsent] = []
     private var send: Send?
     private var isInside = false
-    /// Messages that came between our join and its welcome.
+    /// Messages that arrived between the join and its welcome.
     private var early: [ChatMessage] = []
     private var earlySize = 0
-    /// Sends the message that waits again, or joins again, after the server found us too fast.
+    /// Sends the first unsent message again, or joins again, after a `too_fast` error.
     private var retry: Task<Void, Never>?
     private var isInputOver = false
     private var readers: [CheckedContinuation<Void, Never>] = []
     private var watchers: [CheckedContinuation<End, Never>] = []
-    /// Set once; nothing happens afterwards.
+    /// Why the chat ended. It is set once, and nothing happens afterwards.
     private(set) var end: End?
 
     init(name: String, echoes: Bool, print: @escaping @Sendable (String) -> Void) {
@@ -58,13 +58,13 @@ actor TerminalChat {
         self.print = print
     }
 
-    /// Waits for the end.
+    /// Waits until the chat ends.
     func ended() async -> End {
         if let end { return end }
         return await withCheckedContinuation { watchers.append($0) }
     }
 
-    /// A connection is open: joins, with what is known from earlier ones.
+    /// Joins the room over a new connection, with the token and the last id of earlier connections.
     func opened(_ send: @escaping Send) async {
         self.send = send
         (early, earlySize) = ([], 0)
@@ -75,51 +75,53 @@ actor TerminalChat {
         await transmit(.join(.init(name: name, after: seen, token: token)))
     }
 
-    /// The connection is gone. False where no other is to be tried.
+    /// Handles a lost connection.
+    ///
+    /// - Returns: whether to connect again.
     func lost() -> Bool {
         send = nil
         isInside = false
         (early, earlySize) = ([], 0)
-        // With the input over there is nobody to wait with us.
+        // After the end of the input, the program does not wait for another connection.
         if isInputOver, end == nil { finish(.refused("The connection was lost before everything was sent.")) }
         return end == nil
     }
 
-    /// There never will be a connection.
+    /// Ends the chat because no connection is possible.
     func refused(_ reason: String) { finish(.refused(reason)) }
 
-    /// Takes one line of input.
+    /// Handles a line of input.
     func typed(_ line: String) async {
         switch line.split(separator: " ").first {
         case "/quit": finish(.finished)
         case "/who" where isInside: print(TerminalText.people(people))
-        case "/who": print(TerminalText.notice("not in the room at the moment"))
+        case "/who": print(TerminalText.notice("not connected to the room"))
         case "/help": print(TerminalText.notice("/who lists the people here, /quit leaves"))
         case .some(let word) where word.hasPrefix("/") && !word.hasPrefix("//"):
-            print(TerminalText.notice("There is no command \(word); /help lists them."))
+            print(TerminalText.notice("Unknown command \(word); /help lists the commands."))
         case nil: break
         case .some:
-            // Two slashes say a line that begins with one.
+            // Two slashes send a line that starts with one.
             let text = line.hasPrefix("//") ? String(line.dropFirst()) : line
             unsent.append(Unsent(ref: UUID().uuidString, text: text))
             if unsent.count == 1 { await sendFirst() }
-            while unsent.count >= Self.mostUnsent, end == nil {
+            while unsent.count >= Self.maxUnsent, end == nil {
                 await withCheckedContinuation { readers.append($0) }
             }
         }
     }
 
-    /// Nothing more will be typed: ends when everything is sent.
+    /// Handles the end of the input: the chat ends when everything has been sent.
     func inputOver() {
         isInputOver = true
         if unsent.isEmpty { finish(.finished) }
     }
 
-    /// Takes one text message of the server.
+    /// Handles a text message from the server.
     func received(_ json: String) async {
         guard end == nil else { return }
         guard let message = try? ServerMessage(json: json) else {
-            print(TerminalText.notice("The server sent something this program does not know."))
+            print(TerminalText.notice("The server sent an unknown message."))
             return
         }
         switch message {
@@ -127,7 +129,7 @@ actor TerminalChat {
         case .said(let said) where isInside: await received(said)
         case .said(let said): keep(said)
         case .joined(let name):
-            if people.count < Self.mostPeople { people.append(Self.cut(name)) }
+            if people.count < Self.maxPeople { people.append(Self.cut(name)) }
             print(TerminalText.notice("\(name) joined"))
         case .left(let name):
             people.removeAll { [name = Self.cut(name)] in $0 == name }
@@ -137,15 +139,15 @@ actor TerminalChat {
         }
     }
 
-    /// A name as it is shown; what is longer is not kept.
-    private static func cut(_ name: String) -> String { TerminalText.cut(name, TerminalText.mostOfName) }
+    /// A name, cut to the length that is shown.
+    private static func cut(_ name: String) -> String { TerminalText.cut(name, TerminalText.maxNameLength) }
 
-    /// Keeps a message that came before the welcome, which says whether it is new.
+    /// Keeps a message that arrived before the welcome, because only the welcome tells whether it is new.
     private func keep(_ message: ChatMessage) {
-        // What an empty message takes counts too.
+        // The 256 bytes are for the message itself, so that empty messages count too.
         earlySize += message.text.utf8.count + message.name.utf8.count + 256
-        guard earlySize <= Self.mostEarly else {
-            return finish(.refused("The server sends messages without letting us in."))
+        guard earlySize <= Self.maxEarlyBytes else {
+            return finish(.refused("The server sends messages but no welcome."))
         }
         early.append(message)
     }
@@ -154,7 +156,7 @@ actor TerminalChat {
         let isFirst = seen == nil
         isInside = true
         token = welcome.token
-        people = welcome.here.prefix(Self.mostPeople).map(Self.cut)
+        people = welcome.here.prefix(Self.maxPeople).map(Self.cut)
         if welcome.history == .gap { print(TerminalText.notice("some older messages are left out here")) }
         if welcome.history == .recent { seen = 0 }
         for message in welcome.messages { await received(message) }
@@ -177,7 +179,7 @@ actor TerminalChat {
             seen = message.id
             if !(isOurs && echoes) { print(TerminalText.line(for: message)) }
         }
-        if isOurs { await settleFirst() }
+        if isOurs { await completeFirst() }
     }
 
     private func received(_ error: ChatError) async {
@@ -187,7 +189,7 @@ actor TerminalChat {
             tryAgain(after: .milliseconds(300)) { await $0.sendFirst() }
         } else if error.ref != nil, error.ref == unsent.first?.ref {
             print(TerminalText.notice("not sent: \(error.text)"))
-            await settleFirst()
+            await completeFirst()
         } else if error.code == .replaced || !isInside {
             finish(.refused(error.text))
         } else {
@@ -195,7 +197,7 @@ actor TerminalChat {
         }
     }
 
-    /// Does it after a while, unless something waits already: however often the server complains, we ask once.
+    /// Runs an action after a pause, unless a retry is already scheduled. So repeated errors cause only one retry.
     private func tryAgain(after pause: Duration, _ act: @escaping @Sendable (TerminalChat) async -> Void) {
         guard retry == nil else { return }
         retry = Task {
@@ -205,10 +207,10 @@ actor TerminalChat {
         }
     }
 
-    private func settleFirst() async {
+    private func completeFirst() async {
         unsent.removeFirst()
         if unsent.isEmpty, isInputOver { finish(.finished) }
-        letReadersGoOn()
+        resumeReaders()
         await sendFirst()
     }
 
@@ -219,7 +221,7 @@ actor TerminalChat {
 
     private func transmit(_ message: ClientMessage) async {
         guard let send, let json = try? message.json() else { return }
-        // A send that fails is followed by the end of the connection, which is told elsewhere.
+        // After a failed send, the connection ends and `lost()` is called.
         try? await send(json)
     }
 
@@ -230,10 +232,10 @@ actor TerminalChat {
         (early, earlySize) = ([], 0)
         for watcher in watchers { watcher.resume(returning: end) }
         watchers = []
-        letReadersGoOn()
+        resumeReaders()
     }
 
-    private func letReadersGoOn() {
+    private func resumeReaders() {
         let waiting = readers
         readers = []
         for reader in waiting { reader.resume() }

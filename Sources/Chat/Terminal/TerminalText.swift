@@ -6,41 +6,41 @@
     import Darwin
 #endif
 
-/// How the chat looks in a terminal.
+/// The texts that the terminal shows.
 enum TerminalText {
-    /// The longest name that is shown, in Unicode scalars. A server may send any.
-    static let mostOfName = 64
-    /// The longest text that is shown, in Unicode scalars: it may have as many lines, each with its indent.
-    static let mostOfText = 16 * 1024
+    /// The longest name that is shown, in Unicode scalars. A server may send names of any length.
+    static let maxNameLength = 64
+    /// The longest text that is shown, in Unicode scalars. Each may be a line end, and every line is indented.
+    static let maxTextLength = 16 * 1024
 
-    /// One line, or several where the text has several.
+    /// A message, with one line for each line of its text.
     static func line(for message: ChatMessage) -> String {
-        let head = "[\(clock(message.time))] \(safe(cut(message.name, mostOfName))): "
+        let head = "[\(clock(message.time))] \(safe(cut(message.name, maxNameLength))): "
         let indent = String(repeating: " ", count: head.count)
         return head
-            + cut(message.text, mostOfText).split(separator: "\n", omittingEmptySubsequences: false)
+            + cut(message.text, maxTextLength).split(separator: "\n", omittingEmptySubsequences: false)
             .map { safe(String($0)) }.joined(separator: "\n" + indent)
     }
 
-    /// A line that nobody said.
-    static func notice(_ text: String) -> String { "* " + safe(cut(text, mostOfText)) }
+    /// A line from the program itself.
+    static func notice(_ text: String) -> String { "* " + safe(cut(text, maxTextLength)) }
 
-    /// The beginning of a text that is too long.
-    static func cut(_ text: String, _ most: Int) -> String {
+    /// The text, or its beginning if it is too long.
+    static func cut(_ text: String, _ maxLength: Int) -> String {
         let scalars = text.unicodeScalars
-        guard let end = scalars.index(scalars.startIndex, offsetBy: most, limitedBy: scalars.endIndex),
+        guard let end = scalars.index(scalars.startIndex, offsetBy: maxLength, limitedBy: scalars.endIndex),
             end < scalars.endIndex
         else { return text }
         return String(scalars[..<end]) + "…"
     }
 
-    /// The names of those who are here.
+    /// The list of the people in the room.
     static func people(_ names: [String]) -> String {
         notice("\(names.count) here: \(names.joined(separator: ", "))")
     }
 
-    /// Text that cannot steer the terminal: what is neither visible nor space becomes U+FFFD, so that nobody
-    /// moves another person's cursor, retitles a window or turns the direction of a line.
+    /// Text that cannot control the terminal. Control and format characters become U+FFFD, so that no message moves the
+    /// cursor, changes the window's title or reverses the direction of a line.
     static func safe(_ text: String) -> String {
         var scalars = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
@@ -54,10 +54,10 @@ enum TerminalText {
         return String(scalars)
     }
 
-    /// Invisible, but part of how words and pictures are written.
+    /// Invisible, but needed to write some words and emoji.
     private static let joiners: Set<Unicode.Scalar> = ["\u{200C}", "\u{200D}"]
 
-    /// Hours and minutes in the machine's own time zone.
+    /// Hours and minutes in the local time zone.
     static func clock(_ milliseconds: Int64) -> String {
         var seconds = time_t(milliseconds / 1000)
         var parts = tm()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Chat
 
-@Suite("What a client may send")
+@Suite("Client messages")
 struct ClientMessageTests {
     static let readable: [(String, ClientMessage)] = [
         (#"{"kind":"join","name":"ann"}"#, .join(.init(name: "ann"))),
@@ -17,12 +17,12 @@ struct ClientMessageTests {
         (#"{"kind":"ping","more":"is ignored"}"#, .ping),
     ]
 
-    @Test("is read", arguments: readable)
+    @Test("Valid messages are parsed", arguments: readable)
     func reads(json: String, expected: ClientMessage) throws {
         #expect(try ClientMessage(json: json) == expected)
     }
 
-    @Test("is read again from what is written", arguments: readable.map(\.1))
+    @Test("Messages survive encoding and parsing", arguments: readable.map(\.1))
     func roundTrip(message: ClientMessage) throws {
         #expect(try ClientMessage(json: message.json()) == message)
     }
@@ -50,15 +50,15 @@ struct ClientMessageTests {
         (#"{"kind":"join","name":"ann","after":1.5}"#, .wrongType, "after"),
     ]
 
-    @Test("is refused with the field that is at fault", arguments: unreadable)
-    func refuses(json: String, code: ChatError.Code, field: String?) {
+    @Test("Invalid messages are rejected, naming the field", arguments: unreadable)
+    func rejects(json: String, code: ChatError.Code, field: String?) {
         let error = #expect(throws: ChatError.self) { try ClientMessage(json: json) }
         #expect(error?.code == code)
         #expect(error?.field == field)
         #expect(error?.text.isEmpty == false)
     }
 
-    @Test("An unknown kind is echoed shortened, whatever its length")
+    @Test("An unknown kind is shortened in the error")
     func echoIsBounded() {
         let kind = String(repeating: "x", count: 100_000)
         let error = #expect(throws: ChatError.self) { try ClientMessage(json: #"{"kind":"\#(kind)"}"#) }

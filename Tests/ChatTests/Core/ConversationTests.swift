@@ -2,7 +2,7 @@ import Testing
 
 @testable import Chat
 
-@Suite("One client's side of the protocol")
+@Suite("The protocol state of a connection")
 struct ConversationTests {
     private let start = ContinuousClock.now
 
@@ -13,10 +13,10 @@ struct ConversationTests {
     }
 
     private func code(_ action: Conversation.Action) -> ChatError.Code? {
-        if case .refuse(let error) = action { error.code } else { nil }
+        if case .reject(let error) = action { error.code } else { nil }
     }
 
-    @Test("A join is handed on with what the client brought")
+    @Test("A join passes on the name, the last id and the token")
     func join() throws {
         var conversation = Conversation()
         let action = conversation.receive(#"{"kind":"join","name":" Ann ","after":3,"token":"t"}"#, at: start)
@@ -24,18 +24,18 @@ struct ConversationTests {
         #expect(conversation.name == nil)
     }
 
-    @Test("A join that was refused may be tried again")
+    @Test("A rejected join may be tried again")
     func joinAgain() {
         var conversation = Conversation()
         #expect(code(conversation.receive(#"{"kind":"join","name":""}"#, at: start)) == .empty)
         guard case .join = conversation.receive(#"{"kind":"join","name":"ann"}"#, at: start) else {
-            Issue.record("the second join was not taken")
+            Issue.record("the second join was rejected")
             return
         }
     }
 
     @Test(
-        "Before the join there is only join and ping",
+        "Before joining, only join and ping are allowed",
         arguments: [
             (#"{"kind":"say","text":"x"}"#, ChatError.Code.notJoined), (#"{"kind":"typing"}"#, .notJoined),
             ("nonsense", .notJSON),
@@ -46,7 +46,7 @@ struct ConversationTests {
         #expect(conversation.receive(#"{"kind":"ping"}"#, at: start) == .pong)
     }
 
-    @Test("A second join is refused")
+    @Test("A second join is rejected")
     func second() throws {
         var conversation = try inside()
         #expect(code(conversation.receive(#"{"kind":"join","name":"bob"}"#, at: start)) == .alreadyJoined)
@@ -54,7 +54,7 @@ struct ConversationTests {
     }
 
     @Test(
-        "After any nonsense the next message is taken as ever",
+        "After an invalid message, the next message is handled as usual",
         arguments: ["", "{", "[]", #"{"kind":"x"}"#, #"{"kind":"say"}"#, #"{"kind":"say","text":" "}"#])
     func nonsense(json: String) throws {
         var conversation = try inside()
@@ -64,35 +64,35 @@ struct ConversationTests {
         #expect(action == .say(try SaidText("hi"), as: try PersonName("ann"), ref: "r"))
     }
 
-    @Test("A refused say carries its ref back")
-    func refusedRef() throws {
+    @Test("The error for a rejected say contains its ref")
+    func rejectedRef() throws {
         var conversation = try inside()
         let long = String(repeating: "x", count: 4097)
         let action = conversation.receive(#"{"kind":"say","text":"\#(long)","ref":"r9"}"#, at: start)
-        guard case .refuse(let error) = action else {
-            Issue.record("taken: \(action)")
+        guard case .reject(let error) = action else {
+            Issue.record("accepted: \(action)")
             return
         }
         #expect(error.code == .tooLong)
         #expect(error.ref == "r9")
     }
 
-    @Test("A ref has a limit of its own and is then not echoed")
+    @Test("A ref that is too long is rejected and not repeated in the error")
     func longRef() throws {
         var conversation = try inside()
         let ref = String(repeating: "r", count: 65)
         guard
-            case .refuse(let error) = conversation.receive(
+            case .reject(let error) = conversation.receive(
                 #"{"kind":"say","text":"x","ref":"\#(ref)"}"#, at: start)
         else {
-            Issue.record("taken")
+            Issue.record("accepted")
             return
         }
         #expect(error.field == "ref")
         #expect(error.ref == nil)
     }
 
-    @Test("Typing notices closer than the interval are dropped in silence")
+    @Test("Typing notices within the interval are dropped without an error")
     func typing() throws {
         var conversation = try inside()
         let ann = try PersonName("ann")
@@ -107,7 +107,7 @@ struct ConversationTests {
     }
 
     @Test("A burst is allowed, then one message per interval")
-    func pace() throws {
+    func rateLimit() throws {
         var conversation = try inside()
         let say = #"{"kind":"say","text":"x"}"#
         for _ in 0..<30 {

@@ -12,8 +12,8 @@ struct PresenceTests {
         bob = try PersonName("bob")
     }
 
-    @Test("People are listed in the order of their coming, until they leave")
-    func comingAndGoing() throws {
+    @Test("People are listed in the order in which they joined, until they leave")
+    func joiningAndLeaving() throws {
         var presence = Presence<Int>()
         #expect(presence.isEmpty)
         #expect(try presence.join(bob, session: 1, token: nil, newToken: "b") == .new)
@@ -26,7 +26,7 @@ struct PresenceTests {
         #expect(presence.isEmpty)
     }
 
-    @Test("A name is there once, whatever its case", arguments: [nil, "wrong", ""] as [String?])
+    @Test("A name that is taken is rejected, whatever its case", arguments: [nil, "wrong", ""] as [String?])
     func taken(token: String?) throws {
         var presence = Presence<Int>()
         _ = try presence.join(ann, session: 1, token: nil, newToken: "a")
@@ -38,19 +38,19 @@ struct PresenceTests {
         #expect(presence.names == ["ann"])
     }
 
-    @Test("The holder of the token takes its name over, and its ghost's end is not a leaving")
+    @Test("A token takes over the name, and the end of the old session is not reported as leaving")
     func takeover() throws {
         var presence = Presence<Int>()
         _ = try presence.join(ann, session: 1, token: nil, newToken: "first")
         #expect(try presence.join(ann, session: 2, token: "first", newToken: "second") == .tookOver(from: 1))
         #expect(presence.leave(1) == nil)
         #expect(presence.names == ["ann"])
-        // The old token is spent.
+        // The old token is no longer valid.
         #expect(throws: ChatError.self) { try presence.join(ann, session: 3, token: "first", newToken: "x") }
         #expect(presence.leave(2) == ann)
     }
 
-    @Test("A token is worth nothing for another name")
+    @Test("A token is only valid for its own name")
     func foreignToken() throws {
         var presence = Presence<Int>()
         _ = try presence.join(ann, session: 1, token: nil, newToken: "a")
@@ -58,7 +58,7 @@ struct PresenceTests {
         #expect(throws: ChatError.self) { try presence.join(bob, session: 3, token: "a", newToken: "x") }
     }
 
-    @Test("A full room says so, but lets its own people return")
+    @Test("A full room rejects new people but accepts takeovers")
     func full() throws {
         var limits = ChatLimits()
         limits.peoplePerRoom = 1

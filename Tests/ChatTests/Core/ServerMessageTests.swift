@@ -2,7 +2,7 @@ import Testing
 
 @testable import Chat
 
-@Suite("What the server sends")
+@Suite("Server messages")
 struct ServerMessageTests {
     static let message = ChatMessage(id: 9, name: "ann", text: "a/b \"c\"\n<i>", time: 1_763_708_878_123)
 
@@ -23,19 +23,19 @@ struct ServerMessageTests {
             .welcome(
                 .init(
                     room: "lobby", name: "ann", token: "t", here: ["ann"], history: .recent,
-                    messages: [], limits: ChatLimits().told)),
+                    messages: [], limits: ChatLimits().advertised)),
             #"{"here":["ann"],"history":"recent","kind":"welcome","limits":{"name":32,"room":32,"text":4096},"#
                 + #""messages":[],"name":"ann","room":"lobby","token":"t"}"#
         ),
     ]
 
-    @Test("is one JSON object with a kind", arguments: written)
+    @Test("A message is one JSON object with a kind", arguments: written)
     func writes(message: ServerMessage, json: String) throws {
         #expect(try message.json() == json)
         #expect(try ServerMessage(json: json) == message)
     }
 
-    @Test("is refused by our own client when its kind is unknown")
+    @Test("A message with an unknown kind is rejected")
     func unknownKind() {
         #expect(throws: (any Error).self) { try ServerMessage(json: #"{"kind":"shout"}"#) }
     }

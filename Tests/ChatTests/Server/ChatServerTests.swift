@@ -9,7 +9,7 @@ import WSKit
 
 @Suite("The chat from end to end, without a port", .timeLimit(.minutes(5)))
 struct ChatServerTests {
-    /// The chat with an empty history and whoever is to be in its rooms.
+    /// Runs the chat with an empty history.
     static func chat(
         limits: ChatLimits = ChatLimits(), mode: TestMode = .inMemory,
         _ body: (TestClient) async throws -> Void
@@ -31,7 +31,7 @@ struct ChatServerTests {
             as: .init(name: name, after: after, token: token))
     }
 
-    @Test("Who enters is welcomed and told to the others; who goes is told too")
+    @Test("A person who joins gets a welcome, and the others learn who joins and leaves")
     func presence() async throws {
         try await Self.chat { client in
             let ann = try await enter(client, "ann")
@@ -50,7 +50,7 @@ struct ChatServerTests {
         }
     }
 
-    @Test("What is said goes to all in the room, is kept, and is not said twice")
+    @Test("A message reaches everybody in the room, is stored, and is not published twice")
     func saying() async throws {
         try await Self.chat { client in
             let ann = try await enter(client, "ann")
@@ -67,7 +67,7 @@ struct ChatServerTests {
         }
     }
 
-    @Test("Who comes back is sent what it missed, and what it has not where that is too much")
+    @Test("A returning client gets the messages that it missed, or the newest if it missed too many")
     func catchingUp() async throws {
         var limits = ChatLimits()
         limits.missedMessages = 3
@@ -89,7 +89,7 @@ struct ChatServerTests {
         }
     }
 
-    @Test("A token takes one's own name over from a connection that is dead but not known to be")
+    @Test("A token takes over the name from a connection that is dead but still open for the server")
     func takeover() async throws {
         try await Self.chat { client in
             let ghost = try await enter(client, "ann")
@@ -98,21 +98,21 @@ struct ChatServerTests {
             let ann = try await enter(client, "Ann", token: ghost.welcome.token)
             #expect(ann.welcome.here.count == 2)
             guard case .error(let error) = try await ghost.next() else {
-                Issue.record("the ghost was not told")
+                Issue.record("the old connection got no error")
                 return
             }
             #expect(error.code == .replaced)
             await #expect(throws: ConnectionEnded.self) { _ = try await ghost.next() }
             try await ann.say("still me")
             guard case .said(let said) = try await ben.next() else {
-                Issue.record("coming back is no coming")
+                Issue.record("the takeover was published")
                 return
             }
             #expect(said.text == "still me")
         }
     }
 
-    @Test("A name that is taken is refused; over the same socket another may be tried")
+    @Test("A name that is taken is rejected, and another may be tried over the same socket")
     func takenName() async throws {
         try await Self.chat { client in
             _ = try await enter(client, "ann")
@@ -129,8 +129,8 @@ struct ChatServerTests {
         }
     }
 
-    @Test("One address that joins too often is told so, over sockets that stay open")
-    func joinPace() async throws {
+    @Test("An address that joins too often gets errors over sockets that stay open")
+    func joinRate() async throws {
         var limits = ChatLimits()
         (limits.joinBurst, limits.joinInterval) = (2, .seconds(3600))
         try await Self.chat(limits: limits, mode: .live) { client in
@@ -146,11 +146,11 @@ struct ChatServerTests {
                 #expect(error.code == .tooFast)
             }
             try await ann.send(.ping)
-            #expect(try await ann.next() == .pong, "nobody was told of her")
+            #expect(try await ann.next() == .pong, "her attempts were not published")
         }
     }
 
-    @Test("Rooms know nothing of each other; upper case is the same room")
+    @Test("Rooms are separate, and upper case means the same room")
     func twoRooms() async throws {
         try await Self.chat { client in
             let ann = try await enter(client, "ann", room: "one")
@@ -161,11 +161,11 @@ struct ChatServerTests {
             let said = try await ben.say("only here")
             #expect(try await other.next() == .said(said))
             try await ann.send(.ping)
-            #expect(try await ann.next() == .pong, "nothing of the other room came before it")
+            #expect(try await ann.next() == .pong, "no message of the other room came before it")
         }
     }
 
-    /// What a client may get wrong, whether it is inside when it does, and what it is told.
+    /// An invalid message, whether the client has joined before, and the expected error.
     struct Mistake: CustomTestStringConvertible, Sendable {
         let json: String
         var isInside = true
@@ -198,7 +198,7 @@ struct ChatServerTests {
             field: "after"),
     ]
 
-    @Test("A mistake is answered with what is wrong, and the socket stays", arguments: knownMistakes)
+    @Test("An invalid message gets an error, and the socket stays open", arguments: knownMistakes)
     func mistakes(_ mistake: Mistake) async throws {
         try await Self.chat { client in
             let socket = try await client.webSocket("/rooms/lobby", .patient)
@@ -216,7 +216,7 @@ struct ChatServerTests {
         }
     }
 
-    @Test("A binary message and a room that cannot be are answered too; only a huge message ends the socket")
+    @Test("A binary message and an invalid room get errors too; only a huge message closes the socket")
     func oddSockets() async throws {
         try await Self.chat { client in
             let socket = try await client.webSocket("/rooms/no%20room", .patient)
@@ -228,12 +228,12 @@ struct ChatServerTests {
             #expect(binary.code == .notText)
             try await socket.send(ClientMessage.join(.init(name: "ann")).json())
             guard case .error(let room) = try await socket.nextMessage() else {
-                Issue.record("let into a room that cannot be")
+                Issue.record("let into an invalid room")
                 return
             }
             #expect(room.code == .notAllowed && room.field == "room")
             try await socket.send(
-                String(repeating: "x", count: ChatLimits().frameOctets + 1), compress: false)
+                String(repeating: "x", count: ChatLimits().frameBytes + 1), compress: false)
             await #expect(throws: ConnectionEnded.self) { _ = try await socket.nextMessage() }
             #expect(await socket.closeReason?.code == .messageTooBig)
         }

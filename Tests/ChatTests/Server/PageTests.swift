@@ -4,9 +4,9 @@ import Testing
 
 @testable import Chat
 
-@Suite("What the chat answers over HTTP", .timeLimit(.minutes(5)))
+@Suite("The chat over HTTP", .timeLimit(.minutes(5)))
 struct PageTests {
-    @Test("The page is this origin's only, and names the limits")
+    @Test("The page uses resources of its own origin only, and contains the limits")
     func page() async throws {
         try await ChatServerTests.chat { client in
             let page = try await client.get("/")
@@ -15,7 +15,7 @@ struct PageTests {
             let policy = try #require(page.fields[.contentSecurityPolicy])
             #expect(policy.contains("default-src 'self'"))
             #expect(!policy.contains("unsafe"))
-            // Of this origin only; the browser's tests show that it lets the page's own socket through.
+            // Own origin only. The browser tests show that the page's socket is allowed.
             #expect(policy.contains("connect-src 'self';"))
             #expect(page.fields[.xContentTypeOptions] == "nosniff")
             for part in [#"data-text-limit="4096""#, #"id="join-form""#, #"id="composer""#, "OnePort Chat"] {
@@ -28,7 +28,7 @@ struct PageTests {
     }
 
     @Test(
-        "Everything the page names is there, with its media type",
+        "All resources of the page are served with their media types",
         arguments: [
             ("/chat.css", "text/css; charset=utf-8"), ("/chat.js", "text/javascript; charset=utf-8"),
             ("/chat/composer.js", "text/javascript; charset=utf-8"),
@@ -45,7 +45,7 @@ struct PageTests {
         }
     }
 
-    @Test("A room's history is there as JSON too")
+    @Test("A room's history is available as JSON")
     func history() async throws {
         try await ChatServerTests.chat { client in
             let ann = try await Guest.enter(
@@ -62,7 +62,7 @@ struct PageTests {
         }
     }
 
-    @Test("A socket's address asked for as a page says what it is")
+    @Test("A plain request to the socket's path gets an error that mentions WebSocket")
     func plainRequestToSocket() async throws {
         try await ChatServerTests.chat { client in
             let answer = try await client.get("/rooms/lobby")

@@ -6,19 +6,19 @@ import WSKit
 
 @testable import Chat
 
-@Suite("How the chat starts, and does not")
+@Suite("Starting the chat")
 struct StartTests {
     private func run(_ arguments: [String], in scene: Scene) async throws -> (status: Int32, printed: String)
     {
         let program = try scene.start(Place.chat(), arguments, environment: ["CHAT_DATABASE": ""])
         let status = try await program.ended()
-        // The end of the process and the end of its output come in any order.
+        // The process and its output may end in any order.
         await program.outputEnded()
         return (status, program.printed.joined(separator: "\n"))
     }
 
     @Test(
-        "Where Public or Templates is missing, the start says where it looked",
+        "If Public or Templates is missing, the error names the path",
         arguments: ["Public", "Templates"])
     func missingFolder(missing: String) async throws {
         try await Scene.run { scene in
@@ -32,7 +32,7 @@ struct StartTests {
         }
     }
 
-    @Test("A database that cannot be opened is named")
+    @Test("If the database cannot be opened, the error names the path")
     func badDatabase() async throws {
         try await Scene.run { scene in
             let path = scene.folder.appendingPathComponent("nowhere/chat.sqlite").path
@@ -44,7 +44,7 @@ struct StartTests {
     }
 
     @Test(
-        "A wrong command line is answered with what is wanted, and 64",
+        "An invalid command line prints the reason and exits with 64",
         arguments: [
             (["--prot", "1"], "did you mean --port?"), (["--port", "x"], "a whole number from 0 to 65535"),
             (["frobnicate"], "--help lists the settings"),
@@ -72,7 +72,7 @@ struct StartTests {
         }
     }
 
-    @Test("SIGTERM ends it with 0, also while people are in a room")
+    @Test("SIGTERM ends the program with 0, even while people are in a room")
     func sigterm() async throws {
         try await Scene.run { scene in
             let server = try await scene.server()

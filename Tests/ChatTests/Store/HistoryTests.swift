@@ -26,7 +26,7 @@ struct HistoryTests {
         return stored
     }
 
-    @Test("What is stored comes back, oldest first, room by room")
+    @Test("Stored messages are returned oldest first, for each room")
     func recent() async throws {
         let history = try History.inMemory()
         let said = try await say(["1", "2", "3"], in: lobby, history)
@@ -52,16 +52,16 @@ struct HistoryTests {
         #expect(try await history.recent(in: lobby, limit: 9).count == 2)
     }
 
-    @Test("A returning client gets what it missed; of too much, the newest and a word about the gap")
+    @Test("A returning client gets the messages that it missed, or the newest and a gap")
     func catchUp() async throws {
         let history = try History.inMemory()
         let said = try await say((1...6).map(String.init), in: lobby, history)
         var limits = ChatLimits()
         limits.recentMessages = 2
         limits.missedMessages = 3
-        let cases: [(Int64?, ServerMessage.Welcome.History, Int)] = [
+        let cases: [(Int64?, ServerMessage.Welcome.HistoryKind, Int)] = [
             (nil, .recent, 2), (6, .missed, 0), (5, .missed, 1), (3, .missed, 3), (2, .gap, 3), (0, .gap, 3),
-            // Ids that this store never gave.
+            // Ids that this store never assigned.
             (7, .recent, 2), (.max, .recent, 2), (-1, .recent, 2), (.min, .recent, 2),
         ]
         for (after, kind, count) in cases {
@@ -71,20 +71,20 @@ struct HistoryTests {
         }
     }
 
-    @Test("What is sent of the missed is bounded in octets too")
-    func missedOctets() async throws {
+    @Test("The size of the missed messages is bounded in bytes")
+    func missedBytes() async throws {
         let history = try History.inMemory()
         let said = try await say(["aaaa", "bbbb", "cccc", "dd"], in: lobby, history)
         var limits = ChatLimits()
         for (octets, count) in [(14, 4), (13, 3), (10, 3), (9, 2), (6, 2), (5, 1), (1, 1)] {
-            limits.missedOctets = octets
+            limits.missedBytes = octets
             let (kind, messages) = try await history.catchUp(in: lobby, after: 0, limits: limits)
             #expect(messages == Array(said.suffix(count)), "\(octets) octets")
             #expect(kind == (count == 4 ? .missed : .gap))
         }
     }
 
-    @Test("A text with everything that SQL and HTML care about comes back as it was")
+    @Test("A text with special characters of SQL and HTML is returned unchanged")
     func hostileText() async throws {
         let history = try History.inMemory()
         let text = "'; DROP TABLE message; -- \" <script>alert(1)</script> \u{1F98A} \u{202E}"
@@ -93,7 +93,7 @@ struct HistoryTests {
         #expect(try await history.recent(in: lobby, limit: 1) == [stored.message])
     }
 
-    @Test("A file is created by itself and holds what was said when it is opened again")
+    @Test("The file is created automatically and keeps the messages")
     func file() async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "chat-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -108,17 +108,18 @@ struct HistoryTests {
         #expect(throws: (any Error).self) { try History(path: "/nonexistent/folder/chat.sqlite") }
     }
 
-    @Test("A room keeps so many messages; the oldest go first, and others' stay")
-    func keptPerRoom() async throws {
+    @Test(
+        "The number of messages in a room is bounded; the oldest are deleted, and other rooms are unaffected")
+    func retainedPerRoom() async throws {
         var limits = ChatLimits()
-        (limits.keptMessages, limits.missedMessages) = (3, 100)
+        (limits.retainedMessagesPerRoom, limits.missedMessages) = (3, 100)
         let history = try History.inMemory(limits: limits)
         try await say(["x"], in: other, history)
         let said = try await say((1...10).map(String.init), in: lobby, history)
         #expect(try await history.recent(in: lobby, limit: 100) == Array(said.suffix(3)))
         #expect(try await history.recent(in: other, limit: 100).count == 1)
-        // What was deleted in between is a gap for whoever had not seen it.
-        let cases: [(Int, ServerMessage.Welcome.History, Int)] = [
+        // A client that has not seen the deleted messages gets a gap.
+        let cases: [(Int, ServerMessage.Welcome.HistoryKind, Int)] = [
             (9, .missed, 0), (7, .missed, 2), (6, .gap, 3), (0, .gap, 3),
         ]
         for (index, kind, count) in cases {
@@ -131,10 +132,10 @@ struct HistoryTests {
         #expect(try await history.catchUp(in: other, after: 0, limits: limits).0 == .missed)
     }
 
-    @Test("Messages are kept so long, whichever room is talked in; the work of one step is bounded")
-    func keptTime() async throws {
+    @Test("Old messages are deleted in all rooms, and each step deletes a bounded number")
+    func retentionPeriod() async throws {
         var limits = ChatLimits()
-        (limits.keptTime, limits.sweepSize) = (.seconds(10), 3)
+        (limits.retentionPeriod, limits.sweepSize) = (.seconds(10), 3)
         let history = try History.inMemory(limits: limits)
         func say(_ room: RoomName, at time: Int64) async throws {
             _ = try await history.append(SaidText("x"), name: ann, room: room, ref: nil, time: time)
@@ -153,20 +154,20 @@ struct HistoryTests {
         #expect(try await history.recent(in: other, limit: 100).count == 2)
     }
 
-    @Test("All rooms together keep so many messages, however many rooms there are")
-    func keptInAll() async throws {
+    @Test("The number of messages in all rooms is bounded")
+    func retainedMessages() async throws {
         var limits = ChatLimits()
-        limits.keptInAll = 20
+        limits.retainedMessages = 20
         let history = try History.inMemory(limits: limits)
         for number in 0..<50 { try await say(["a", "b"], in: RoomName("r\(number)"), history) }
         var count = 0
         for number in 0..<50 { count += try await history.recent(in: RoomName("r\(number)"), limit: 9).count }
         #expect(count == 20)
         let rooms = try await history.database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM room") }
-        #expect(rooms == 10, "nothing is kept of a room without messages")
+        #expect(rooms == 10, "a room without messages has no row")
     }
 
-    @Test("A smaller limit than before is reached in steps")
+    @Test("A lower limit is reached in steps")
     func smallerLimit() async throws {
         let path = FileManager.default.temporaryDirectory.appending(path: "chat-\(UUID().uuidString).sqlite")
             .path
@@ -175,14 +176,15 @@ struct HistoryTests {
         }
         try await say((0..<20).map(String.init), in: lobby, History(path: path))
         var limits = ChatLimits()
-        (limits.keptMessages, limits.sweepSize) = (5, 4)
+        (limits.retainedMessagesPerRoom, limits.sweepSize) = (5, 4)
         let history = try History(path: path, limits: limits)
         while try await history.sweep(at: 6) {}
         #expect(
             try await history.recent(in: lobby, limit: 100).map(\.text) == ["15", "16", "17", "18", "19"])
     }
 
-    @Test("Only the owner may read the file and those beside it", arguments: [nil, 0o644, 0o666] as [Int?])
+    @Test(
+        "Only the owner may read the file and the files beside it", arguments: [nil, 0o644, 0o666] as [Int?])
     func permissions(before: Int?) async throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "chat-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

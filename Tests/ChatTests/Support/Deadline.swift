@@ -1,14 +1,14 @@
-/// How long anything outside of the test's own process may take. Far more than it needs: on a busy machine with two
-/// cores a browser takes its time, and a test that hurries fails for nothing.
+/// How long operations outside the test's own process may take. The value is generous, because a browser can be slow on
+/// a busy machine.
 let patience = Duration.seconds(120)
 
-/// Something did not happen in time.
+/// An operation did not finish in time.
 struct TooLate: Error, CustomStringConvertible {
     let what: String
     var description: String { "\(what) did not happen within \(patience)" }
 }
 
-/// Runs `body`, which must end when it is cancelled, for as long as patience lasts.
+/// Runs `body` with a time limit. It must stop when it is cancelled.
 func within<Result: Sendable>(
     _ what: String, limit: Duration = patience, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {

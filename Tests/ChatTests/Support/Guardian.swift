@@ -1,12 +1,12 @@
 import Foundation
 
-/// Ends what a scene has started, and removes its folder, when the tests themselves have died: a shell that waits
-/// for the end of a pipe which only the tests hold.
+/// Kills the processes of a test and removes its folder if the test process dies. It is a shell that waits for the end
+/// of a pipe, which only the test process keeps open.
 final class Guardian: Sendable {
     private let shell: Process
     private let pipe = Pipe()
 
-    /// - Parameter folder: made by the scene, and removed in the end.
+    /// - Parameter folder: the folder of the test, removed at the end.
     init(folder: URL) throws {
         shell = Process()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
@@ -25,10 +25,10 @@ final class Guardian: Sendable {
         try shell.run()
     }
 
-    /// From now on the process, with those it starts itself, does not outlive the tests.
+    /// Adds a process group to kill if the test process dies.
     func watch(_ process: Int32) { tell("\(process)") }
 
-    /// Everything has been ended properly: only the folder is left to remove. Waits until it is.
+    /// Removes only the folder, after all processes have ended, and waits until it is removed.
     func standDown() {
         tell("done")
         try? pipe.fileHandleForWriting.close()

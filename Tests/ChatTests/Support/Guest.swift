@@ -3,13 +3,13 @@ import WSKit
 
 @testable import Chat
 
-/// Somebody in a room without a page: a socket and the protocol of docs/chat.md.
+/// A client of the chat that speaks the protocol of docs/chat.md over a socket.
 struct Guest: Sendable {
     let socket: WebSocket
-    /// What the last `join` was answered with.
+    /// The reply to the last `join`.
     var welcome: ServerMessage.Welcome
 
-    /// Enters a room of a server that runs by itself.
+    /// Enters a room of a server in another process.
     static func join(_ name: String, at server: ServerProgram, room: String = "lobby") async throws -> Guest {
         try await enter(
             try await WebSocketClient.connect(to: server.room(room), .patient), as: .init(name: name))
@@ -27,7 +27,7 @@ struct Guest: Sendable {
         }
     }
 
-    /// Says something and waits until the server has stored it.
+    /// Sends a message and waits until the server has stored it.
     @discardableResult
     func say(_ text: String, ref: String = UUID().uuidString) async throws -> ChatMessage {
         try await send(.say(.init(text: text, ref: ref)))
@@ -42,33 +42,35 @@ struct Guest: Sendable {
 
     func send(_ message: ClientMessage) async throws { try await socket.send(try message.json()) }
 
-    /// The next message, which is to be that of another person.
+    /// The next message from the server.
     func next() async throws -> ServerMessage { try await socket.nextMessage() }
 }
 
 extension WebSocketClientOptions {
-    /// The handshake may take as long as anything.
+    /// Options with a generous time limit for the handshake.
     static var patient: WebSocketClientOptions { WebSocketClientOptions { $0.connectTimeout = patience } }
 }
 
-/// The chat answered what nobody waited for.
+/// The chat sent an unexpected message.
 struct Unexpected: Error, CustomStringConvertible {
     let message: ServerMessage
-    var description: String { "the chat answered \(message)" }
+    var description: String { "the chat sent \(message)" }
 }
 
-/// The connection ended while something was waited for.
+/// The connection ended while the test waited for a message.
 struct ConnectionEnded: Error, CustomStringConvertible {
     let reason: CloseReason?
     var description: String { "the connection ended: \(reason.map { "\($0)" } ?? "no reason")" }
 }
 
 extension WebSocket {
-    /// The next message of the chat. The end of the connection is an error, and so is a silence that lasts.
+    /// The next message of the chat.
+    ///
+    /// - Throws: `ConnectionEnded` if the connection ends, or if no message arrives in time.
     func nextMessage() async throws -> ServerMessage {
         let watch = Task {
             try await Task.sleep(for: patience)
-            try? beginClose(.goingAway, reason: "nothing came")
+            try? beginClose(.goingAway, reason: "no message arrived")
         }
         defer { watch.cancel() }
         guard let text = try await texts.first(where: { _ in true }) else {

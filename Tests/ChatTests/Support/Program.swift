@@ -1,11 +1,11 @@
 import Foundation
 import Synchronization
 
-/// A program that a test has started: its lines as they come, its input, and its end.
+/// A program that a test has started: its output, its input and its exit status.
 final class Program: Sendable {
-    /// The name, for messages.
+    /// The name, for error messages.
     let name: String
-    /// The process, which is the head of a group of its own.
+    /// The process id. The process leads its own group.
     var id: Int32 { process.processIdentifier }
     private let process: Process
     private let input: Pipe
@@ -13,9 +13,9 @@ final class Program: Sendable {
     private let ending: AsyncStream<Never>
     private let transcript = Mutex<[String]>([])
 
-    /// Starts it. Both its outputs are read, line by line, for as long as it runs.
+    /// Starts the program. Its standard output and standard error are read line by line while it runs.
     init(_ executable: URL, _ arguments: [String], environment: [String: String] = [:]) throws {
-        // A program that has ended already must not take the tests with it when it is written to.
+        // Writing to a program that has ended must not end the tests.
         signal(SIGPIPE, SIG_IGN)
         name = ([executable.lastPathComponent] + arguments.prefix(3)).joined(separator: " ")
         process = Process()
@@ -61,7 +61,7 @@ final class Program: Sendable {
     /// Everything that was printed.
     var printed: [String] { transcript.withLock { $0 } }
 
-    /// The next line that holds `text`; those before it are passed over.
+    /// The next line that contains `text`. Lines before it are skipped.
     func line(with text: String) async throws -> String {
         try await within("\(name): a line with “\(text)”") { [self] in
             for await line in lines where line.contains(text) { return line }
@@ -69,7 +69,7 @@ final class Program: Sendable {
         }
     }
 
-    /// Waits until everything that was printed has been read.
+    /// Waits until all output has been read.
     func outputEnded() async {
         for await _ in lines {}
     }
@@ -84,9 +84,9 @@ final class Program: Sendable {
         try input.fileHandleForWriting.close()
     }
 
-    /// Waits for its end.
+    /// Waits until the program ends.
     ///
-    /// - Returns: what it ended with.
+    /// - Returns: the exit status.
     @discardableResult
     func ended() async throws -> Int32 {
         try await within("\(name): its end") { [self] in
@@ -96,20 +96,20 @@ final class Program: Sendable {
         }
     }
 
-    /// Asks it to end with SIGTERM, and ends it when it does not; then what it has started itself.
+    /// Sends SIGTERM, and SIGKILL if the program does not end. Then kills the processes that it has started.
     func stop() async {
         if process.isRunning { kill(id, SIGTERM) }
         if (try? await within("the end", limit: .seconds(20), { [self] in try await ended() })) == nil {
             kill(id, SIGKILL)
             _ = try? await ended()
         }
-        // Its children are of the process group that was made for it; a browser's outlive it for a moment, and
-        // where nobody buries orphans their entries stay.
+        // Its children are in its process group. Those of a browser outlive it for a moment, and if nothing reaps
+        // orphans, they stay as zombies.
         for _ in 0..<200 where kill(-id, SIGKILL) == 0 { try? await Task.sleep(for: .milliseconds(10)) }
     }
 }
 
-/// What can be read next; `nil` at the end. (`FileHandle.availableData` ends the program when a signal interrupts it.)
+/// Reads the next data, or `nil` at the end. (`FileHandle.availableData` crashes if a signal interrupts it.)
 private func next(from descriptor: Int32) -> Data? {
     var chunk = [UInt8](repeating: 0, count: 4096)
     while true {
@@ -119,7 +119,7 @@ private func next(from descriptor: Int32) -> Data? {
     }
 }
 
-/// A program ended before it said what was waited for.
+/// A program ended before it printed the expected line.
 struct ProgramEnded: Error, CustomStringConvertible {
     let name: String
     let wanted: String

@@ -4,9 +4,9 @@ import WSKit
 
 @testable import Chat
 
-@Suite("The chat in a terminal, as a program")
+@Suite("The join command")
 struct JoinCommandTests {
-    @Test("It shows what others say at once, says what is typed, and ends with its input")
+    @Test("It shows messages of others at once, sends typed lines, and ends with its input")
     func talks() async throws {
         try await Scene.run { scene in
             let server = try await scene.server()
@@ -16,7 +16,7 @@ struct JoinCommandTests {
             _ = try await ann.line(with: "ben: earlier")
             _ = try await ann.line(with: "You are ann in #lobby.")
             #expect(try await ben.next() == .joined(name: "ann"))
-            // Nothing was typed yet: what others say must not wait for that.
+            // Messages of others are shown before anything is typed.
             try await ben.say("Anybody there?\nSecond line")
             _ = try await ann.line(with: "ben: Anybody there?")
             #expect(try await ann.line(with: "Second line").hasPrefix("   "))
@@ -29,7 +29,7 @@ struct JoinCommandTests {
             try ann.type("/who")
             #expect(try await ann.line(with: "here:") == "* 2 here: ben, ann")
             try ann.type("/frown")
-            _ = try await ann.line(with: "There is no command /frown")
+            _ = try await ann.line(with: "Unknown command /frown")
             let cleo = try await Guest.join("cleo", at: server)
             _ = try await ann.line(with: "* cleo joined")
             await cleo.socket.close()
@@ -46,7 +46,8 @@ struct JoinCommandTests {
         }
     }
 
-    @Test("After a restart of the server it connects again, catches up and sends what was typed meanwhile")
+    @Test(
+        "After a restart of the server, it reconnects, catches up and sends the lines typed in the meantime")
     func reconnects() async throws {
         try await Scene.run { scene in
             let server = try await scene.server()
@@ -69,7 +70,7 @@ struct JoinCommandTests {
         }
     }
 
-    @Test("It ends with what is wrong where waiting is of no use")
+    @Test("It ends with the reason if reconnecting cannot help")
     func refusals() async throws {
         try await Scene.run { scene in
             let server = try await scene.server()
@@ -86,7 +87,7 @@ struct JoinCommandTests {
 }
 
 extension ServerProgram {
-    /// What the lobby's history tells a newcomer.
+    /// The lobby's history for a new client.
     fileprivate func messages() async throws -> [ChatMessage] {
         let guest = try await Guest.join("reader", at: self)
         await guest.socket.close()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Chat
 
-/// What a terminal showed and a socket carried.
+/// Records the messages that were sent.
 private actor Record {
     private(set) var sent: [ClientMessage] = []
     func send(_ json: String) throws { sent.append(try ClientMessage(json: json)) }
@@ -16,7 +16,7 @@ private final class Screen: Sendable {
     private let (stream, continuation) = AsyncStream.makeStream(of: String.self)
     func show(_ line: String) { continuation.yield(line) }
 
-    /// Everything shown; ends the screen.
+    /// Ends the screen and returns all lines.
     func lines() async -> [String] {
         continuation.finish()
         var lines: [String] = []
@@ -25,7 +25,7 @@ private final class Screen: Sendable {
     }
 }
 
-@Suite("The chat in a terminal")
+@Suite("The terminal client")
 struct TerminalTests {
     private let screen = Screen()
     private let record = Record()
@@ -39,13 +39,13 @@ struct TerminalTests {
     }
 
     private func welcome(
-        _ history: ServerMessage.Welcome.History = .recent, _ messages: [ChatMessage] = [],
+        _ history: ServerMessage.Welcome.HistoryKind = .recent, _ messages: [ChatMessage] = [],
         token: String = "t"
     ) throws -> String {
         try ServerMessage.welcome(
             .init(
                 room: "lobby", name: "ann", token: token, here: ["bob", "ann"], history: history,
-                messages: messages, limits: ChatLimits().told)
+                messages: messages, limits: ChatLimits().advertised)
         ).json()
     }
 
@@ -55,7 +55,7 @@ struct TerminalTests {
         ChatMessage(id: id, name: name, text: text, time: 0, ref: ref)
     }
 
-    /// The ref of the only `say` that was sent since the last call.
+    /// The ref of the only `say` sent since the last call.
     private func onlyRef(text: String) async throws -> String {
         let sent = await record.take()
         guard case .say(let say)? = sent.last, sent.count == 1, say.text == text else {
@@ -64,7 +64,7 @@ struct TerminalTests {
         return try #require(say.ref)
     }
 
-    @Test("Joins, prints the history and sends one line after the other")
+    @Test("It joins, prints the history and sends one line after the other")
     func talk() async throws {
         let chat = chat()
         await open(chat)
@@ -83,7 +83,9 @@ struct TerminalTests {
         #expect(lines.last?.hasSuffix("ann: too early") == true)
     }
 
-    @Test("After a loss it joins with what it has and sends what is uncertain again under the same ref")
+    @Test(
+        "After a lost connection, it joins with its token and sends the unconfirmed message again with the same ref"
+    )
     func reconnect() async throws {
         let chat = chat()
         await open(chat)
@@ -96,7 +98,7 @@ struct TerminalTests {
         #expect(await record.take() == [.join(.init(name: "ann", after: 4, token: "t1"))])
         await chat.received(try welcome(.missed, []))
         let ref = try await onlyRef(text: "uncertain")
-        // It had been stored after all: the history of a second loss says so, and it is not sent a third time.
+        // The message had been stored: the next history contains it, and it is not sent a third time.
         #expect(await chat.lost())
         await open(chat)
         _ = await record.take()
@@ -104,7 +106,7 @@ struct TerminalTests {
         #expect(await record.take() == [])
     }
 
-    @Test("A message is printed once, also when it comes before the welcome and again within it")
+    @Test("A message is printed once, even if it arrives both before the welcome and in it")
     func once() async throws {
         let chat = chat()
         await open(chat)
@@ -116,7 +118,7 @@ struct TerminalTests {
         #expect(said.map { $0.suffix(5).description } == [" five", ": six", "seven"])
     }
 
-    @Test("Where the terminal echoes, our own lines are not printed twice")
+    @Test("If the terminal echoes, the user's own lines are not printed twice")
     func echo() async throws {
         let chat = chat(echoes: true)
         await open(chat)
@@ -128,7 +130,7 @@ struct TerminalTests {
         #expect(await screen.lines().allSatisfy { !$0.contains("mine") })
     }
 
-    @Test("A refused message is told and the next one goes out")
+    @Test("A rejected message is reported, and the next one is sent")
     func refused() async throws {
         let chat = chat()
         await open(chat)
@@ -143,7 +145,7 @@ struct TerminalTests {
         #expect(await chat.end == nil)
     }
 
-    @Test("Not being let in ends the program with the reason; being replaced too")
+    @Test("A rejected join and a takeover end the program with the reason")
     func notLetIn() async throws {
         let outside = chat()
         await open(outside)
@@ -157,7 +159,7 @@ struct TerminalTests {
         #expect(await inside.end == .refused(ChatError.sessionReplaced.text))
     }
 
-    @Test("Commands are not said, two slashes say one, unknown commands are told")
+    @Test("Commands are not sent, two slashes send one, and unknown commands are reported")
     func commands() async throws {
         let chat = chat()
         await open(chat)
@@ -172,7 +174,7 @@ struct TerminalTests {
         #expect(await screen.lines().contains { $0.contains("/nope") })
     }
 
-    @Test("At the end of the input it ends when the last line is stored")
+    @Test("After the end of the input, it ends when the last line is stored")
     func pipe() async throws {
         let chat = chat()
         await open(chat)
@@ -198,7 +200,7 @@ struct TerminalTests {
         #expect(TerminalText.safe(text) == shown)
     }
 
-    @Test("The lines of one message stand under each other")
+    @Test("The lines of a message are aligned")
     func lines() {
         let lines = TerminalText.line(for: message(1, "one\ntwo")).split(separator: "\n")
         #expect(lines.count == 2)
@@ -206,7 +208,7 @@ struct TerminalTests {
         #expect(lines.last.map(String.init) == "             two")
     }
 
-    @Test("A server that sends without letting us in does not fill the memory")
+    @Test("A server that sends messages but no welcome cannot fill the memory")
     func early() async throws {
         let chat = chat()
         await open(chat)
@@ -214,8 +216,8 @@ struct TerminalTests {
         for _ in 0..<10 { await chat.received(json) }
         #expect(await chat.end == nil)
         await chat.received(json)
-        #expect(await chat.end == .refused("The server sends messages without letting us in."))
-        // With each connection it begins anew.
+        #expect(await chat.end == .refused("The server sends messages but no welcome."))
+        // Each connection starts with an empty buffer.
         let other = self.chat()
         for _ in 0..<3 {
             await open(other)
@@ -225,7 +227,7 @@ struct TerminalTests {
         #expect(await other.end == nil)
     }
 
-    @Test("Any number of people, with names of any length, is kept within bounds")
+    @Test("The number of people and the length of their names are bounded")
     func people() async throws {
         let chat = chat()
         await open(chat)
@@ -240,10 +242,10 @@ struct TerminalTests {
         let lines = await screen.lines().filter { $0.contains(" here:") }
         #expect(lines.count == 3)
         #expect(lines[1].hasPrefix("* 10000 here:") && lines[2].hasPrefix("* 9999 here:"))
-        #expect(lines[1].count <= TerminalText.mostOfText + 10)
+        #expect(lines[1].count <= TerminalText.maxTextLength + 10)
     }
 
-    @Test("A name as long as the indent of as many lines as there are does not fill the memory")
+    @Test("A long name and many lines cannot fill the memory with indentation")
     func indents() {
         let line = TerminalText.line(
             for: message(
@@ -251,7 +253,7 @@ struct TerminalTests {
         #expect(line.utf8.count < 2_000_000)
     }
 
-    @Test("However often it is too fast, the message goes out again once")
+    @Test("After repeated too_fast errors, the message is sent again once")
     func tooFast() async throws {
         let chat = chat()
         await open(chat)
@@ -270,7 +272,7 @@ struct TerminalTests {
         #expect(sent.count == 1)
     }
 
-    @Test("Too fast a join is tried again")
+    @Test("A join is retried after a too_fast error")
     func tooFastToJoin() async throws {
         let chat = chat()
         await open(chat)
