@@ -2,13 +2,13 @@ import Foundation
 import NIOCore
 import WSKit
 
-/// WSKit's client under Autobahn's fuzzing server: `AutobahnClient URL AGENT plain|deflate|takeover`.
+/// WSKit's client for Autobahn's fuzzing server: `AutobahnClient URL AGENT plain|deflate|takeover`.
 ///
-/// It asks how many cases there are, echoes each of them, and has the report written.
+/// It requests the number of cases, echoes the messages of each case, and requests the report.
 ///
-/// As `AutobahnClient echo URL MODE THRESHOLD` it echoes what one server sends until that server closes. MODE may
-/// then be `takeover:BITS`, too, and messages of THRESHOLD octets and more go compressed. It ends with 0 only
-/// after an orderly close with 1000.
+/// `AutobahnClient echo URL MODE THRESHOLD` echoes the messages of one server until that server closes. MODE may also
+/// be `takeover:BITS`, and messages of THRESHOLD bytes or more are compressed. It exits with 0 only after a clean close
+/// with 1000.
 @main struct AutobahnClient {
     static func main() async throws {
         let arguments = CommandLine.arguments
@@ -54,7 +54,7 @@ import WSKit
         return WebSocketClientOptions {
             $0.deflate = deflate
             $0.limits.maxMessageSize = 64 << 20
-            // A case may hold thousands of pings and of fragments of one octet; the suite is no attacker.
+            // A case may contain thousands of pings, or of fragments of one byte.
             $0.limits.maxControlFramesPerSecond = .max
             $0.limits.maxTinyFragments = .max
         }
@@ -67,7 +67,7 @@ import WSKit
         }
     }
 
-    /// Most cases end in an error on purpose: the suite judges by what it saw on the wire.
+    /// Most cases end with an error on purpose. The suite judges by what it received.
     private static func echo(at url: String, _ options: WebSocketClientOptions) async {
         do {
             try await WebSocketClient.withConnection(to: url, options) { socket in
@@ -78,7 +78,7 @@ import WSKit
         }
     }
 
-    /// Unlike a case of the suite this must go well to its end.
+    /// Unlike the cases of the suite, this must end cleanly.
     private static func echoUntilClosed(_ url: String, _ options: WebSocketClientOptions) async throws {
         try await WebSocketClient.withConnection(to: url, options) { socket in
             for try await message in socket.messages { try await socket.send(message) }

@@ -1,4 +1,4 @@
-"""Reads Autobahn's report and compares it with what is expected."""
+"""Parses Autobahn's report and compares it with the expected results."""
 
 import collections
 import fnmatch
@@ -7,8 +7,8 @@ import os
 import re
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-#: All cases of autobahntestsuite 25.10.1. A report with fewer (less what the light set leaves out by
-#: name) has not tested what it should.
+#: The number of cases of autobahntestsuite 25.10.1. A report with fewer, except those that the light set leaves
+#: out, is incomplete.
 ALL_CASES = 517
 RESULTS = ["OK", "NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED", "FAILED"]
 
@@ -19,7 +19,7 @@ def light_exclusions():
 
 
 def spec_cases(mode):
-    """The part of a spec that names the cases, and how many there must be."""
+    """The part of a spec that names the cases, and the expected number of cases."""
     only = os.environ.get("ONLY")
     excluded = light_exclusions() if mode == "light" else []
     if only:
@@ -43,7 +43,7 @@ def expectations(name):
 
 
 def result_of(entry):
-    """One word for a case: how it behaved and how it closed, the worse of the two."""
+    """The result of a case in one word: the worse of its behavior and its close."""
     behavior, closing = entry["behavior"], entry["behaviorClose"]
     if behavior in RESULTS and closing in ("OK", "INFORMATIONAL"):
         return behavior
@@ -53,7 +53,7 @@ def result_of(entry):
 
 
 def compare(tally, name, outdir, cases):
-    """One check for each case of one agent; prints the counts of its results."""
+    """Checks each case of an agent and prints the counts of the results."""
     path = os.path.join(outdir, "index.json")
     try:
         with open(path) as file:

@@ -21,7 +21,7 @@ from tally import Tally
 
 MODES = ["plain", "deflate", "takeover"]
 TIMEOUT = {"light": 600, "full": 3000}
-#: The fuzzing server is one busy process: two at a time suit a machine of two cores.
+#: The fuzzing server is one busy process, so a machine with two cores runs two at a time.
 AT_ONCE = 2
 
 
@@ -68,7 +68,7 @@ def run_client(command, url, mode, limit, log_path):
 
 
 def run_mode(command, client_mode, mode, folder):
-    """One client against a fuzzing server of its own."""
+    """Runs a client against its own fuzzing server."""
     folder = os.path.join(folder, client_mode)
     os.makedirs(folder, exist_ok=True)
     process, url, outdir, announced, at_least = start_fuzzing_server(folder, mode)

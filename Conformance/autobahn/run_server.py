@@ -13,14 +13,14 @@ from server import ROOT, Server
 from tally import Tally
 
 ENDPOINTS = ["ws", "wsd", "wsdd"]
-#: The longest that one endpoint may take before the run counts as hung, in seconds.
+#: How many seconds one endpoint may take before the run counts as hung.
 TIMEOUT = {"light": 600, "full": 3000}
-#: Autobahn is one busy process per endpoint: two at a time suit a machine of two cores.
+#: Autobahn is one busy process per endpoint, so a machine with two cores runs two at a time.
 AT_ONCE = 2
 
 
 def run_endpoint(server, name, mode, folder):
-    """Runs all cases; returns the cases announced and a problem or None."""
+    """Runs all cases. Returns the announced cases, and a problem or None."""
     outdir = os.path.join(folder, name)
     shutil.rmtree(outdir, ignore_errors=True)
     os.makedirs(outdir)

@@ -8,11 +8,11 @@ import subprocess
 import time
 import wave
 
-#: 96 s of sound are 17 MB: more than a browser reads ahead, so that seeking to the end takes a range of its own.
+#: 96 s of sound are 17 MB. A browser does not buffer that much, so seeking to the end needs another range request.
 SECONDS, RATE, FRAME = 96, 44_100, 4
-#: A date that is a minute old identifies the octets (RFC 9110 §8.8.2.2): a browser keeps parts of such a file.
+#: A date that is a minute old is a strong validator (RFC 9110 §8.8.2.2), so a browser caches parts of such a file.
 DAY_AGO = time.time() - 86_400
-#: How long after a change the server may still answer from what it remembers of a file.
+#: How long after a change the server may still serve the old file.
 FRESH = 1.2
 
 
@@ -53,10 +53,10 @@ def style(version):
 
 
 def write_assets(folder, version):
-    """script.js with both siblings, of which br is preferred; style.css with gzip alone."""
+    """script.js has both siblings, of which br is preferred. style.css has gzip only."""
     write(folder, "script.js", script(version))
     write(folder, "style.css", style(version))
-    # Node is among the clients already and brings both codings.
+    # Node is already one of the clients, and supports both codings.
     code = """const fs = require('fs'), zlib = require('zlib'), [folder] = process.argv.slice(1);
               for (const [name, coding, pack] of [['script.js', 'br', zlib.brotliCompressSync], ['script.js', 'gz', zlib.gzipSync], ['style.css', 'gz', zlib.gzipSync]])
                   fs.writeFileSync(`${folder}/${name}.${coding}`, pack(fs.readFileSync(`${folder}/${name}`)));"""
@@ -83,12 +83,12 @@ def play(name, browser, url, folder):
         assert state["ready"] >= 2 and abs(state["seekable"] - SECONDS) < 0.1, f"after seeking: {state}"
         state = tab.evaluate(UNTIL_ENDED)
         assert state["ended"] and abs(state["time"] - SECONDS) < 0.1, f"at the end: {state}"
-        # What was broken off, because the page needed no more of it, has an answer all the same.
+        # A request that the page cancelled, because it needed no more data, has a response too.
         exchanges = [exchange for exchange in tab.exchanges(f"{url}/{name}.wav") if exchange.status]
         return range_problem(exchanges, size)
 
 
-#: Each is a promise of the element's state; an error of the element settles it, too.
+#: Each is a promise of the element's state. An error of the element also settles it.
 STATE = """const sound = document.getElementById('sound');
 const state = () => ({ time: sound.currentTime, duration: sound.duration, ready: sound.readyState, ended: sound.ended,
     seekable: sound.seekable.length ? sound.seekable.end(sound.seekable.length - 1) : 0, error: sound.error && sound.error.message });
@@ -103,7 +103,7 @@ UNTIL_ENDED = f"(() => {{ {STATE} return until('ended', () => sound.ended); }})(
 
 
 def range_problem(exchanges, size):
-    """Every request of a media element has a Range; each must have its 206, one of them for the end of the file."""
+    """Every request of a media element has a Range. Each must get 206, one of them for the end of the file."""
     far = 0
     for exchange in exchanges:
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", exchange.sent.get("range", ""))
@@ -111,17 +111,17 @@ def range_problem(exchanges, size):
             return f"a request with Range {exchange.sent.get('range')}"
         first, last = int(asked[1]), int(asked[2]) if asked[2] else size - 1
         far += first > size * 3 // 4
-        # What a browser has of a file already it asks for with a condition.
+        # For parts that it has cached, a browser sends a conditional request.
         if exchange.status == 304 and exchange.sent.get("if-none-match"):
             continue
-        # RFC 9110 §13.1.5: a weak tag never matches here, so that the whole file is the right answer to it.
+        # RFC 9110 §13.1.5: a weak tag never matches in If-Range, so the whole file is the right response.
         if exchange.status == 200 and exchange.sent.get("if-range", "").startswith("W/"):
             print(f"note: {asked[0]} with If-Range: {exchange.sent['if-range']} was answered with the whole file")
             continue
         if exchange.status != 206:
             return f"{asked[0]} was answered {exchange.status}"
         if exchange.received.get("content-range") != f"bytes {first}-{last}/{size}":
-            return f"{asked[0]} was answered {exchange.received.get('content-range')}, the file has {size} octets"
+            return f"{asked[0]} was answered {exchange.received.get('content-range')}, the file has {size} bytes"
         if exchange.received.get("content-length") != str(last - first + 1):
             return f"{asked[0]}: Content-Length is {exchange.received.get('content-length')}"
     if not any(exchange.status == 206 for exchange in exchanges):
@@ -132,14 +132,14 @@ def range_problem(exchanges, size):
 # Precompressed assets
 
 def expect_assets(tab, url, version, status):
-    """The page is at `version`, and its assets were answered with `status`."""
+    """Checks that the page is at `version`, and that its assets got `status`."""
     for name, coding, text in (("script.js", "br", script(version)), ("style.css", "gzip", style(version))):
         exchange = tab.settled(f"{url}/{name}")
         assert exchange.status == status, f"{name} was answered {exchange.status}, expected {status}"
         assert "br" in exchange.sent.get("accept-encoding", ""), f"Accept-Encoding is {exchange.sent.get('accept-encoding')}"
         if status == 200:
             assert exchange.received.get("content-encoding") == coding, f"{name}: Content-Encoding is {exchange.received.get('content-encoding')}, expected {coding}"
-            assert exchange.octets < len(text.encode()), f"{name}: {exchange.octets} octets were received for {len(text.encode())}"
+            assert exchange.encoded_size < len(text.encode()), f"{name}: {exchange.encoded_size} bytes were received for {len(text.encode())}"
         else:
             assert exchange.sent.get("if-none-match"), f"{name} was asked for without If-None-Match"
             assert exchange.received.get("etag") == exchange.sent["if-none-match"], f"{name}: 304 with ETag {exchange.received.get('etag')}"
@@ -170,7 +170,7 @@ def revalidates(browser, server, root):
                 time.sleep(FRESH)
             tab.load(page)
             expect_assets(tab, url, version, 200)
-            # The page was not changed: the browser has it from its first visit.
+            # The page has not changed, so the browser has it cached from the first visit.
             assert tab.settled(page).status == (200 if version == 1 else 304), f"{tab.settled(page)}"
             tab.load("about:blank")
             tab.load(page)

@@ -15,7 +15,7 @@ NAMES = ["chromium", "chromium-browser", "google-chrome"]
 START_TIMEOUT = 60
 CALL_TIMEOUT = 60
 STOP_TIMEOUT = 10
-#: Nothing but the page: no first run, no updates, no device for sound, and sound without a click.
+#: No first-run dialog, no updates, no audio device, and sound without a click.
 FLAGS = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", "--no-first-run", "--no-default-browser-check",
          "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-extensions",
          "--disable-sync", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-timer-throttling",
@@ -24,7 +24,7 @@ FLAGS = ["--headless=new", "--no-sandbox", "--remote-debugging-port=0", "--no-fi
 
 
 class Browser:
-    """Starts with its first tab, so that a run without checks for it costs nothing; `with` ends it."""
+    """Starts with its first tab, so that a run without Chromium checks costs nothing. `with` stops it."""
 
     def __init__(self):
         self.process = self.socket = None
@@ -36,7 +36,7 @@ class Browser:
         assert program, "no chromium in PATH: on Debian and Ubuntu it is the package chromium"
         self._folder = tempfile.mkdtemp(prefix="oneport-chromium-")
         self._log = open(os.path.join(self._folder, "log"), "wb")
-        # A session of its own, so that what the browser started can be ended with it.
+        # Its own session, so that its child processes can be stopped with it.
         self.process = subprocess.Popen([program, *FLAGS, f"--user-data-dir={self._folder}/profile", "about:blank"], stdin=subprocess.DEVNULL,
                                         stdout=self._log, stderr=subprocess.STDOUT, start_new_session=True,
                                         env={**os.environ, "TMPDIR": self._folder, "LC_ALL": "C.UTF-8"})
@@ -59,18 +59,18 @@ class Browser:
             return file.read()[-300:]
 
     def call(self, method, session=None, timeout=CALL_TIMEOUT, **parameters):
-        """The result of a command; the events that come before it are kept."""
+        """The result of a command. Events before it are stored."""
         number, deadline = next(self._numbers), time.monotonic() + timeout
         message = {"id": number, "method": method, "params": parameters}
         self.socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
         while True:
-            answer = self._next(deadline, method)
-            if answer.get("id") == number:
-                assert "error" not in answer, f"{method}: {answer['error']['message']}"
-                return answer["result"]
+            response = self._next(deadline, method)
+            if response.get("id") == number:
+                assert "error" not in response, f"{method}: {response['error']['message']}"
+                return response["result"]
 
     def wait(self, session, found, what, timeout=CALL_TIMEOUT):
-        """What `found(events of the session)` gives as soon as it gives something."""
+        """Waits until `found(events of the session)` returns a value, and returns it."""
         deadline = time.monotonic() + timeout
         while True:
             if result := found([event for event in self.events if event.get("sessionId") == session]):
@@ -78,7 +78,7 @@ class Browser:
             self._next(deadline, what)
 
     def _next(self, deadline, what):
-        """The next message; an event is kept."""
+        """The next message. Events are stored."""
         try:
             message = json.loads(self.socket.recv(max(0, deadline - time.monotonic())))
         except TimeoutError:
@@ -88,7 +88,7 @@ class Browser:
         return message
 
     def tab(self):
-        """A tab that shares nothing with the others, its cache neither."""
+        """A tab that shares nothing with the others, not even the cache."""
         if not self.socket:
             self.close()
             self._start()
@@ -99,7 +99,7 @@ class Browser:
             try:
                 self.call("Browser.close", timeout=STOP_TIMEOUT)
             except Exception:
-                pass  # It is ended below.
+                pass  # It is killed below.
             self.socket.close()
             self.socket = None
         if self.process:
@@ -124,10 +124,10 @@ class Browser:
 
 
 class Exchange:
-    """One request of a page and its answer, as they were on the wire: a 304 is a 304 here, which the page never sees."""
+    """A request of a page and its response as they were on the wire. So a 304 is visible here, although not to the page."""
 
     def __init__(self, url):
-        self.url, self.sent, self.status, self.received, self.octets, self.failure = url, {}, None, {}, None, None
+        self.url, self.sent, self.status, self.received, self.encoded_size, self.failure = url, {}, None, {}, None, None
 
     def __repr__(self):
         return f"{self.url}: {self.status}"
@@ -146,27 +146,27 @@ class Tab:
         return self.browser.call(method, self.session, **parameters)
 
     def load(self, url):
-        """Opens a page, and forgets what was exchanged for the one before."""
+        """Opens a page, and forgets the exchanges of the previous one."""
         self.browser.events.clear()
-        answer = self.call("Page.navigate", url=url)
-        assert not answer.get("errorText"), f"{url}: {answer.get('errorText')}"
+        response = self.call("Page.navigate", url=url)
+        assert not response.get("errorText"), f"{url}: {response.get('errorText')}"
         self.browser.wait(self.session, lambda events: any(event["method"] == "Page.loadEventFired" for event in events), f"{url} is loaded")
 
     def evaluate(self, expression, timeout=CALL_TIMEOUT):
-        """The value of an expression, awaited where it is a promise."""
-        answer = self.browser.call("Runtime.evaluate", self.session, timeout, expression=expression, awaitPromise=True, returnByValue=True)
-        if thrown := answer.get("exceptionDetails"):
+        """The value of an expression, awaited if it is a promise."""
+        response = self.browser.call("Runtime.evaluate", self.session, timeout, expression=expression, awaitPromise=True, returnByValue=True)
+        if thrown := response.get("exceptionDetails"):
             raise AssertionError((thrown.get("exception") or {}).get("description") or thrown["text"])
-        return answer["result"].get("value")
+        return response["result"].get("value")
 
     def exchanges(self, url):
-        """What was exchanged for one URL since the page was opened, in its order."""
+        """The exchanges for a URL since the page was opened, in order."""
         found = {}
         for event in self.browser.events:
             if event.get("sessionId") != self.session or "requestId" not in event["params"]:
                 continue
             method, more = event["method"], event["params"]
-            # The events with what was on the wire may come before the others of the same request.
+            # Events about the wire may arrive before the other events of the same request.
             exchange = found.setdefault(more["requestId"], Exchange(None))
             if method == "Network.requestWillBeSent":
                 exchange.url = more["request"]["url"]
@@ -178,16 +178,16 @@ class Tab:
             elif method == "Network.responseReceived" and exchange.status is None:
                 exchange.status, exchange.received = more["response"]["status"], lowered(more["response"]["headers"])
             elif method == "Network.loadingFinished":
-                exchange.octets = more["encodedDataLength"]
+                exchange.encoded_size = more["encodedDataLength"]
             elif method == "Network.loadingFailed":
                 exchange.failure = more["errorText"]
         return [exchange for exchange in found.values() if exchange.url == url]
 
     def settled(self, url):
-        """The one exchange for a URL, waited for to its end."""
+        """Waits for the end of the only exchange for a URL, and returns it."""
         def done(_):
             exchanges = self.exchanges(url)
-            return exchanges if exchanges and all(each.octets is not None or each.failure for each in exchanges) else None
+            return exchanges if exchanges and all(each.encoded_size is not None or each.failure for each in exchanges) else None
         exchanges = self.browser.wait(self.session, done, f"the end of {url}")
         assert len(exchanges) == 1, f"{exchanges}"
         return exchanges[0]

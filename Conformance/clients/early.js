@@ -1,11 +1,11 @@
-// Requests with a large body that are answered before the body is sent: prints a JSON object of how each ended.
+// Requests with a large body that get a response before the body is sent. Prints the results as a JSON object.
 //
-//   node early.js URL fetch|http OCTETS COUNT
+//   node early.js URL fetch|http BYTES COUNT
 
 const http = require('node:http');
 
-const [url, client, octets, count] = process.argv.slice(2);
-const body = Buffer.alloc(Number(octets), 97);
+const [url, client, size, count] = process.argv.slice(2);
+const body = Buffer.alloc(Number(size), 97);
 
 async function viaFetch() {
     const response = await fetch(url, { method: 'POST', body });

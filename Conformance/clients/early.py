@@ -1,6 +1,6 @@
-"""Requests with a large body that are answered before the body is read: no client may lose the response (RFC 9112 §9.6).
+"""Requests with a large body that get a response before the body is read. No client may lose it (RFC 9112 §9.6).
 
-A server that closes while a client still sends has the connection reset, and the reset destroys the response.
+If a server closes while a client is still sending, the connection is reset, and the reset discards the response.
 """
 
 import json
@@ -19,15 +19,15 @@ CASES = [(404, "/no/such/path", 5), (404, "/no/such/path", 17), (404, "/no/such/
 
 
 def node(client):
-    def ends(url, octets):
-        finished = subprocess.run(["node", os.path.join(HERE, "early.js"), url, client, str(octets), str(COUNT)], capture_output=True, timeout=TIMEOUT)
+    def ends(url, size):
+        finished = subprocess.run(["node", os.path.join(HERE, "early.js"), url, client, str(size), str(COUNT)], capture_output=True, timeout=TIMEOUT)
         assert finished.returncode == 0, finished.stderr.decode(errors="replace")[-300:]
         return json.loads(finished.stdout)
     return ends
 
 
-def urllib_ends(url, octets):
-    body, ends = b"a" * octets, {}
+def urllib_ends(url, size):
+    body, ends = b"a" * size, {}
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     for _ in range(COUNT):
         try:

@@ -1,4 +1,4 @@
-// Node's fetch and ws against TestServer: prints "ok" or what was wrong.
+// Node's fetch and ws against TestServer. Prints "ok" or the problem.
 //
 //   node node.js URL
 

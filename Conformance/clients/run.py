@@ -27,7 +27,7 @@ BIG = os.urandom(3 << 20)
 
 
 def run(*arguments, data=None, timeout=60):
-    """Standard output of a program that must end with 0."""
+    """The standard output of a program that must exit with 0."""
     finished = subprocess.run(arguments, input=data if data is not None else b"", capture_output=True, timeout=timeout)
     assert finished.returncode == 0, f"{arguments[0]} ended with {finished.returncode}: {finished.stderr.decode(errors='replace')[-300:]}"
     return finished.stdout
@@ -82,9 +82,9 @@ def curl_reuses(server):
 
 
 def curl_form(server):
-    out = json.loads(curl("--form", "a=1", "--form", "file=@-;filename=x.bin;type=application/x-y", f"{server.url}/form", data=b"octets"))
+    out = json.loads(curl("--form", "a=1", "--form", "file=@-;filename=x.bin;type=application/x-y", f"{server.url}/form", data=b"bytes"))
     text = json.dumps(out)
-    wanted = ["x.bin", "application/x-y", hashlib.sha256(b"octets").hexdigest()]
+    wanted = ["x.bin", "application/x-y", hashlib.sha256(b"bytes").hexdigest()]
     missing = [item for item in wanted if item not in text]
     return f"{missing} not in {text}" if missing else None
 
@@ -150,8 +150,8 @@ def httpx_many(server):
     async def go():
         limits = httpx.Limits(max_connections=32)
         async with httpx.AsyncClient(base_url=server.url, limits=limits, timeout=30) as client:
-            answers = await asyncio.gather(*(client.get(f"/params/{index}/x") for index in range(400)))
-            return equal([answer.json()["id"] for answer in answers], [str(index) for index in range(400)])
+            responses = await asyncio.gather(*(client.get(f"/params/{index}/x") for index in range(400)))
+            return equal([response.json()["id"] for response in responses], [str(index) for index in range(400)])
     return asyncio.run(go())
 
 
@@ -169,9 +169,9 @@ def aiohttp_all(server):
                 assert await response.text() == str(len(BIG))
             form = aiohttp.FormData()
             form.add_field("a", "1")
-            form.add_field("file", b"octets", filename="x.bin", content_type="application/x-y")
+            form.add_field("file", b"bytes", filename="x.bin", content_type="application/x-y")
             async with session.post("/form", data=form) as response:
-                assert hashlib.sha256(b"octets").hexdigest() in await response.text()
+                assert hashlib.sha256(b"bytes").hexdigest() in await response.text()
             for path, compress in (("/ws", 0), ("/wsd", 15), ("/wsdd", 15)):
                 async with session.ws_connect(path, compress=compress, protocols=["echo.v2"], max_msg_size=0) as socket:
                     assert socket.protocol == "echo.v2"

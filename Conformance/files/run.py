@@ -1,6 +1,7 @@
-"""The static files of TestServer over raw sockets: what must be served, and every known way out of the folder.
+"""The static files of TestServer over raw sockets: what must be served, and path traversal of every known kind.
 
-The folder is made anew, with secrets beside it, above it and behind links; a secret in any answer fails.
+The folder is created for each run, with secrets beside it, above it and behind links. A secret in a response is a
+failure.
 """
 
 import email.utils
@@ -14,14 +15,14 @@ from server import Server
 from tally import Tally
 from wire import connect, parse_all, read_until_closed
 
-SECRET = b"the-secret-octets"
+SECRET = b"the-secret-bytes"
 TEXT = b"0123456789" * 100
 STALE = "Thu, 01 Jan 1970 00:00:01 GMT"
 FUTURE = "Fri, 01 Jan 2100 00:00:00 GMT"
 
 
 def make_folder(base):
-    """base/outside.txt and base/static-other/ are secrets; base/static is what is served."""
+    """base/outside.txt and base/static-other/ are secrets. base/static is served."""
     root = os.path.join(base, "static")
 
     def write(path, data):
@@ -63,20 +64,20 @@ def make_folder(base):
 
 
 def fetch(server, target, *fields, method="GET"):
-    """All answers to one request, and the raw octets."""
+    """The response to one request, and the raw bytes."""
     target = target.encode() if isinstance(target, str) else target
     lines = "".join(f"{field}\r\n" for field in ("Host: a.example", "Connection: close", *fields))
     with connect(server.address) as connection:
         connection.sendall(method.encode() + b" " + target + b" HTTP/1.1\r\n" + lines.encode() + b"\r\n")
         data, ended = read_until_closed(connection)
     assert ended, f"still open, got {data[:80]!r}"
-    _, answers = parse_all(data, [method])
-    assert len(answers) == 1, f"{len(answers)} answers"
-    return answers[0], data
+    _, responses = parse_all(data, [method])
+    assert len(responses) == 1, f"{len(responses)} answers"
+    return responses[0], data
 
 
 def escapes():
-    """Targets that lead out of the folder, or into what is hidden, once someone decodes them wrongly."""
+    """Targets that lead out of the folder, or to hidden files, if a server decodes them wrongly."""
     ups = ["..", "%2e%2e", "%2E%2e", ".%2e", "%2e.", "%252e%252e", "..%00", "..%20", "...", "..;", "..;x=1",
            "%c0%ae%c0%ae", "%e0%80%ae%e0%80%ae", "%uff0e%uff0e", "%ef%bc%8e%ef%bc%8e", "..%0a", "..%0d", "..%09", "%2e%2e%2f.."]
     slashes = ["/", "%2f", "%2F", "%252f", "\\", "%5c", "%c0%af", "%u2215", "%ef%bc%8f", "//", "/./", "%2f%2f"]
@@ -98,13 +99,13 @@ def escapes():
 
 
 def refuses(server, target):
-    answer, data = fetch(server, b"/static/" + target.encode())
+    response, data = fetch(server, b"/static/" + target.encode())
     if SECRET in data or b"root:" in data:
-        return f"{answer.status} with what must stay hidden"
-    if answer.status in (301, 302, 307, 308):
-        location = answer.get("location", "")
+        return f"{response.status} with a secret"
+    if response.status in (301, 302, 307, 308):
+        location = response.get("location", "")
         return None if location.startswith("/") and not location.startswith("//") else f"redirects to {location!r}"
-    return None if answer.status in (400, 403, 404) else f"answered {answer.status} {data[-60:]!r}"
+    return None if response.status in (400, 403, 404) else f"answered {response.status} {data[-60:]!r}"
 
 
 def escape_checks():
@@ -115,21 +116,21 @@ def escape_checks():
 
 
 def status_is(server, target, statuses, *fields, method="GET"):
-    answer, data = fetch(server, target, *fields, method=method)
+    response, data = fetch(server, target, *fields, method=method)
     if SECRET in data:
         return "the secret came out"
-    return None if answer.status in statuses else f"answered {answer.status}, expected {statuses}"
+    return None if response.status in statuses else f"answered {response.status}, expected {statuses}"
 
 
 def serves(target, body, media_type=None):
     def check(server):
-        answer, _ = fetch(server, target)
-        if answer.status != 200 or answer.body != body:
-            return f"{answer.status}, {len(answer.body)} octets, expected {len(body)}"
-        if media_type and not (answer.get("content-type") or "").startswith(media_type):
-            return f"Content-Type is {answer.get('content-type')}"
+        response, _ = fetch(server, target)
+        if response.status != 200 or response.body != body:
+            return f"{response.status}, {len(response.body)} bytes, expected {len(body)}"
+        if media_type and not (response.get("content-type") or "").startswith(media_type):
+            return f"Content-Type is {response.get('content-type')}"
         for field in ("etag", "last-modified", "content-length"):
-            if not answer.get(field):
+            if not response.get(field):
                 return f"no {field}"
         return None
     return check
@@ -137,46 +138,46 @@ def serves(target, body, media_type=None):
 
 def head_equals_get(server):
     wanted, _ = fetch(server, "/static/text.txt")
-    answer, _ = fetch(server, "/static/text.txt", method="HEAD")
+    response, _ = fetch(server, "/static/text.txt", method="HEAD")
     names = ("content-length", "content-type", "etag", "last-modified", "accept-ranges")
-    different = [name for name in names if answer.get(name) != wanted.get(name)]
-    return f"different: {different}" if different or answer.status != 200 or answer.body else None
+    different = [name for name in names if response.get(name) != wanted.get(name)]
+    return f"different: {different}" if different or response.status != 200 or response.body else None
 
 
 def ranged(value, status, body=None, content_range=None, *more):
     def check(server):
-        answer, _ = fetch(server, "/static/text.txt", f"Range: {value}", *more)
-        if answer.status != status and not (isinstance(status, tuple) and answer.status in status):
-            return f"answered {answer.status}, expected {status}"
-        if body is not None and answer.status != 416 and answer.body != body:
-            return f"{len(answer.body)} octets, expected {len(body)}"
-        if content_range and answer.get("content-range") != content_range:
-            return f"Content-Range is {answer.get('content-range')}"
+        response, _ = fetch(server, "/static/text.txt", f"Range: {value}", *more)
+        if response.status != status and not (isinstance(status, tuple) and response.status in status):
+            return f"answered {response.status}, expected {status}"
+        if body is not None and response.status != 416 and response.body != body:
+            return f"{len(response.body)} bytes, expected {len(body)}"
+        if content_range and response.get("content-range") != content_range:
+            return f"Content-Range is {response.get('content-range')}"
         return None
     return check
 
 
 def condition(field, value, status, method="GET"):
-    """`value` may name {etag}, {weak} and {modified} of the file."""
+    """`value` may contain {etag}, {weak} and {modified} of the file."""
     def check(server):
         first, _ = fetch(server, "/static/text.txt")
         etag = first.get("etag") or ""
         filled = value.format(etag=etag, weak="W/" + etag.removeprefix("W/"), modified=first.get("last-modified"))
-        answer, _ = fetch(server, "/static/text.txt", f"{field}: {filled}", method=method)
-        if answer.status == 304 and not answer.get("etag"):
+        response, _ = fetch(server, "/static/text.txt", f"{field}: {filled}", method=method)
+        if response.status == 304 and not response.get("etag"):
             return "304 without ETag (RFC 9110 §15.4.5)"
-        return None if answer.status == status else f"{field}: {filled} answered {answer.status}, expected {status}"
+        return None if response.status == status else f"{field}: {filled} answered {response.status}, expected {status}"
     return check
 
 
 def coding(accept, expected):
     def check(server):
-        answer, _ = fetch(server, "/static/app.js", f"Accept-Encoding: {accept}")
-        if answer.get("content-encoding") != expected:
-            return f"Content-Encoding is {answer.get('content-encoding')}, expected {expected}"
-        if "accept-encoding" not in (answer.get("vary") or "").lower():
+        response, _ = fetch(server, "/static/app.js", f"Accept-Encoding: {accept}")
+        if response.get("content-encoding") != expected:
+            return f"Content-Encoding is {response.get('content-encoding')}, expected {expected}"
+        if "accept-encoding" not in (response.get("vary") or "").lower():
             return "no Vary: Accept-Encoding"
-        kind = answer.get("content-type") or ""
+        kind = response.get("content-type") or ""
         return None if "javascript" in kind else f"Content-Type is {kind}"
     return check
 
@@ -187,16 +188,16 @@ def codings_have_own_etags(server):
 
 
 def redirects(server):
-    answer, _ = fetch(server, "/static/dir?a=b")
-    if answer.status not in (301, 302, 307, 308):
-        return f"answered {answer.status}"
-    location = answer.get("location", "")
+    response, _ = fetch(server, "/static/dir?a=b")
+    if response.status not in (301, 302, 307, 308):
+        return f"answered {response.status}"
+    location = response.get("location", "")
     return None if location.split("?")[0].endswith("/static/dir/") else f"Location is {location}"
 
 
 def redirects_to(server, target, location):
-    answer, _ = fetch(server, target)
-    return None if (answer.status, answer.get("location")) == (301, location) else f"{answer.status} {answer.get('location')}"
+    response, _ = fetch(server, target)
+    return None if (response.status, response.get("location")) == (301, location) else f"{response.status} {response.get('location')}"
 
 
 def changes_are_seen(root):
@@ -217,17 +218,17 @@ def changes_are_seen(root):
             with open(path + ".new", "wb") as file:
                 file.write(b"%07d" % number)
             os.rename(path + ".new", path)
-            answer, _ = fetch(server, "/static/text.txt")
-            if answer.body != b"%07d" % number:
+            response, _ = fetch(server, "/static/text.txt")
+            if response.body != b"%07d" % number:
                 return f"the old content after replacement {number}"
         return None
     return check
 
 
 def options_of_a_file(server):
-    answer, _ = fetch(server, "/static/text.txt", method="OPTIONS")
-    if answer.status != 204 or "GET" not in (answer.get("allow") or ""):
-        return f"{answer.status}, Allow is {answer.get('allow')}"
+    response, _ = fetch(server, "/static/text.txt", method="OPTIONS")
+    if response.status != 204 or "GET" not in (response.get("allow") or ""):
+        return f"{response.status}, Allow is {response.get('allow')}"
     return None
 
 
@@ -255,8 +256,8 @@ def serving_checks(root):
         yield f"RFC 9110 §15.5.6 {method} is 405 with Allow", lambda server, method=method: not_allowed(server, method)
     yield "RFC 9110 §9.3.7 OPTIONS is 204 with Allow", options_of_a_file
     yield "RFC 9110 §9.3.2 HEAD equals GET", head_equals_get
-    yield "RFC 9110 §14.1.2 first octets", ranged("bytes=0-9", 206, TEXT[:10], f"bytes 0-9/{total}")
-    yield "RFC 9110 §14.1.2 one octet", ranged("bytes=5-5", 206, b"5", f"bytes 5-5/{total}")
+    yield "RFC 9110 §14.1.2 first bytes", ranged("bytes=0-9", 206, TEXT[:10], f"bytes 0-9/{total}")
+    yield "RFC 9110 §14.1.2 one byte", ranged("bytes=5-5", 206, b"5", f"bytes 5-5/{total}")
     yield "RFC 9110 §14.1.2 open end", ranged("bytes=990-", 206, TEXT[990:], f"bytes 990-999/{total}")
     yield "RFC 9110 §14.1.2 suffix", ranged("bytes=-7", 206, TEXT[-7:], f"bytes 993-999/{total}")
     yield "RFC 9110 §14.1.2 suffix longer than the file", ranged("bytes=-5000", 206, TEXT, f"bytes 0-999/{total}")
@@ -293,22 +294,22 @@ def serving_checks(root):
 
 
 def many_ranges(server):
-    answer, data = fetch(server, "/static/text.txt", "Range: bytes=" + ",".join("0-" for _ in range(2000)))
-    if answer.status not in (200, 206, 416):
-        return f"answered {answer.status}"
-    return f"{len(data)} octets for a file of {len(TEXT)}" if len(data) > 20 * len(TEXT) else None
+    response, data = fetch(server, "/static/text.txt", "Range: bytes=" + ",".join("0-" for _ in range(2000)))
+    if response.status not in (200, 206, 416):
+        return f"answered {response.status}"
+    return f"{len(data)} bytes for a file of {len(TEXT)}" if len(data) > 20 * len(TEXT) else None
 
 
 def not_allowed(server, method):
-    answer, _ = fetch(server, "/static/text.txt", "Content-Length: 0", method=method)
-    if answer.status != 405:
-        return f"answered {answer.status}"
-    return None if "GET" in (answer.get("allow") or "") else f"Allow is {answer.get('allow')}"
+    response, _ = fetch(server, "/static/text.txt", "Content-Length: 0", method=method)
+    if response.status != 405:
+        return f"answered {response.status}"
+    return None if "GET" in (response.get("allow") or "") else f"Allow is {response.get('allow')}"
 
 
 def last_modified_is_a_date(server):
-    answer, _ = fetch(server, "/static/text.txt")
-    value = answer.get("last-modified", "")
+    response, _ = fetch(server, "/static/text.txt")
+    value = response.get("last-modified", "")
     parsed = email.utils.parsedate_to_datetime(value)
     return None if value.endswith(" GMT") and email.utils.format_datetime(parsed, usegmt=True) == value else value
 

@@ -1,7 +1,7 @@
 """Starts and stops the server under test.
 
-The command comes from TEST_SERVER (default: the release build of TestServer). A suite that needs
-another set of flags starts a server of its own; every server gets a free port and is ended by its pid.
+The command comes from TEST_SERVER (default: the release build of TestServer). A suite that needs other
+flags starts its own server. Every server gets a free port and is stopped by its pid.
 """
 
 import os
@@ -32,7 +32,7 @@ def free_port():
 
 
 class StartError(SystemExit):
-    """Without a server there is nothing to run: it ends the suite, unless a check expects it."""
+    """The server cannot start. It ends the suite unless a check expects it."""
 
     def __init__(self, reason):
         super().__init__(f"error: {reason}")
@@ -61,10 +61,10 @@ class Server:
                 raise StartError(f"the server ended with {self.process.returncode}: {self.tail()}")
             if time.monotonic() > deadline:
                 self.kill()
-                raise StartError(f"no line 'listening on' within {start_timeout:.0f} s: {self.tail()}")
+                raise StartError(f"no 'listening on' line within {start_timeout:.0f} s: {self.tail()}")
 
     def _read(self):
-        # The pipe is emptied always, so that a talkative server never blocks on it.
+        # The pipe is always drained, so that the server never blocks on its output.
         while line := self.process.stdout.readline():
             if len(self.output) < 1 << 20:
                 self.output += line
@@ -95,7 +95,7 @@ class Server:
         return self.process.poll() is None
 
     def resident_bytes(self):
-        """The memory that the process holds now (VmRSS)."""
+        """The memory that the process uses now (VmRSS)."""
         with open(f"/proc/{self.pid}/status") as status:
             for line in status:
                 if line.startswith("VmRSS:"):
@@ -106,14 +106,14 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
 
     def wait(self, timeout):
-        """The exit code, or None when the process still runs after `timeout` seconds."""
+        """The exit code, or None if the process still runs after `timeout` seconds."""
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
 
     def stop(self):
-        """SIGTERM, and SIGKILL for one that does not go. Returns the exit code."""
+        """Sends SIGTERM, and SIGKILL if the process does not end. Returns the exit code."""
         if self.alive():
             self.terminate()
         if (code := self.wait(STOP_TIMEOUT)) is None:

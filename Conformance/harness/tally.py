@@ -1,6 +1,6 @@
-"""Counts what passed and failed, and ends the suite.
+"""Counts passed and failed checks, and ends the suite.
 
-A suite that ran nothing has failed: a filter without a match or an empty table must not look green.
+A suite that ran no check fails, so that a filter without a match or an empty table cannot look like a success.
 """
 
 import os
@@ -18,11 +18,11 @@ class Tally:
         self.only = os.environ.get("ONLY", "")
 
     def wants(self, name):
-        """Whether the filter ONLY (a part of a name) lets the check run."""
+        """Whether the filter ONLY (a part of a name) selects the check."""
         return self.only in name
 
     def check(self, name, problem):
-        """Records one check. `problem` is None (or empty) when it passed, else says what is wrong."""
+        """Records a check. `problem` is None or empty if it passed, otherwise the reason."""
         if problem:
             self.failures.append((name, str(problem)))
             # One write, so that checks on several threads do not mix their lines.
@@ -32,7 +32,7 @@ class Tally:
             self.passed += 1
 
     def run(self, name, body, *arguments):
-        """Runs a check that returns a problem or None; an exception is a problem too."""
+        """Runs a check that returns a problem or None. An exception is a problem too."""
         if not self.wants(name):
             return
         try:
@@ -45,7 +45,7 @@ class Tally:
         self.check(name, problem)
 
     def finish(self):
-        """Prints the count and ends the program: 0 only when something ran and all of it passed."""
+        """Prints the counts and exits, with 0 only if at least one check ran and all passed."""
         seconds = time.monotonic() - self.started
         if self.passed + len(self.failures) == 0:
             print(f"{self.suite}: nothing was run" + (f" (ONLY={self.only})" if self.only else ""))

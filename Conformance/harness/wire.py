@@ -1,4 +1,4 @@
-"""Raw sockets and a strict reader of HTTP/1.1 responses."""
+"""Raw sockets and a strict parser of HTTP/1.1 responses."""
 
 import dataclasses
 import re
@@ -11,7 +11,7 @@ FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*\Z", 
 
 
 class WireError(Exception):
-    """The server wrote something that is not a response."""
+    """The server sent something that is not a response."""
 
 
 @dataclasses.dataclass
@@ -36,7 +36,7 @@ def connect(address, timeout=TIMEOUT):
 
 
 def send(connection, pieces, pause=0.002):
-    """Writes each piece as its own segment. False when the peer closed before it had everything."""
+    """Sends each piece as its own segment. False if the server closed before it had received everything."""
     try:
         for index, piece in enumerate(pieces):
             if index:
@@ -48,7 +48,7 @@ def send(connection, pieces, pause=0.002):
 
 
 def read_until_closed(connection, timeout=TIMEOUT):
-    """Everything until the end of the stream, and whether the end came within the timeout."""
+    """All data until the end of the stream, and whether the stream ended within the timeout."""
     data = bytearray()
     deadline = time.monotonic() + timeout
     while (left := deadline - time.monotonic()) > 0:
@@ -66,7 +66,7 @@ def read_until_closed(connection, timeout=TIMEOUT):
 
 
 def read_response(connection, method="GET", timeout=TIMEOUT, data=b""):
-    """One complete response and the bytes after it, without waiting for the close."""
+    """One complete response and the bytes after it. Does not wait for the connection to close."""
     data = bytearray(data)
     deadline = time.monotonic() + timeout
     ended = False
@@ -75,7 +75,7 @@ def read_response(connection, method="GET", timeout=TIMEOUT, data=b""):
             response, used = parse_response(bytes(data), method, ended)
         except NeedMore:
             if ended:
-                raise WireError(f"closed inside of a response: {bytes(data[:200])!r}") from None
+                raise WireError(f"closed within a response: {bytes(data[:200])!r}") from None
         else:
             return response, bytes(data[used:])
         connection.settimeout(max(0.01, deadline - time.monotonic()))
@@ -89,7 +89,7 @@ class NeedMore(Exception):
 
 
 def parse_response(data, method, ended):
-    """The first response in `data` and how many bytes it took."""
+    """The first response in `data` and its size."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         if not b"HTTP/1.1 ".startswith(data[:9]):
@@ -163,7 +163,7 @@ def parse_chunks(rest):
 
 
 def parse_all(data, methods, ended=True):
-    """Every response in `data`: informational ones apart, then one for each of `methods` at most."""
+    """All responses in `data`: the informational ones, and the final ones. `methods` are those of the requests."""
     informational, final = [], []
     position = 0
     while position < len(data):

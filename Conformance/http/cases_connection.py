@@ -1,17 +1,17 @@
-"""Connections: RFC 9112 §9, answers without a body, order of answers, Expect (RFC 9110 §10.1.1)."""
+"""Connections: RFC 9112 §9, responses without a body, the order of responses, Expect (RFC 9110 §10.1.1)."""
 
 from table import chunked, either, get, good, pipeline, post, request
 
 HELLO = "Hello, World!"
 
 
-def date(answers):
-    missing = [answer.status for answer in answers if len(answer.all("date")) != 1]
+def date(responses):
+    missing = [response.status for response in responses if len(response.all("date")) != 1]
     return f"no Date in {missing} (RFC 9110 §6.6.1)" if missing else None
 
 
-def says_close(answers):
-    return None if "close" in (answers[-1].get("connection") or "").lower() else "no Connection: close (RFC 9112 §9.6)"
+def says_close(responses):
+    return None if "close" in (responses[-1].get("connection") or "").lower() else "no Connection: close (RFC 9112 §9.6)"
 
 
 def persistence():
@@ -36,17 +36,17 @@ def persistence():
 
 def pipelines():
     for count in (2, 3, 16, 100):
-        octets = b"".join(get(f"/params/{index}/x") for index in range(count))
-        yield pipeline("9112 §9.3.2", f"{count} requests at once, in order", octets, [200] * count, ["GET"] * count,
+        raw = b"".join(get(f"/params/{index}/x") for index in range(count))
+        yield pipeline("9112 §9.3.2", f"{count} requests at once, in order", raw, [200] * count, ["GET"] * count,
                        [f'{{"id":"{index}","name":"x"}}' for index in range(count)])
-    yield pipeline("9112 §9.3.2", "a slow answer before a fast one", get("/slow/150") + get("/plaintext"), [200, 200], ["GET"] * 2, ["done", HELLO])
+    yield pipeline("9112 §9.3.2", "a slow response before a fast one", get("/slow/150") + get("/plaintext"), [200, 200], ["GET"] * 2, ["done", HELLO])
     yield pipeline("9112 §9.3.2", "POST between GETs", get() + post(b"hello", "Content-Length: 5", target="/echo") + get("/params/1/2"),
                    [200] * 3, ["GET", "POST", "GET"], [HELLO, "hello", '{"id":"1","name":"2"}'])
     yield pipeline("9112 §9.3.2", "HEAD between GETs", get() + request("HEAD") + get(), [200] * 3, ["GET", "HEAD", "GET"], [HELLO, b"", HELLO])
     yield pipeline("9112 §9.3.2", "a stream between", get("/stream") + get(), [200] * 2, ["GET"] * 2,
                    ["".join(f"chunk {index}\n" for index in range(10)), HELLO])
     yield pipeline("9112 §9.3.2", "an error between", get() + get("/no/such/path") + get(), [200, 404, 200], ["GET"] * 3)
-    yield pipeline("9112 §9.3.2", "a refused message ends it", get() + get("/plaintext", "X : y") + get(), [200, 400], ["GET"] * 2, closes=True)
+    yield pipeline("9112 §9.3.2", "a rejected message ends it", get() + get("/plaintext", "X : y") + get(), [200, 400], ["GET"] * 2, closes=True)
     yield pipeline("9112 §9.3.2", "a bad chunk ends it", get() + chunked(b"x\r\n") + get(), [200, 400], ["GET", "POST"], closes=True)
     yield pipeline("9112 §2.2", "an empty line between requests", get() + b"\r\n" + get(), [200, 200], ["GET"] * 2)
     yield pipeline("9112 §9.3.2", "1.0 ends it", get(version="HTTP/1.0") + get(), [200], ["GET"], closes=True)
@@ -59,14 +59,14 @@ def bodiless():
     for status in (200, 201, 202, 301, 400, 401, 404, 418, 500, 503, 599):
         yield good("9112 §4", f"status {status}", get(f"/status/{status}"), status, body="")
     yield pipeline("9112 §6.3", "HEAD of a stream, then GET", request("HEAD", "/stream") + get(), [200, 200], ["HEAD", "GET"], [b"", HELLO])
-    for name, broken in [("a control character", b"\x01"), ("a bare CR", b"\rGET /plaintext HTTP/1.1"), ("a line that is none", b"nothing")]:
-        yield pipeline("9112 §6.3", f"HEAD, then {name}: the refusal has the content it announces",
+    for name, broken in [("a control character", b"\x01"), ("a bare CR", b"\rGET /plaintext HTTP/1.1"), ("an invalid line", b"nothing")]:
+        yield pipeline("9112 §6.3", f"HEAD, then {name}: the error response has the body that it announces",
                        request("HEAD") + broken + b"\r\n\r\n", [200, (400, 505)], ["HEAD", "GET"], closes=True)
     yield pipeline("9112 §6.3", "204, then GET", get("/status/204") + get(), [204, 200], ["GET"] * 2, ["", HELLO])
     yield pipeline("9112 §6.3", "304, then GET", get("/status/304") + get(), [304, 200], ["GET"] * 2, ["", HELLO])
     yield good("9112 §6.1", "a stream to 1.0 is not chunked", get("/stream", version="HTTP/1.0"), closes=True,
                body="".join(f"chunk {index}\n" for index in range(10)),
-               also=lambda answers: "chunked to 1.0" if answers[0].get("transfer-encoding") else None)
+               also=lambda responses: "chunked to 1.0" if responses[0].get("transfer-encoding") else None)
 
 
 def unread_bodies():
@@ -101,10 +101,10 @@ def upgrades():
 
 def reflection():
     yield good("9110 §5.5", "a value reflected into a field", get("/reflect-header?v=abc"),
-               also=lambda answers: None if answers[0].get("x-reflect") == "abc" else "X-Reflect is not there")
+               also=lambda responses: None if responses[0].get("x-reflect") == "abc" else "X-Reflect is not there")
     for name, value in [("CR LF", "a%0d%0aX-Injected:%201"), ("LF", "a%0aX-Injected:%201"), ("CR", "a%0dX-Injected:%201"), ("NUL", "a%00b")]:
         yield either("9110 §5.5", f"{name} cannot become a field", get(f"/reflect-header?v={value}"), 400,
-                     also=lambda answers: "injected" if answers[0].get("x-injected") else None)
+                     also=lambda responses: "injected" if responses[0].get("x-injected") else None)
 
 
 def pages():

@@ -1,4 +1,4 @@
-"""Message framing: RFC 9112 §6 and §7, the gate against request smuggling (§11.2)."""
+"""Message framing: RFC 9112 §6 and §7, which prevents request smuggling (§11.2)."""
 
 from table import as_bytes, bad, chunked, either, get, good, pipeline, post
 
@@ -91,11 +91,11 @@ def chunks():
         yield good("9112 §7.1.1", f"chunk extension: {name}", chunked(line + b"\r\nhello\r\n0\r\n\r\n"), body="5")
     for name, line in [("no name", b"5;"), ("no name before the value", b"5;=b"), ("no value", b"5;a="), ("two semicolons", b"5;;a"),
                        ("an open quote", b'5;a="b'), ("more behind a quote", b'5;a="b"c'), ("no token", b"5;a[=b"),
-                       ("white space at the end", b"5;a "), ("an octet over 0x7f", b"5;\xe9")]:
+                       ("white space at the end", b"5;a "), ("an byte over 0x7f", b"5;\xe9")]:
         yield bad("9112 §7.1.1", f"chunk extension: {name}", chunked(line + b"\r\nhello\r\n0\r\n\r\n"))
     for size in ["", "g", "0x5", "5x", "-5", "+5", " 5", "5 5", "\t5", "5,", "5.0", "{5}", "\"5\"", "\x005", "5\x00", "\x0b5", "5\x0b", "５".encode().decode("latin-1")]:
         yield bad("9112 §7.1", f"chunk size {size!r}", chunked(as_bytes(size) + b"\r\nhello\r\n0\r\n\r\n"))
-    # The limit is 16 MiB: a chunk that is announced above it is rejected when its size is read.
+    # The limit is 16 MiB. A larger chunk is rejected when its size is parsed.
     for size in ["1000001", "100000001", "FFFFFFFFFFFFFFF", "FFFFFFFFFFFFFFFF", "10000000000000005", "FFFFFFFFFFFFFFFFF", "8000000000000000",
                  "7FFFFFFFFFFFFFFF", "F" * 100]:
         yield bad("9112 §7.1", f"chunk size {size}", chunked(as_bytes(size) + b"\r\nhello\r\n0\r\n\r\n"), (413,))
@@ -107,13 +107,13 @@ def chunks():
         ("bare LF after the last chunk", b"5\r\nhello\r\n0\n\r\n"),
         ("bare LF at the end", b"5\r\nhello\r\n0\r\n\n"),
         ("bare CR after the size", b"5\rhello\r\n0\r\n\r\n"),
-        ("bare CR and another octet", b"5\rXhello\r\n0\r\n\r\n"),
+        ("bare CR and another byte", b"5\rXhello\r\n0\r\n\r\n"),
         ("CR CR LF after the size", b"5\r\r\nhello\r\n0\r\n\r\n"),
         ("white space after the size", b"5 \r\nhello\r\n0\r\n\r\n"),
         ("no CRLF after the data", b"5\r\nhello0\r\n\r\n"),
         ("more data than the size", b"5\r\nhelloX\r\n0\r\n\r\n"),
         ("less data than the size", b"6\r\nhello\r\n0\r\n\r\n"),
-        ("two octets for CRLF", b"5\r\nhelloXX0\r\n\r\n"),
+        ("two bytes for CRLF", b"5\r\nhelloXX0\r\n\r\n"),
         ("bare LF in an extension", b"5;a=b\nc\r\nhello\r\n0\r\n\r\n"),
         ("bare CR in an extension", b"5;a=b\rc\r\nhello\r\n0\r\n\r\n"),
         ("NUL in an extension", b"5;a=\0\r\nhello\r\n0\r\n\r\n"),

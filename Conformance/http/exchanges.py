@@ -7,16 +7,15 @@ from server import Server, StartError
 from table import HOST, PROBE, get, post, request
 from wire import connect, read_response, read_until_closed
 
-#: How long "nothing comes" is waited for.
+#: How long to wait before concluding that the server sends nothing.
 QUIET = 0.4
-#: A head or a body that stalls is answered 408 or closed after 10 s and 20 s (test-server.md), with some
-#: seconds of grace for a machine that is busy.
+#: A stalled head gets 408 or a close after 10 s, a stalled body after 20 s, plus some seconds for a busy machine.
 HEAD_TIMEOUT = 10 + 5
 BODY_TIMEOUT = 20 + 8
 
 
 def silent(connection, seconds=QUIET):
-    """None when nothing comes for a while, else a problem."""
+    """None if the server sends nothing for a while, otherwise a problem."""
     connection.settimeout(seconds)
     try:
         data = connection.recv(1000)
@@ -32,10 +31,10 @@ def continue_is_sent(server):
         if interim.status != 100:
             return f"expected 100, got {interim.status}"
         connection.sendall(b"hello" + PROBE)
-        answer, rest = read_response(connection, data=rest)
+        response, rest = read_response(connection, data=rest)
         following, _ = read_response(connection, data=rest)
-        if (answer.status, answer.body, following.status) != (200, b"5", 200):
-            return f"{answer.status} {answer.body!r}, then {following.status}"
+        if (response.status, response.body, following.status) != (200, b"5", 200):
+            return f"{response.status} {response.body!r}, then {following.status}"
     return None
 
 
@@ -46,16 +45,16 @@ def continue_is_sent_for_chunked(server):
         if interim.status != 100:
             return f"expected 100, got {interim.status}"
         connection.sendall(b"5\r\nhello\r\n0\r\n\r\n")
-        answer, _ = read_response(connection, data=rest)
-        return None if answer.body == b"5" else f"{answer.status} {answer.body!r}"
+        response, _ = read_response(connection, data=rest)
+        return None if response.body == b"5" else f"{response.status} {response.body!r}"
 
 
-def no_continue(statuses, octets):
+def no_continue(statuses, raw):
     def body(server):
         with connect(server.address) as connection:
-            connection.sendall(octets)
-            answer, _ = read_response(connection, method=octets.split(b" ")[0].decode())
-            return None if answer.status in statuses else f"expected {statuses} at once, got {answer.status}"
+            connection.sendall(raw)
+            response, _ = read_response(connection, method=raw.split(b" ")[0].decode())
+            return None if response.status in statuses else f"expected {statuses} at once, got {response.status}"
     return body
 
 
@@ -65,39 +64,39 @@ def no_continue_in_1_0(server):
         if problem := silent(connection):
             return problem
         connection.sendall(b"hello")
-        answer, _ = read_response(connection)
-        return None if answer.body == b"5" else f"{answer.status}"
+        response, _ = read_response(connection)
+        return None if response.body == b"5" else f"{response.status}"
 
 
-def waits(octets):
-    """An incomplete message is not answered."""
+def waits(raw):
+    """An incomplete message gets no response."""
     def body(server):
         with connect(server.address) as connection:
-            connection.sendall(octets)
+            connection.sendall(raw)
             return silent(connection)
     return body
 
 
-def ends(octets, statuses, within):
-    """A message that stalls gets one of the statuses, or the close, in time."""
+def ends(raw, statuses, within):
+    """A stalled message gets one of the statuses, or a close, in time."""
     def body(server):
         with connect(server.address) as connection:
             started = time.monotonic()
-            connection.sendall(octets)
+            connection.sendall(raw)
             data, ended = read_until_closed(connection, within)
             took = time.monotonic() - started
             if not ended:
                 return f"still open after {took:.0f} s"
             if took < 1:
-                return f"gave up after {took:.2f} s"
+                return f"closed too early, after {took:.2f} s"
             if data and int(data[9:12]) not in statuses:
                 return f"answered {data[:40]!r}"
             return None
     return body
 
 
-def drips_a_head(server):
-    """One octet a second does not keep a head alive."""
+def head_drips(server):
+    """Sending one byte per second does not extend the timeout of a head."""
     with connect(server.address) as connection:
         connection.sendall(b"GET /plaintext HTTP/1.1\r\n")
         started = time.monotonic()
@@ -114,7 +113,7 @@ def drips_a_head(server):
         return f"still open after {HEAD_TIMEOUT} s"
 
 
-def answers_after_half_close(server):
+def responds_after_half_close(server):
     with connect(server.address) as connection:
         connection.sendall(get("/slow/200"))
         connection.shutdown(socket.SHUT_WR)
@@ -122,20 +121,20 @@ def answers_after_half_close(server):
         return None if ended and data.endswith(b"done") else f"{data[:80]!r} ended={ended}"
 
 
-def closes_after_half_close_inside(octets):
+def closes_after_half_close_inside(raw):
     def body(server):
         with connect(server.address) as connection:
-            connection.sendall(octets)
+            connection.sendall(raw)
             connection.shutdown(socket.SHUT_WR)
             data, ended = read_until_closed(connection, 5)
             if not ended:
-                return "still open after the peer's end"
+                return "still open after the client closed its side"
             return None if not data or data[9:12] in (b"400", b"408") else f"answered {data[:60]!r}"
     return body
 
 
-def over_the_limit_is_refused_while_it_arrives(server):
-    """A chunked body over the limit is refused before all of it is read."""
+def over_the_limit_is_rejected_while_it_arrives(server):
+    """A chunked body over the limit is rejected before all of it is read."""
     with connect(server.address) as connection:
         connection.sendall(post(b"", "Transfer-Encoding: chunked"))
         chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
@@ -148,12 +147,12 @@ def over_the_limit_is_refused_while_it_arrives(server):
             pass
         data, _ = read_until_closed(connection, 5)
         if sent >= 64 << 20 and not data.startswith(b"HTTP/1.1 413"):
-            return f"took 64 MiB, answered {data[:40]!r}"
+            return f"accepted 64 MiB, then {data[:40]!r}"
         return None if not data or data.startswith(b"HTTP/1.1 413") else f"answered {data[:40]!r}"
 
 
 def echo_streams(server):
-    """The first octets of the echo come before the last octets of the body are sent."""
+    """The first bytes of the echo arrive before the last bytes of the body are sent."""
     with connect(server.address) as connection:
         connection.sendall(post(b"", "Transfer-Encoding: chunked", "Content-Type: text/plain", target="/echo") + b"5\r\nhello\r\n")
         data = b""
@@ -161,14 +160,14 @@ def echo_streams(server):
         while b"hello" not in data:
             data += connection.recv(1000)
         connection.sendall(b"5\r\nworld\r\n0\r\n\r\n")
-        answer, _ = read_response(connection, data=data)
-        if answer.get("content-type") != "text/plain":
-            return f"Content-Type is {answer.get('content-type')}"
-        return None if answer.body == b"helloworld" else f"{answer.body!r}"
+        response, _ = read_response(connection, data=data)
+        if response.get("content-type") != "text/plain":
+            return f"Content-Type is {response.get('content-type')}"
+        return None if response.body == b"helloworld" else f"{response.body!r}"
 
 
 def a_bad_chunk_ends_an_echo(server):
-    """A stream that fails midway closes without the last chunk (RFC 9112 §8)."""
+    """A stream that fails in the middle closes without the last chunk (RFC 9112 §8)."""
     with connect(server.address) as connection:
         connection.sendall(post(b"", "Transfer-Encoding: chunked", target="/echo") + b"5\r\nhello\r\n")
         time.sleep(0.1)
@@ -179,12 +178,12 @@ def a_bad_chunk_ends_an_echo(server):
         if data.startswith(b"HTTP/1.1 400"):
             return None
         if data.count(b"HTTP/1.1") != 1:
-            return "the rest was read as a request"
+            return "the rest was parsed as a request"
         return "looks complete" if data.endswith(b"0\r\n\r\n") else None
 
 
-def many_unread_answers_cost_little(server):
-    """A client that sends requests and never reads is held back."""
+def many_unread_responses_cost_little(server):
+    """A client that sends requests and never reads gets backpressure."""
     before = server.resident_bytes()
     with connect(server.address) as connection:
         connection.setblocking(False)
@@ -220,19 +219,19 @@ def checks():
     yield "RFC 9112 §8 end of stream inside a body", closes_after_half_close_inside(post(b"hell", "Content-Length: 5"))
     yield "RFC 9112 §8 end of stream inside a chunk", closes_after_half_close_inside(post(b"5\r\nhel", "Transfer-Encoding: chunked"))
     yield "RFC 9112 §8 end of stream before a request", closes_after_half_close_inside(b"")
-    yield "RFC 9112 §9.6 answers a peer that has ended its side", answers_after_half_close
-    yield "RFC 9110 §15.5.14 a chunked body over the limit", over_the_limit_is_refused_while_it_arrives
+    yield "RFC 9112 §9.6 responds to a client that has closed its side", responds_after_half_close
+    yield "RFC 9110 §15.5.14 a chunked body over the limit", over_the_limit_is_rejected_while_it_arrives
     yield "RFC 9112 §7.1 /echo streams", echo_streams
     yield "RFC 9112 §8 a bad chunk ends an echo", a_bad_chunk_ends_an_echo
     yield "RFC 9110 §15.5.9 a head that stalls", ends(b"GET /plaintext HTTP/1.1\r\n", (408,), HEAD_TIMEOUT)
-    yield "RFC 9110 §15.5.9 a connection that says nothing", ends(b"", (408,), HEAD_TIMEOUT)
-    yield "RFC 9110 §15.5.9 a head that drips", drips_a_head
+    yield "RFC 9110 §15.5.9 a silent connection", ends(b"", (408,), HEAD_TIMEOUT)
+    yield "RFC 9110 §15.5.9 a head that drips", head_drips
     yield "RFC 9110 §15.5.9 a body that stalls", ends(post(b"hell", "Content-Length: 5"), (408,), BODY_TIMEOUT)
     yield "RFC 9110 §15.5.9 a chunked body that stalls", ends(post(b"5\r\nhel", "Transfer-Encoding: chunked"), (408,), BODY_TIMEOUT)
 
 
 def drains_on_sigterm():
-    """A request in flight finishes, an idle connection closes, nobody new is let in, the exit code is 0."""
+    """A request in flight finishes, an idle connection closes, new connections are not served, the exit code is 0."""
     with Server() as server, connect(server.address) as busy, connect(server.address) as idle:
         idle.sendall(get())
         read_response(idle)
@@ -251,9 +250,9 @@ def drains_on_sigterm():
                     return "a new connection was served"
         except OSError:
             pass
-        answer, _ = read_response(busy)
-        if answer.body != b"done":
-            return f"the request in flight got {answer.status}"
+        response, _ = read_response(busy)
+        if response.body != b"done":
+            return f"the request in flight got {response.status}"
         code = server.wait(10)
         took = time.monotonic() - started
         return None if code == 0 else f"exit code {code} after {took:.1f} s"
@@ -278,26 +277,26 @@ def port_in_use():
             return None if "use" in text or str(first.port) in text else f"the error does not say why: {error}"
 
 
-def unread_answers():
+def unread_responses():
     with Server() as server:
-        return many_unread_answers_cost_little(server)
+        return many_unread_responses_cost_little(server)
 
 
 def body_limit_flag():
     with Server("--max-body", "10") as server, connect(server.address) as connection:
         connection.sendall(request("POST", "/echo", "Content-Length: 10", body=b"0123456789"))
-        answer, rest = read_response(connection)
-        if answer.body != b"0123456789":
-            return f"10 octets: {answer.status}"
+        response, rest = read_response(connection)
+        if response.body != b"0123456789":
+            return f"10 bytes: {response.status}"
         connection.sendall(request("POST", "/echo", "Content-Length: 11", body=b"0123456789A"))
-        answer, _ = read_response(connection, data=rest)
-        return None if answer.status == 413 else f"11 octets: {answer.status}"
+        response, _ = read_response(connection, data=rest)
+        return None if response.status == 413 else f"11 bytes: {response.status}"
 
 
 def own_server_checks():
-    """Checks that end their server or look at its memory: each has one of its own."""
+    """Checks that stop their server or measure its memory. Each has its own server."""
     yield "SIGTERM: requests in flight finish, idle connections close, exit 0", drains_on_sigterm
     yield "SIGTERM without a connection: exit 0", drains_when_idle
     yield "a port in use ends the server with an error", port_in_use
     yield "--max-body", body_limit_flag
-    yield "a client that never reads its answers", unread_answers
+    yield "a client that never reads its responses", unread_responses

@@ -1,6 +1,6 @@
-"""What messages under way may hold, and how long one client's compressed messages keep others waiting.
+"""How much memory unfinished messages use, and how long one client's compressed messages delay other clients.
 
-Each check has a server of its own, and prints what it measured.
+Each check has its own server and prints what it measured.
 """
 
 import os
@@ -25,15 +25,15 @@ def say(text):
     print(text, flush=True)
 
 
-def begun(path, name, octets, bound, fields=()):
-    """Sockets that send the beginning of a message and stop: how much the server grows."""
+def begun(path, name, raw, bound, fields=()):
+    """Sockets send the beginning of a message and stop. Measures how much the server grows."""
     def check():
         with Server() as server:
             peers = [Peer(server, path, *fields) for _ in range(SOCKETS)]
             time.sleep(0.3)
             before = server.resident_bytes()
             for peer in peers:
-                peer.send(octets)
+                peer.send(raw)
             time.sleep(1)
             grown = server.resident_bytes() - before
             say(f"{name}: {SOCKETS} sockets grew the server by {grown / MEBIBYTE:.1f} MiB")
@@ -44,10 +44,10 @@ def begun(path, name, octets, bound, fields=()):
 
 
 def memory_budget():
-    """40 clients that send 15 of 16 MiB each: those that are too many are closed with 1013."""
+    """40 clients send 15 of 16 MiB each. Those above the bound are closed with 1013."""
     with Server("--threads", "1") as server:
         before = peak = server.resident_bytes()
-        # It stays behind the bound of a message, and is sent with a key of zeros, which leaves it as it is.
+        # It is below the size limit, and its mask is zero, so the payload is unchanged.
         head = frame(BINARY, b"", length=16 * MEBIBYTE)[:-4] + b"\0\0\0\0"
         peers = []
         for _ in range(40):
@@ -68,7 +68,7 @@ def memory_budget():
 
 
 def code_of(peer):
-    """The close code that has come already."""
+    """The close code that has already arrived, or None."""
     peer.connection.settimeout(0.05)
     peer.timeout = 0.05
     try:
@@ -81,7 +81,7 @@ def code_of(peer):
 
 
 def slow_message():
-    """A message that stops is closed with 1008 after its grace period."""
+    """A message that stalls is closed with 1008 after its grace period."""
     with Server() as server, Peer(server, "/ws", timeout=40) as peer:
         peer.send(frame(TEXT, b"x", fin=False))
         started = time.monotonic()
@@ -105,7 +105,7 @@ def echo_latencies(server, path, fields, stop):
 
 
 def attack(path, name, attackers, bound, plain, victim="/ws", victim_fields=()):
-    """Others' small messages while 200 messages of 1 KB inflate to 1 MiB each, from one socket or from several."""
+    """The latency of other clients' small messages while 200 messages of 1 KB inflate to 1 MiB each."""
     message = frame(BINARY, compressed(plain), rsv=4)
 
     def attacker(server, count):
@@ -156,8 +156,8 @@ def checks():
         yield f"{path}: 1 KB of it as a fragment", begun(
             path, f"{path}, a fragment", frame(BINARY, zeros[:part], rsv=4, fin=False), 16 * MEBIBYTE, (DEFLATE,))
     yield "1 KB of a plain message of 1 MiB", begun("/ws", "/ws", frame(BINARY, bytes(1024), length=MEBIBYTE), 8 * MEBIBYTE)
-    yield "the memory of messages under way is bounded", memory_budget
-    yield "a message that stops is closed", slow_message
+    yield "the memory of unfinished messages is bounded", memory_budget
+    yield "a message that stalls is closed", slow_message
     zeros = bytes(MEBIBYTE)
     words = (b" ".join(b"%d" % number for number in range(1000)) * 300)[:MEBIBYTE]
     for path in ("/wsd", "/wsdd", "/wshd"):

@@ -1,10 +1,10 @@
-"""Randomised differential echo the other way round: WSKit's client against independent servers.
+"""Randomized echo test of WSKit's client against independent servers.
 
 Servers over Python's websockets and Node's ws send random messages, text and binary, of random sizes, in random
-fragments, several at a time; the client (AUTOBAHN_CLIENT, started as `PROGRAM echo URL MODE THRESHOLD`) returns
-them, and each must come back as it was, in its order, until the server closes with 1000. Every socket has its
-own choice of windows, takeover and threshold. MESSAGES sets how many for each server and mode (light: 3,000;
-full: 20,000), SEED another course of events.
+fragments, several at a time. The client (AUTOBAHN_CLIENT, started as `PROGRAM echo URL MODE THRESHOLD`) echoes
+them. Each must come back unchanged and in order, until the server closes with 1000. Every socket has its own
+windows, takeover and threshold. MESSAGES sets the number for each server and mode (light: 3,000; full: 20,000),
+SEED the random sequence.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ from echo import HERE, converse
 from tally import Tally
 
 MODES = ["plain", "deflate", "takeover"]
-#: Messages on one socket: many sockets try many agreements, long ones fill the windows.
+#: Messages on one socket. Many sockets negotiate many parameters, long conversations fill the windows.
 PER_SOCKET = 1_000
-#: Conversations at once: a client and a server each, which suits a machine of two cores.
+#: Concurrent conversations, each with a client and a server: right for a machine with two cores.
 AT_ONCE = 2
 START_TIMEOUT = 20
-#: How soon a server must have seen that its client has ended.
+#: How soon a server must notice that its client has ended.
 END_TIMEOUT = 5
-#: For all messages of one socket.
+#: The time limit for all messages of one socket.
 CONVERSATION_TIMEOUT = 300
 
 
 def client_arguments(mode, random_):
-    """MODE and THRESHOLD of one client, and whether it asks for a window of its own."""
+    """MODE and THRESHOLD of one client, and whether it requests a window size."""
     bits = random_.choice([None, None, None, 9, 12, 14]) if mode == "takeover" else None
     threshold = random_.choice([0, 0, 128])
     return [mode if bits is None else f"takeover:{bits}", str(threshold)], bits is not None
@@ -47,14 +47,14 @@ async def start(*arguments, **more):
 
 
 async def end(process):
-    """Ends a process that still runs, by its pid."""
+    """Stops a running process by its pid."""
     if process.returncode is None:
         process.kill()
     await process.wait()
 
 
 async def run_client(command, port, arguments):
-    """A problem, or None, once the client has ended."""
+    """Waits until the client ends. Returns a problem or None."""
     client = await start(*command, "echo", f"ws://127.0.0.1:{port}/", *arguments)
     try:
         output, _ = await asyncio.wait_for(client.communicate(), CONVERSATION_TIMEOUT)
@@ -70,7 +70,7 @@ async def run_client(command, port, arguments):
 def python_extensions(mode, random_):
     if mode == "plain":
         return None
-    # zlib's raw compressor begins at 9 bits, its decompressor at 8.
+    # zlib's raw compressor supports 9 bits and more, its decompressor 8 and more.
     return [ServerPerMessageDeflateFactory(
         server_no_context_takeover=random_.random() < 0.3, client_no_context_takeover=random_.random() < 0.3,
         server_max_window_bits=random_.choice([None, 9, 10, 12, 15]), client_max_window_bits=random_.choice([None, 8, 9, 11, 15]),
@@ -78,7 +78,7 @@ def python_extensions(mode, random_):
 
 
 async def python_server(command, mode, count, random_):
-    """What was agreed on, and the first problem or None."""
+    """The negotiated parameters, and the first problem or None."""
     outcome, agreed = asyncio.get_running_loop().create_future(), []
 
     async def talk(socket):
@@ -89,7 +89,7 @@ async def python_server(command, mode, count, random_):
             await socket.close(1000)
             received = socket.protocol.close_rcvd
             if not problem and (not received or received.code != 1000):
-                problem = f"the close was answered with {received}"
+                problem = f"the reply to the close was {received}"
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
         if not outcome.done():
@@ -100,7 +100,7 @@ async def python_server(command, mode, count, random_):
                      max_size=None, ping_interval=None) as server:
         port = server.sockets[0].getsockname()[1]
         client_problem = await run_client(command, port, arguments)
-        # The client has ended: a server that waits for it still sees that at once.
+        # The client has ended, so a server that still waits for it notices at once.
         try:
             problem = await asyncio.wait_for(outcome, END_TIMEOUT)
         except asyncio.TimeoutError:
@@ -114,13 +114,13 @@ def node_deflate(mode, random_, has_own_window):
     if mode == "plain":
         return False
     options = {"threshold": 0, "zlibDeflateOptions": {"level": random_.choice([1, 6, 9])}}
-    # Only what is wanted is named: to ws a false means that the client may not choose it either.
+    # Only requested options are set: in ws, false means that the client may not choose the option either.
     for name in ("serverNoContextTakeover", "clientNoContextTakeover"):
         if random_.random() < 0.3:
             options[name] = True
     if random_.random() < 0.7:
         options["serverMaxWindowBits"] = random_.choice([9, 12, 15])
-    # ws answers with its own number even where the client asked for less, which the client must refuse.
+    # ws replies with its own number even if the client requested less, which the client must reject.
     if not has_own_window and random_.random() < 0.7:
         options["clientMaxWindowBits"] = random_.choice([9, 12, 15])
     return options

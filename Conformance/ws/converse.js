@@ -1,12 +1,12 @@
-// What a client and a server over Node's ws share: random messages in random fragments, pings among them, and
-// the check that every echo equals what was sent, in its order.
+// Shared by the client and the server over Node's ws: sends random messages in random fragments with pings in
+// between, and checks that every echo is equal and in order.
 
-// Messages that are under way at once on one socket.
+// Messages in flight on one socket.
 const WINDOW = 8;
-// Around every boundary of the length field, and of the buffers behind it.
+// Sizes around the boundaries of the length field and of typical buffers.
 const EDGES = [125, 126, 127, 1024, 4096, 16384, 65535, 65536];
 
-// A small generator with a seed (mulberry32), so that a failure can be repeated.
+// A small random generator with a seed (mulberry32), so that a failure can be reproduced.
 function generator(seed) {
     let state = Number(seed) >>> 0;
     const random = () => {
@@ -28,14 +28,14 @@ function randomMessage({ random, below, choice }) {
         if (random() < 0.5) for (let i = 0; i < size; i++) data[i] = below(256);
         return { data, binary: true };
     }
-    // Cut at a character: half of a surrogate pair would not survive the encoding.
+    // Cut between characters: half a surrogate pair would not survive the encoding.
     const text = Array.from('a word, é, 日本 and 🦊; '.repeat(size / 40 + 1)).slice(0, size).join('');
     return { data: Buffer.from(text), binary: false };
 }
 
 function send(socket, { data, binary }, { random, below }, compress) {
     let start = 0;
-    // ws sends each piece as a frame of its own; the last one carries the end of the message.
+    // ws sends each piece as its own frame. The last one has the FIN bit.
     for (let pieces = random() < 0.6 ? 0 : below(5); pieces > 0; pieces--) {
         const end = start + below(data.length - start + 1);
         socket.send(data.subarray(start, end), { binary, fin: false, compress });
@@ -45,8 +45,8 @@ function send(socket, { data, binary }, { random, below }, compress) {
     socket.send(data.subarray(start), { binary, fin: true, compress });
 }
 
-// Sends `count` messages over an open socket and closes it with 1000 behind the last echo. `done` is called once,
-// with the problem or with null.
+// Sends `count` messages over an open socket and closes it with 1000 after the last echo. `done` is called once, with
+// the problem or null.
 function converse(socket, count, chance, compress, done) {
     const waiting = [];
     let sent = 0;
@@ -71,7 +71,7 @@ function converse(socket, count, chance, compress, done) {
     socket.on('message', (data, binary) => {
         const expected = waiting.shift();
         if (!expected || binary !== expected.binary || !data.equals(expected.data)) {
-            return end(`message ${received}: ${data.length} octets for ${expected && expected.data.length}`);
+            return end(`message ${received}: ${data.length} bytes for ${expected && expected.data.length}`);
         }
         received += 1;
         if (received === count) socket.close(1000);

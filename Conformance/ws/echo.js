@@ -16,7 +16,7 @@ function finish(problem) {
 }
 
 const perMessageDeflate = deflate ? { threshold: 0 } : false;
-// Only what is asked for is named: to ws a false means that the server may not choose it either.
+// Only requested options are set: in ws, false means that the server may not choose the option either.
 if (deflate && chance.random() < 0.3) perMessageDeflate.serverNoContextTakeover = true;
 if (deflate && chance.random() < 0.3) perMessageDeflate.clientNoContextTakeover = true;
 if (deflate && chance.random() < 0.7) perMessageDeflate.serverMaxWindowBits = chance.choice([9, 12, 15]);

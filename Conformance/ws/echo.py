@@ -1,8 +1,8 @@
-"""Randomised differential echo: independent clients against /ws, /wsd, /wsdd and /wsh.
+"""Randomized echo test: independent clients against /ws, /wsd, /wsdd and /wsh.
 
-Python's websockets and Node's ws send random messages, text and binary, of random sizes, in random
-fragments, several at a time; each must come back as it was, in its order. MESSAGES sets how many in all
-(light: 5,000; full: 100,000), SEED another course of events.
+Python's websockets and Node's ws send random messages, text and binary, of random sizes, in random fragments,
+several at a time. Each must come back unchanged and in order. MESSAGES sets the total number (light: 5,000; full:
+100,000), SEED the random sequence.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from tally import Tally
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORDS = "the quick brown fox jumps over Zoë's lazy dog 日本語 🦊 {\"key\": [1, 2, 3]} \n".split(" ")
-#: Messages that are under way at once on one socket.
+#: Messages in flight on one socket.
 WINDOW = 8
 
 
@@ -48,7 +48,7 @@ def random_message(random_):
 
 
 def fragments(random_, message):
-    """The message, or an iterator of its fragments: empty ones and single octets among them."""
+    """The message, or an iterator over its fragments, including empty ones and single bytes."""
     if random_.random() < 0.6 or not message:
         return message
     cuts = sorted(random_.randrange(len(message) + 1) for _ in range(random_.randrange(1, 6)))
@@ -56,7 +56,7 @@ def fragments(random_, message):
 
 
 async def run_python(uri, deflate, count, seed):
-    """None, or what was wrong first."""
+    """The first problem, or None."""
     try:
         return await connect_and_converse(uri, deflate, count, seed)
     except (websockets.WebSocketException, OSError, asyncio.TimeoutError) as error:
@@ -65,7 +65,7 @@ async def run_python(uri, deflate, count, seed):
 
 async def connect_and_converse(uri, deflate, count, seed):
     random_ = random.Random(seed)
-    # A window of random size, with and without takeover, as far as zlib can: 9 to 15 bits.
+    # Windows of random sizes, with and without takeover. zlib supports 9 to 15 bits.
     extensions = []
     if deflate:
         extensions = [ClientPerMessageDeflateFactory(
@@ -79,7 +79,7 @@ async def connect_and_converse(uri, deflate, count, seed):
 
 
 async def converse(socket, random_, count):
-    """Sends `count` messages and holds every echo against what was sent: None, or what was wrong first."""
+    """Sends `count` messages and compares every echo. Returns the first problem, or None."""
     waiting, gate = [], asyncio.Semaphore(WINDOW)
 
     async def read():
@@ -103,7 +103,7 @@ async def converse(socket, random_, count):
                 await asyncio.wait_for(await socket.ping(random_.randbytes(random_.randrange(125))), 30)
 
     reader, writer = asyncio.create_task(read()), asyncio.create_task(write())
-    # A wrong echo ends the reader, and with it the writer, which would wait for room for ever.
+    # A wrong echo ends the reader, and with it the writer, which would otherwise wait forever.
     problem = await reader
     writer.cancel()
     return problem
@@ -111,7 +111,7 @@ async def converse(socket, random_, count):
 
 def describe(message):
     data = message.encode() if isinstance(message, str) else message
-    return f"{type(message).__name__} of {len(data)} octets ({hashlib.sha256(data).hexdigest()[:8]})"
+    return f"{type(message).__name__} of {len(data)} bytes ({hashlib.sha256(data).hexdigest()[:8]})"
 
 
 def python_client(server, path, count, seed):
@@ -132,8 +132,8 @@ def node_client(server, path, count, seed):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1200)
     if finished.returncode != 0:
         return (finished.stdout + finished.stderr).strip()[-300:] or f"node ended with {finished.returncode}"
-    answer = json.loads(finished.stdout)
-    return None if answer["messages"] == count else f"{answer['messages']} of {count} messages"
+    response = json.loads(finished.stdout)
+    return None if response["messages"] == count else f"{response['messages']} of {count} messages"
 
 
 def main():

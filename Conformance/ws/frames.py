@@ -1,4 +1,4 @@
-"""WebSocket octets by hand (RFC 6455 §5.2): what a well-behaved library would never send."""
+"""Hand-made WebSocket frames (RFC 6455 §5.2), including those that no library would send."""
 
 import base64
 import hashlib
@@ -12,17 +12,17 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
 
-def frame(opcode, payload=b"", fin=True, rsv=0, masked=True, length=None, length_octets=None):
-    """One frame. `length` announces another length than the payload has; `length_octets` (0, 2, 8) forces
-    the form of the length."""
+def frame(opcode, payload=b"", fin=True, rsv=0, masked=True, length=None, length_size=None):
+    """A frame. `length` announces a length other than the payload's, and `length_size` (0, 2 or 8) forces the size
+    of the extended length."""
     announced = len(payload) if length is None else length
-    if length_octets is None:
-        length_octets = 0 if announced < 126 else 2 if announced < 65536 else 8
+    if length_size is None:
+        length_size = 0 if announced < 126 else 2 if announced < 65536 else 8
     first = (0x80 if fin else 0) | rsv << 4 | opcode
     mask_bit = 0x80 if masked else 0
-    if length_octets == 0:
+    if length_size == 0:
         head = struct.pack("!BB", first, mask_bit | announced)
-    elif length_octets == 2:
+    elif length_size == 2:
         head = struct.pack("!BBH", first, mask_bit | 126, announced)
     else:
         head = struct.pack("!BBQ", first, mask_bit | 127, announced)
@@ -44,7 +44,7 @@ def close(code=None, reason=b""):
 
 
 def upgrade(authority, path="/ws", *fields, key=None, version="13", method="GET", http="HTTP/1.1", drop=()):
-    """An upgrade request in octets; `drop` names fields to leave out."""
+    """The bytes of an upgrade request without the fields in `drop`."""
     key = key if key is not None else base64.b64encode(os.urandom(16)).decode()
     standard = {"Host": authority, "Connection": "Upgrade", "Upgrade": "websocket",
                 "Sec-WebSocket-Version": version, "Sec-WebSocket-Key": key}
@@ -57,7 +57,7 @@ def accept_of(key):
 
 
 class Peer:
-    """One end of a WebSocket connection, in raw frames."""
+    """A WebSocket client that sends and receives raw frames."""
 
     def __init__(self, server, path="/ws", *fields, behind=b"", timeout=10):
         key = base64.b64encode(os.urandom(16)).decode()
@@ -75,10 +75,10 @@ class Peer:
     def __exit__(self, *_):
         self.connection.close()
 
-    def send(self, octets):
-        """False when the server has closed meanwhile."""
+    def send(self, raw):
+        """False if the server has closed the connection."""
         try:
-            self.connection.sendall(octets)
+            self.connection.sendall(raw)
             return True
         except (BrokenPipeError, ConnectionResetError):
             return False
@@ -94,7 +94,7 @@ class Peer:
         return taken
 
     def read(self):
-        """(fin, rsv, opcode, payload) of the next frame; EOFError at the end of the stream."""
+        """(fin, rsv, opcode, payload) of the next frame. Raises EOFError at the end of the stream."""
         first, second = self._take(2)
         if second & 0x80:
             raise WireError("the server masks (RFC 6455 §5.1)")
@@ -106,7 +106,7 @@ class Peer:
         return bool(first & 0x80), first >> 4 & 7, first & 15, self._take(length)
 
     def message(self):
-        """The payload of the next message, inflated when it is compressed; control frames are skipped."""
+        """The payload of the next message, inflated if it is compressed. Skips control frames."""
         payload, compressed = b"", False
         while True:
             fin, rsv, opcode, piece = self.read()
@@ -125,8 +125,8 @@ class Peer:
         return self.inflater.decompress(payload + b"\0\0\xff\xff")
 
     def closing(self):
-        """Reads to the end. The close code (1005 for none in the frame, 1006 without a frame), and what
-        came before it; fails when the server keeps the connection open."""
+        """Reads to the end. Returns the close code (1005 if the frame has none, 1006 without a frame) and the frames
+        before it. Fails if the server keeps the connection open."""
         frames, code = [], 1006
         try:
             while True:
@@ -143,7 +143,7 @@ class Peer:
 
 
 def echoes(peer, *before, text=b"still here"):
-    """A problem, or None when the messages `before` come back, and then a text that is sent now."""
+    """None if the messages `before` are echoed, and then a new text; otherwise a problem."""
     peer.send(frame(TEXT, text))
     for expected in [*before, text]:
         got = peer.message()

@@ -12,26 +12,26 @@ from wire import connect, read_response
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
-def refused(statuses, octets_of, also=None):
-    """The request is answered with an ordinary HTTP response."""
+def refused(statuses, request_of, also=None):
+    """The request gets an ordinary HTTP response."""
     def check(server):
         with connect(server.address) as connection:
-            octets = octets_of(server)
-            connection.sendall(octets)
-            answer, _ = read_response(connection, method=octets.split(b" ")[0].decode())
-            if answer.status not in statuses:
-                return f"answered {answer.status}, expected {statuses}"
-            return also(answer) if also else None
+            raw = request_of(server)
+            connection.sendall(raw)
+            response, _ = read_response(connection, method=raw.split(b" ")[0].decode())
+            if response.status not in statuses:
+                return f"answered {response.status}, expected {statuses}"
+            return also(response) if also else None
     return check
 
 
-def accepted(octets_of, also=None):
+def accepted(request_of, also=None):
     def check(server):
         with connect(server.address) as connection:
-            connection.sendall(octets_of(server) + frame(TEXT, b"hello"))
-            answer, rest = read_response(connection)
-            if answer.status != 101:
-                return f"answered {answer.status}"
+            connection.sendall(request_of(server) + frame(TEXT, b"hello"))
+            response, rest = read_response(connection)
+            if response.status != 101:
+                return f"answered {response.status}"
             while len(rest) < 7:
                 piece = connection.recv(100)
                 if not piece:
@@ -39,12 +39,12 @@ def accepted(octets_of, also=None):
                 rest += piece
             if rest != b"\x81\x05hello":
                 return f"got {rest!r}"
-            return also(answer) if also else None
+            return also(response) if also else None
     return check
 
 
-def names_version(answer):
-    return None if "13" in (answer.get("sec-websocket-version") or "") else "no Sec-WebSocket-Version: 13 (RFC 6455 §4.4)"
+def names_version(response):
+    return None if "13" in (response.get("sec-websocket-version") or "") else "no Sec-WebSocket-Version: 13 (RFC 6455 §4.4)"
 
 
 def request(*fields, path="/ws", **more):
@@ -58,7 +58,7 @@ def refusals():
     yield "§4.2.1 no version", refused((400, 426), request(drop=("Sec-WebSocket-Version",)))
     yield "§4.2.1 two versions", refused((400, 426), request("Sec-WebSocket-Version: 8"))
     yield "§4.2.1 no key", refused((400,), request(drop=("Sec-WebSocket-Key",)))
-    for name, key in [("an empty key", ""), ("15 octets", base64.b64encode(os.urandom(15)).decode()), ("17 octets", base64.b64encode(os.urandom(17)).decode()),
+    for name, key in [("an empty key", ""), ("15 bytes", base64.b64encode(os.urandom(15)).decode()), ("17 bytes", base64.b64encode(os.urandom(17)).decode()),
                       ("no base64", "!!!!!!!!!!!!!!!!!!!!!!=="), ("base64 without padding", KEY[:-2]), ("a list", f"{KEY}, {KEY}")]:
         yield f"§4.2.1 key: {name}", refused((400,), request(key=key))
     yield "§4.2.1 two keys", refused((400,), request(f"Sec-WebSocket-Key: {KEY}"))
@@ -74,7 +74,7 @@ def refusals():
     yield "an upgrade of an unknown path", refused((404,), request(path="/no/such/socket"))
     old = ("Sec-WebSocket-Key", "Sec-WebSocket-Version")
     yield "draft 76", refused((400, 426), request("Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5", "Sec-WebSocket-Key2: 12998 5 Y3 1  .P00", drop=old))
-    yield "draft 76 with its eight octets", refused(
+    yield "draft 76 with its eight bytes of body", refused(
         (400, 426), lambda server: upgrade(server.authority, "/ws", "Sec-WebSocket-Key1: 4 @1  46546xW%0l 1 5",
                                            "Sec-WebSocket-Key2: 12998 5 Y3 1  .P00", drop=old) + b"^n:ds[4U")
     for origin in ("http://evil.example", "null", "https://localhost.evil.example", "file://", "http://", "x", "http://127.0.0.1:1"):
@@ -88,7 +88,7 @@ def refusals():
 
 def acceptances():
     yield "§4.2.2 a plain handshake", accepted(request())
-    yield "§1.3 the example's key", accepted(request(key=KEY), lambda answer: None if answer.get("sec-websocket-accept") == accept_of(KEY) else "wrong accept")
+    yield "§1.3 the example's key", accepted(request(key=KEY), lambda response: None if response.get("sec-websocket-accept") == accept_of(KEY) else "wrong accept")
     yield "§4.2.1 Upgrade: WebSocket", accepted(request("Upgrade: WebSocket", drop=("Upgrade",)))
     yield "§4.2.1 Connection: keep-alive, Upgrade", accepted(request("Connection: keep-alive, Upgrade", drop=("Connection",)))
     yield "§4.2.1 Connection: UPGRADE", accepted(request("Connection: UPGRADE", drop=("Connection",)))
@@ -98,32 +98,32 @@ def acceptances():
     yield "/wsauth with the token", accepted(request(path="/wsauth?token=letmein"))
     yield "/wsh", accepted(request(path="/wsh"))
     yield "RFC 7692 /ws offers no extension", accepted(
-        request("Sec-WebSocket-Extensions: permessage-deflate"), lambda answer: "an extension" if answer.get("sec-websocket-extensions") else None)
+        request("Sec-WebSocket-Extensions: permessage-deflate"), lambda response: "an extension" if response.get("sec-websocket-extensions") else None)
     for asked, chosen in [(["echo.v1"], "echo.v1"), (["echo.v2"], "echo.v2"), (["x, echo.v2"], "echo.v2"), (["x"], None), (["x", "echo.v1"], "echo.v1"),
                           (["ECHO.V1"], None)]:
         yield f"§4.2.2 subprotocols {asked}", accepted(
             request(*(f"Sec-WebSocket-Protocol: {value}" for value in asked)),
-            lambda answer, chosen=chosen: None if answer.get("sec-websocket-protocol") == chosen else f"chose {answer.get('sec-websocket-protocol')}")
+            lambda response, chosen=chosen: None if response.get("sec-websocket-protocol") == chosen else f"chose {response.get('sec-websocket-protocol')}")
 
 
-def after_requests(octets_of, methods, pause):
-    """The upgrade is a later request of the connection."""
+def after_requests(request_of, methods, pause):
+    """The upgrade is a later request on the connection."""
     def check(server):
         with connect(server.address) as connection:
             data = b""
             if not pause:
-                connection.sendall(octets_of(server) + upgrade(server.authority, key=KEY) + frame(TEXT, b"hello"))
+                connection.sendall(request_of(server) + upgrade(server.authority, key=KEY) + frame(TEXT, b"hello"))
             else:
-                connection.sendall(octets_of(server))
+                connection.sendall(request_of(server))
             for method in methods:
-                answer, data = read_response(connection, method=method, data=data)
-                if answer.status != 200:
-                    return f"answered {answer.status} before the upgrade"
+                response, data = read_response(connection, method=method, data=data)
+                if response.status != 200:
+                    return f"answered {response.status} before the upgrade"
             if pause:
                 connection.sendall(upgrade(server.authority, key=KEY) + frame(TEXT, b"hello"))
-            answer, data = read_response(connection, data=data)
-            if answer.status != 101:
-                return f"the upgrade was answered {answer.status}"
+            response, data = read_response(connection, data=data)
+            if response.status != 101:
+                return f"the upgrade was answered {response.status}"
             while len(data) < 7:
                 piece = connection.recv(100)
                 if not piece:
@@ -148,20 +148,20 @@ def later_requests():
     yield "pipelined behind a request with a body", after_requests(with_body, ["POST"], False)
     yield "after a refused upgrade", after_refusal
     yield "many frames in the segment of the handshake", many_frames_at_once
-    yield "the handshake octet by octet", octet_by_octet
+    yield "the handshake byte by byte", byte_by_byte
 
 
 def after_refusal(server):
     with connect(server.address) as connection:
         connection.sendall(upgrade(server.authority, version="8"))
-        answer, rest = read_response(connection)
-        if answer.status != 426:
-            return f"answered {answer.status}"
-        if "close" in (answer.get("connection") or "").lower():
+        response, rest = read_response(connection)
+        if response.status != 426:
+            return f"answered {response.status}"
+        if "close" in (response.get("connection") or "").lower():
             return None
         connection.sendall(upgrade(server.authority))
-        answer, _ = read_response(connection, data=rest)
-        return None if answer.status == 101 else f"then {answer.status}"
+        response, _ = read_response(connection, data=rest)
+        return None if response.status == 101 else f"then {response.status}"
 
 
 def many_frames_at_once(server):
@@ -173,18 +173,18 @@ def many_frames_at_once(server):
     return None
 
 
-def octet_by_octet(server):
+def byte_by_byte(server):
     with connect(server.address) as connection:
-        for octet in upgrade(server.authority) + frame(TEXT, b"hello"):
-            connection.sendall(bytes([octet]))
+        for byte in upgrade(server.authority) + frame(TEXT, b"hello"):
+            connection.sendall(bytes([byte]))
             time.sleep(0.0005)
-        answer, rest = read_response(connection)
+        response, rest = read_response(connection)
         while len(rest) < 7:
             rest += connection.recv(100) or b"closed!"
-        return None if answer.status == 101 and rest == b"\x81\x05hello" else f"{answer.status} {rest!r}"
+        return None if response.status == 101 and rest == b"\x81\x05hello" else f"{response.status} {rest!r}"
 
 
-#: Offers of RFC 7692 §7.1, and whether deflate is agreed on (None: either).
+#: Offers of RFC 7692 §7.1, and whether deflate is negotiated (None: either).
 OFFERS = [
     ("permessage-deflate", True),
     ("permessage-deflate; server_no_context_takeover", True),
@@ -213,7 +213,7 @@ OFFERS = [
     ("x-webkit-deflate-frame, permessage-deflate", True),
     ("foo; bar=baz, permessage-deflate", True),
     ("permessage-bzip2", False),
-    # What is malformed is declined (RFC 7692 §5.1), and the next offer counts.
+    # Malformed offers are declined (RFC 7692 §5.1), and the next one is considered.
     *((offer + rest, bool(rest)) for rest in ("", ", permessage-deflate") for offer in (
         "permessage-deflate; server_max_window_bits=", "permessage-deflate; server_max_window_bits=1 0",
         "permessage-deflate; client_max_window_bits=", "permessage-deflate; server_no_context_takeover=",
@@ -226,23 +226,23 @@ def negotiated(path, offer, agreed):
         with Peer(server, path, f"Sec-WebSocket-Extensions: {offer}") as peer:
             if peer.response.status != 101:
                 return f"answered {peer.response.status}: an offer may be declined, not the connection"
-            answer = ", ".join(peer.response.all("sec-websocket-extensions"))
-            if agreed is not None and bool(answer) != agreed:
-                return f"answered {answer!r}"
-            if not answer:
+            response = ", ".join(peer.response.all("sec-websocket-extensions"))
+            if agreed is not None and bool(response) != agreed:
+                return f"answered {response!r}"
+            if not response:
                 return echoes(peer)
-            return legal_answer(answer, offer) or compressed_echo(peer, answer)
+            return legal_response(response, offer) or compressed_echo(peer, response)
     return check
 
 
-def legal_answer(answer, offer):
+def legal_response(response, offer):
     """RFC 7692 §7.1: one extension, each parameter once, nothing that was not offered."""
-    name, *parameters = [part.strip() for part in answer.split(";")]
-    if "," in answer or name != "permessage-deflate":
-        return f"answered {answer!r}"
+    name, *parameters = [part.strip() for part in response.split(";")]
+    if "," in response or name != "permessage-deflate":
+        return f"answered {response!r}"
     names = [parameter.split("=")[0] for parameter in parameters]
     if len(set(names)) != len(names):
-        return f"a parameter twice: {answer!r}"
+        return f"a parameter twice: {response!r}"
     for parameter in parameters:
         if not re.fullmatch(r'(server|client)_no_context_takeover|(server|client)_max_window_bits="?(8|9|1[0-5])"?', parameter):
             return f"illegal parameter {parameter!r}"
@@ -253,21 +253,21 @@ def legal_answer(answer, offer):
     if "server_no_context_takeover" in offer and "server_no_context_takeover" not in names:
         return "server_no_context_takeover is not confirmed (§7.1.1.1)"
     if asked := re.search(r'server_max_window_bits="?(\d+)', offer):
-        given = re.search(r'server_max_window_bits="?(\d+)', answer)
+        given = re.search(r'server_max_window_bits="?(\d+)', response)
         if not given or int(given.group(1)) > int(asked.group(1)):
-            return f"server_max_window_bits={asked.group(1)} is not honoured: {answer!r} (§7.1.2.1)"
+            return f"server_max_window_bits={asked.group(1)} is not honoured: {response!r} (§7.1.2.1)"
     return None
 
 
-def compressed_echo(peer, answer):
-    """Messages with the agreed parameters, inflated with the agreed window."""
-    server_bits = int((re.search(r'server_max_window_bits="?(\d+)', answer) or [0, 15])[1])
-    client_bits = int((re.search(r'client_max_window_bits="?(\d+)', answer) or [0, 15])[1])
+def compressed_echo(peer, response):
+    """Echoes messages with the negotiated parameters, and inflates them with the negotiated window."""
+    server_bits = int((re.search(r'server_max_window_bits="?(\d+)', response) or [0, 15])[1])
+    client_bits = int((re.search(r'client_max_window_bits="?(\d+)', response) or [0, 15])[1])
     inflater = zlib.decompressobj(-server_bits)
     deflater = zlib.compressobj(6, zlib.DEFLATED, -max(9, client_bits))
     for round_ in range(3):
         text = (f"round {round_} " + "what was said before is said again " * 2000).encode()
-        if "client_no_context_takeover" in answer:
+        if "client_no_context_takeover" in response:
             deflater = zlib.compressobj(6, zlib.DEFLATED, -max(9, client_bits))
         peer.send(frame(TEXT, (deflater.compress(text) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4], rsv=4))
         got, compressed = b"", False
@@ -279,15 +279,15 @@ def compressed_echo(peer, answer):
             got += payload
             if fin:
                 break
-        if "server_no_context_takeover" in answer:
+        if "server_no_context_takeover" in response:
             inflater = zlib.decompressobj(-server_bits)
         if compressed:
             got = inflater.decompress(got + b"\0\0\xff\xff")
         elif round_ == 0 and server_bits > 8:
-            # zlib cannot make a window of 8 bits, so a server on zlib sends long messages plain.
+            # zlib cannot compress with a window of 8 bits, so a server on zlib sends long messages uncompressed.
             return "70 KB of repetition came back uncompressed"
         if got != text:
-            return f"round {round_}: {len(got)} octets, expected {len(text)}"
+            return f"round {round_}: {len(got)} bytes, expected {len(text)}"
     return None
 
 

@@ -1,8 +1,8 @@
 """Published and sent messages mixed on one socket with context takeover, read by Python's websockets.
 
-A published message is compressed once for all subscribers, with an empty history, and its text is put into each
-subscriber's history afterwards; what is sent to one subscriber refers back to all of that. One wrong octet in either
-history and the client's inflater fails.
+A published message is compressed once for all subscribers, with an empty history. Its text is then added to each
+subscriber's history, and messages sent to one subscriber refer back to it. The client's inflater fails if a single
+byte in the history is wrong.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ def text(rng):
 
 
 async def mix(url, bits, seed):
-    """One writer that publishes and has sent to it; two more that only listen. What went wrong, or None."""
+    """One client requests published and direct messages, two others only listen. Returns a problem or None."""
     rng = random.Random(seed)
     factory = ClientPerMessageDeflateFactory(server_max_window_bits=bits, client_max_window_bits=True)
     options = {"compression": None, "extensions": [factory], "max_size": None, "ping_interval": None}
@@ -65,7 +65,7 @@ async def main():
         for bits in (9, 12, 15):
             try:
                 problem = await mix(f"ws://{server.authority}/mix", bits, bits)
-            except Exception as error:  # the inflater's, above all
+            except Exception as error:  # mainly errors of the inflater
                 problem = f"{type(error).__name__}: {error}"
             if problem:
                 failed += 1

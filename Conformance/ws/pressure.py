@@ -1,4 +1,4 @@
-"""Floods, clients that do not read, and the drain: each check has a server of its own."""
+"""Floods, clients that do not read, and shutdown. Each check has its own server."""
 
 import time
 
@@ -9,14 +9,14 @@ from wire import connect
 MEBIBYTE = 1 << 20
 
 
-def flood(server, path, octets, seconds=4, at_most=256 * MEBIBYTE):
-    """Sends `octets` again and again without reading; how many went, and how much the server grew."""
+def flood(server, path, raw, seconds=4, at_most=256 * MEBIBYTE):
+    """Sends `raw` repeatedly without reading. Returns how many bytes were sent and how much the server grew."""
     before = peak = server.resident_bytes()
     with Peer(server, path) as peer:
         peer.connection.setblocking(False)
         sent, deadline, rest = 0, time.monotonic() + seconds, b""
         while sent < at_most and time.monotonic() < deadline:
-            rest = rest or octets
+            rest = rest or raw
             try:
                 count = peer.connection.send(rest)
                 sent, rest = sent + count, rest[count:]
@@ -30,10 +30,10 @@ def flood(server, path, octets, seconds=4, at_most=256 * MEBIBYTE):
     return sent, peak - before
 
 
-def unread(path, octets, bound):
+def unread(path, raw, bound):
     def check():
         with Server() as server:
-            sent, grown = flood(server, path, octets)
+            sent, grown = flood(server, path, raw)
             if grown > bound:
                 return f"grew by {grown >> 20} MiB after {sent >> 20} MiB"
             return None if server.alive() else server.tail()
@@ -41,7 +41,7 @@ def unread(path, octets, bound):
 
 
 def many_unread():
-    """Thirty clients that ask for much and read nothing."""
+    """Thirty clients send large messages and read nothing."""
     with Server() as server:
         message = frame(BINARY, bytes(MEBIBYTE))
         before = server.resident_bytes()
@@ -66,7 +66,7 @@ def many_unread():
 
 
 def empty_fragments():
-    """Fragments without octets do not add up to anything."""
+    """Empty fragments use no memory."""
     with Server() as server:
         sent, grown = open_message_flood(server)
         return f"grew by {grown >> 20} MiB after {sent >> 20} MiB" if grown > 48 * MEBIBYTE else None
@@ -83,7 +83,7 @@ def open_message_flood(server):
 
 
 def cooperative_drain():
-    """Every socket gets 1001; the server ends with 0 within 10 s."""
+    """Every socket is closed with 1001, and the server exits with 0 within 10 s."""
     with Server() as server:
         peers = [Peer(server, path) for path in ("/ws", "/wsd", "/wsdd", "/wsh") for _ in range(5)]
         server.terminate()
@@ -98,7 +98,7 @@ def cooperative_drain():
 
 
 def stubborn_drain():
-    """Peers that do not answer the close cannot hold the server for more than 35 s."""
+    """Clients that do not reply to the close delay shutdown by at most 35 s."""
     with Server() as server:
         peers = [Peer(server, "/ws") for _ in range(3)]
         half = connect(server.address)
@@ -114,7 +114,7 @@ def stubborn_drain():
 
 
 def vanishing_peers():
-    """Peers that go without a word leave nothing behind."""
+    """Clients that disconnect without a close frame leak no memory."""
     with Server() as server:
         for _ in range(200):
             with Peer(server, "/wsdd", "Sec-WebSocket-Extensions: permessage-deflate") as peer:
@@ -129,7 +129,7 @@ def vanishing_peers():
 
 
 def closed_without_reply():
-    """The server does not wait for ever for the peer's close (RFC 6455 §7.1.1)."""
+    """The server does not wait forever for the client's close (RFC 6455 §7.1.1)."""
     with Server() as server, Peer(server, "/ws", timeout=40) as peer:
         peer.send(frame(TEXT, b"\xff"))
         if peer.read()[2] != CLOSE:
@@ -153,7 +153,7 @@ def checks():
     yield "a flood of tiny messages with deflate", unread("/wsd", frame(TEXT, b"x") * 5000, bound)
     yield "30 clients that never read", many_unread
     yield "a flood of empty fragments", empty_fragments
-    yield "peers that vanish", vanishing_peers
+    yield "clients that disconnect without a close frame", vanishing_peers
     yield "SIGTERM: 1001 and exit 0 within 10 s", cooperative_drain
-    yield "SIGTERM with peers that do not answer: exit 0 within 35 s", stubborn_drain
-    yield "a peer that never answers a close is left", closed_without_reply
+    yield "SIGTERM with clients that do not reply: exit 0 within 35 s", stubborn_drain
+    yield "a client that never replies to a close is disconnected", closed_without_reply

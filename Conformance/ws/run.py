@@ -1,4 +1,4 @@
-"""WebSocket by hand: handshakes, violations, limits, floods and the drain, over raw sockets."""
+"""WebSocket over raw sockets: handshakes, violations, limits, floods and shutdown."""
 
 import concurrent.futures
 
@@ -27,8 +27,8 @@ def main():
         for future in pending:
             future.result()
         tally.run("the server is alive after all of it", alive, server)
-    # What measures memory runs one after the other: each looks at a server of its own.
-    slow = ("SIGTERM with peers", "a peer that never answers")
+    # Checks that measure memory run one after the other, each with its own server.
+    slow = ("SIGTERM with clients", "a client that never replies")
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(tally.run, name, body) for name, body in pressure.checks() if name.startswith(slow)]
         for name, body in violations.own_server_checks():

@@ -1,9 +1,9 @@
-// A server over Node's ws that holds one conversation with a client that echoes; see converse.js.
+// A server over Node's ws for one conversation with an echo client; see converse.js.
 //
 //   node server.js DEFLATE COUNT SEED
 //
-// DEFLATE is the options of permessage-deflate in JSON, or false. The first line that is printed is the port, the
-// last one is JSON with what was agreed on, or what went wrong.
+// DEFLATE is the options of permessage-deflate in JSON, or false. The first line of output is the port. The last one is
+// JSON with the negotiated parameters or the problem.
 
 const { WebSocketServer } = require('ws');
 const { converse, generator } = require('./converse.js');

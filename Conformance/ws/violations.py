@@ -1,4 +1,4 @@
-"""What breaks RFC 6455 and RFC 7692, and the close code that answers it."""
+"""Violations of RFC 6455 and RFC 7692, and the expected close codes."""
 
 import os
 import struct
@@ -13,20 +13,20 @@ DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 
 
 def deflate(payload, level=6):
-    """A message body as RFC 7692 §7.2.1 wants it: a sync flush less its last four octets."""
+    """A message body as in RFC 7692 §7.2.1: a sync flush without its last four bytes."""
     compressor = zlib.compressobj(level, zlib.DEFLATED, -15)
     data = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
     return data[:-4]
 
 
-def closes_with(codes, *octets, path="/ws", fields=()):
+def closes_with(codes, *raw, path="/ws", fields=()):
     codes = {codes} if isinstance(codes, int) else set(codes)
 
     def check(server):
         with Peer(server, path, *fields) as peer:
             if peer.response.status != 101:
                 return f"answered {peer.response.status}"
-            for piece in octets:
+            for piece in raw:
                 peer.send(piece)
             code, _ = peer.closing()
             return None if code in codes else f"closed with {code}, expected {sorted(codes)}"
@@ -47,7 +47,7 @@ def frames_table():
         yield f"6455 §5.2 opcode {opcode}", closes_with(1002, frame(opcode, b"x"))
     for opcode, name in ((PING, "ping"), (PONG, "pong"), (CLOSE, "close")):
         yield f"6455 §5.5 a fragmented {name}", closes_with(1002, frame(opcode, b"", fin=False))
-        yield f"6455 §5.5 a {name} of 126 octets", closes_with(1002, frame(opcode, struct.pack("!H", 1000) + b"x" * 124))
+        yield f"6455 §5.5 a {name} of 126 bytes", closes_with(1002, frame(opcode, struct.pack("!H", 1000) + b"x" * 124))
     yield "6455 §5.4 a continuation of nothing", closes_with(1002, frame(CONTINUATION, b"x"))
     yield "6455 §5.4 a continuation after a message", closes_with(1002, frame(TEXT, b"x") + frame(CONTINUATION, b"x"))
     yield "6455 §5.4 a message inside of a message", closes_with(1002, frame(TEXT, b"x", fin=False) + frame(TEXT, b"y"))
@@ -56,7 +56,7 @@ def frames_table():
 
 
 def texts_table():
-    for name, payload in [("a lone continuation octet", b"\x80"), ("an overlong slash", b"\xc0\xaf"), ("a surrogate", b"\xed\xa0\x80"),
+    for name, payload in [("a lone continuation byte", b"\x80"), ("an overlong slash", b"\xc0\xaf"), ("a surrogate", b"\xed\xa0\x80"),
                           ("over U+10FFFF", b"\xf4\x90\x80\x80"), ("0xff", b"a\xff"), ("cut short", b"\xe2\x82"), ("0xfe", b"\xfe")]:
         yield f"6455 §8.1 text: {name}", closes_with(1007, frame(TEXT, payload))
         yield f"6455 §8.1 compressed text: {name}", closes_with(1007, frame(TEXT, deflate(payload), rsv=4), path="/wsd", fields=[DEFLATE])
@@ -67,7 +67,7 @@ def texts_table():
 
 
 def closes_table():
-    yield "6455 §5.5.1 a close of one octet", closes_with(1002, frame(CLOSE, b"\x03"))
+    yield "6455 §5.5.1 a close of one byte", closes_with(1002, frame(CLOSE, b"\x03"))
     for code in (0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999):
         yield f"6455 §7.4 close code {code} may not be sent", closes_with(1002, close(code))
     for code in (5000, 65535):
@@ -80,7 +80,7 @@ def closes_table():
 
 def limits_table():
     for path, fields in (("/ws", ()), ("/wsd", [DEFLATE])):
-        yield f"{path}: one octet over the limit, at the header", closes_with(1009, frame(BINARY, b"", length=LIMIT + 1), path=path, fields=fields)
+        yield f"{path}: one byte over the limit, at the header", closes_with(1009, frame(BINARY, b"", length=LIMIT + 1), path=path, fields=fields)
         yield f"{path}: 2^62 announced", closes_with(1009, frame(BINARY, b"", length=1 << 62), path=path, fields=fields)
         yield f"{path}: 2^63 - 1 announced", closes_with((1002, 1009), frame(BINARY, b"", length=(1 << 63) - 1), path=path, fields=fields)
     yield "fragments over the limit together, at the header", closes_with(
@@ -115,7 +115,7 @@ def max_resident(server, at_least):
 
 
 def deflated(path, body, plain):
-    """The message comes back, whatever the shape of its blocks."""
+    """The message is echoed, whatever its deflate blocks look like."""
     def check(server):
         with Peer(server, path, DEFLATE) as peer:
             peer.send(frame(BINARY, body, rsv=4))
@@ -124,10 +124,10 @@ def deflated(path, body, plain):
 
 
 def allowed_table():
-    def both(*octets, path="/ws", fields=(), want=None, then=()):
+    def both(*raw, path="/ws", fields=(), want=None, then=()):
         def check(server):
             with Peer(server, path, *fields) as peer:
-                for piece in octets:
+                for piece in raw:
                     peer.send(piece)
                 if want is not None:
                     got = peer.read()
@@ -136,13 +136,13 @@ def allowed_table():
                 return echoes(peer, *then)
         return check
 
-    yield "6455 §5.5.3 an unasked pong is ignored", both(frame(PONG, b"x"))
-    yield "6455 §5.5.2 a ping is answered with its octets", both(frame(PING, b"p" * 125), want=(PONG, b"p" * 125))
+    yield "6455 §5.5.3 an unsolicited pong is ignored", both(frame(PONG, b"x"))
+    yield "6455 §5.5.2 a ping gets a pong with the same payload", both(frame(PING, b"p" * 125), want=(PONG, b"p" * 125))
     yield "6455 §5.4 a ping between fragments", both(frame(TEXT, b"a", fin=False) + frame(PING, b"p") + frame(CONTINUATION, b"b"), want=(PONG, b"p"), then=[b"ab"])
     yield "6455 §5.4 empty fragments", both(*[frame(BINARY, b"", fin=False), frame(CONTINUATION, b"", fin=False), frame(CONTINUATION, b"")], want=(BINARY, b""))
-    yield "6455 §5.4 a message split into octets", both(*[frame(TEXT if i == 0 else CONTINUATION, b"abc"[i:i + 1], fin=i == 2) for i in range(3)], want=(TEXT, b"abc"))
+    yield "6455 §5.4 a message split into bytes", both(*[frame(TEXT if i == 0 else CONTINUATION, b"abc"[i:i + 1], fin=i == 2) for i in range(3)], want=(TEXT, b"abc"))
     yield "6455 §8.1 a character across fragments", both(frame(TEXT, b"\xe2\x82", fin=False), frame(CONTINUATION, b"\xac"), want=(TEXT, b"\xe2\x82\xac"))
-    yield "6455 §5.2 octet by octet", both(*[bytes([octet]) for octet in frame(TEXT, b"abc")], want=(TEXT, b"abc"))
+    yield "6455 §5.2 byte by byte", both(*[bytes([byte]) for byte in frame(TEXT, b"abc")], want=(TEXT, b"abc"))
     yield "16 MiB come back", sixteen_mebibytes
     stored = zlib.compressobj(0, zlib.DEFLATED, -15)
     yield "7692 §7.2.3.3 blocks without compression", deflated("/wsd", (stored.compress(b"x" * 100) + stored.flush(zlib.Z_SYNC_FLUSH))[:-4], b"x" * 100)
@@ -167,7 +167,7 @@ def sixteen_mebibytes(server):
             if fin:
                 break
         sender.join()
-        return None if got == payload else "other octets came back"
+        return None if got == payload else "the echo differs"
 
 
 def checks():
@@ -177,6 +177,6 @@ def checks():
 
 
 def own_server_checks():
-    """Checks that look at the server's memory."""
+    """Checks that measure the server's memory."""
     yield "a deflate bomb of 256 MiB, no takeover", bomb("/wsd")
     yield "a deflate bomb of 256 MiB, takeover", bomb("/wsdd")
