@@ -125,7 +125,7 @@ def range_problem(exchanges, size):
         if exchange.received.get("content-length") != str(last - first + 1):
             return f"{asked[0]}: Content-Length is {exchange.received.get('content-length')}"
     if not any(exchange.status == 206 for exchange in exchanges):
-        return "no answer was 206"
+        return "no response was 206"
     return None if far else f"no range near the end was asked for: {[exchange.sent.get('range') for exchange in exchanges]}"
 
 
@@ -153,7 +153,7 @@ def precompressed(browser, server, root):
         tab.load(f"{url}/assets.html")
         expect_assets(tab, url, 1, 200)
         for name, text in (("script.js", script(1)), ("style.css", style(1))):
-            fetched = tab.evaluate(f"fetch({json.dumps(name)}, {{ cache: 'reload' }}).then((answer) => answer.text())")
+            fetched = tab.evaluate(f"fetch({json.dumps(name)}, {{ cache: 'reload' }}).then((response) => response.text())")
             assert fetched == text, f"{name}: {len(fetched)} characters, expected {len(text)}"
     return None
 

@@ -29,7 +29,7 @@ async function fetches() {
     assert.equal((await fetch(`${url}/no/such/path`)).status, 404);
     const form = new FormData();
     form.append('a', '1');
-    form.append('file', new Blob(['octets']), 'x.bin');
+    form.append('file', new Blob(['bytes']), 'x.bin');
     assert.match(await (await fetch(`${url}/form`, { method: 'POST', body: form })).text(), /x\.bin/);
     assert.equal(await (await fetch(`${url}/static/app.js`)).text(), 'x'.repeat(2000));
 }

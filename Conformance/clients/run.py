@@ -248,7 +248,7 @@ def redbot(path):
     def check(server):
         program = os.path.join(os.path.dirname(sys.executable), "redbot")
         entries = json.loads(run(program, "-o", "har", f"{server.url}{path}"))["log"]["entries"]
-        assert entries and entries[0]["response"]["status"] == 200, f"{len(entries)} answers"
+        assert entries and entries[0]["response"]["status"] == 200, f"{len(entries)} responses"
         bad = [note["summary"] for entry in entries for note in entry["_red_messages"] if note["level"] == "BAD"]
         return "; ".join(bad) or None
     return check

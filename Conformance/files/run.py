@@ -72,7 +72,7 @@ def fetch(server, target, *fields, method="GET"):
         data, ended = read_until_closed(connection)
     assert ended, f"still open, got {data[:80]!r}"
     _, responses = parse_all(data, [method])
-    assert len(responses) == 1, f"{len(responses)} answers"
+    assert len(responses) == 1, f"{len(responses)} responses"
     return responses[0], data
 
 
@@ -271,7 +271,7 @@ def serving_checks(root):
     yield "RFC 9110 §14.2 end of many digits", ranged("bytes=0-99999999999999999999999", 206, TEXT)
     yield "RFC 9110 §13.1.5 If-Range of another ETag", ranged("bytes=0-9", 200, TEXT, None, 'If-Range: "x"')
     yield "RFC 9110 §13.1.5 If-Range of another date", ranged("bytes=0-9", 200, TEXT, None, f"If-Range: {STALE}")
-    yield "RFC 9110 §14.2 2,000 ranges do not multiply the answer", many_ranges
+    yield "RFC 9110 §14.2 2,000 ranges do not multiply the response", many_ranges
     yield "RFC 9110 §13.1.2 If-None-Match", condition("If-None-Match", "{etag}", 304)
     yield "RFC 9110 §13.1.2 If-None-Match, weak", condition("If-None-Match", "{weak}", 304)
     yield "RFC 9110 §13.1.2 If-None-Match, list", condition("If-None-Match", '"x", {etag}', 304)
