@@ -20,31 +20,31 @@ import Synchronization
 public final class App: RouteBuilder {
     /// The settings, resolved from flags, then environment, then defaults.
     public let configuration: AppConfiguration
-    /// Where the application and its server log.
+    /// The logger of the application and its server.
     public let logger: Logger
     /// The rooms and topics of the application's sockets.
     public let rooms: Rooms
-    /// What clients are held to; changed before `run`.
+    /// The limits for clients. Change them before `run`.
     public var limits: HTTPLimits {
         get { declarations.withLock { $0.limits } }
         set { declarations.withLock { $0.limits = newValue } }
     }
-    /// The options of sockets that are declared without options of their own; changed before `run`.
+    /// The options of sockets that are declared without options. Change them before `run`.
     public var webSocketOptions: WebSocketOptions {
         get { declarations.withLock { $0.webSocketOptions } }
         set { declarations.withLock { $0.webSocketOptions = newValue } }
     }
 
-    /// What becomes of a request whose path differs from that of a route by a slash at its end only; changed before `run`.
-    /// By default it is redirected: `/todos/` to `/todos` where that is a route, and the other way round.
+    /// What happens to a request whose path matches a route except for a trailing slash. Change it before `run`.
+    /// By default, the request is redirected: `/todos/` to the route `/todos`, and the other way round.
     public var trailingSlash: TrailingSlash {
         get { declarations.withLock { $0.trailingSlash } }
         set { declarations.withLock { $0.trailingSlash = newValue } }
     }
 
-    /// The group that holds all others: what is declared on the application is declared here.
+    /// The root group. The declarations of the application are those of this group.
     public let routes: RouteGroup
-    /// The pages below Templates, or why there are none.
+    /// The templates in Templates/, or why they could not be loaded.
     let templates: Result<Templates, TemplateError>
     private let declarations: Mutex<Declarations>
     let server = Mutex<HTTPServer?>(nil)
@@ -55,19 +55,19 @@ public final class App: RouteBuilder {
         var trailingSlash = TrailingSlash.redirect
     }
 
-    /// An application with the settings of the command line and the environment.
+    /// Creates an application with the settings of the command line and the environment.
     ///
-    /// `--help` prints all settings and ends the program with 0; a bad setting is named on standard error and ends
-    /// it with 64.
+    /// `--help` prints all settings and exits with 0. An invalid setting prints an error to standard error and exits
+    /// with 64.
     ///
     /// - Parameters:
-    ///   - settings: settings of the application's own, shown by `--help` too.
-    ///   - defaults: other defaults for settings, by name: `["max-body": "16MiB"]`.
+    ///   - settings: The application's own settings, which `--help` lists too.
+    ///   - defaults: Different defaults for settings, by name: `["max-body": "16MiB"]`.
     public convenience init(settings: [Setting] = [], defaults: [String: String] = [:]) {
         self.init(configuration: .load(extra: settings, defaults: defaults))
     }
 
-    /// An application with settings from elsewhere, as tests use it.
+    /// Creates an application with a configuration, for example in tests.
     public init(configuration: AppConfiguration) {
         self.configuration = configuration
         var logger = Logger(label: "OnePort")
@@ -82,9 +82,9 @@ public final class App: RouteBuilder {
         declarations = Mutex(Declarations(limits: configuration.limits))
     }
 
-    /// The router of all that was declared.
+    /// The router with all declarations.
     ///
-    /// - Throws: what was wrong with a declaration, naming it.
+    /// - Throws: an error that names the first invalid declaration, or the error of the templates.
     func router() throws -> Router {
         if case .failure(let error) = templates {
             guard case .folderMissing = error else { throw error }
@@ -101,12 +101,13 @@ extension Request {
     /// The application that serves this request.
     var app: App? { connection.owner as? App }
 
-    /// A page made of a template in Templates/ and what its tags name, as `text/html`.
+    /// Renders a template in Templates/ as a `text/html` response.
     ///
-    /// What `{{name}}` inserts is escaped.
+    /// `{{name}}` inserts escaped text.
     ///
-    /// - Parameter context: a dictionary with `String` keys, or any value with properties of the tags' names.
-    /// - Throws: `TemplateError` when there is no such template.
+    /// - Parameter context: The values of the tags: a dictionary with `String` keys, or a value with properties of these
+    ///   names.
+    /// - Throws: `TemplateError` if there is no such template.
     public func render(
         _ template: String, _ context: Any = [String: String](), status: HTTPResponse.Status = .ok
     ) throws -> Response {

@@ -8,10 +8,10 @@
 
 /// How many files and sockets the process may have open.
 enum DescriptorLimit {
-    /// Raises the soft limit, often 1024, to the hard one: each connection takes a descriptor, and a server has no
-    /// use for `select`, the reason for the low default.
+    /// Raises the soft limit, often 1024, to the hard limit. Each connection needs a descriptor. The low default exists
+    /// for `select`, which a server does not use.
     ///
-    /// - Returns: the limit that holds now, or `nil` when the system does not tell.
+    /// - Returns: The current limit, or `nil` if the system does not report it.
     @discardableResult
     static func raise() -> Int? {
         var limits = rlimit()
@@ -29,7 +29,8 @@ enum DescriptorLimit {
         return Int(clamping: limits.rlim_cur)
     }
 
-    /// How many connections fit into `descriptors`, with room for the loops' own, open files, and refusals under way.
+    /// How many connections fit into `descriptors`, with a reserve for the event loops, open files and connections that are
+    /// being rejected.
     static func connections(within descriptors: Int, threads: Int) -> Int {
         max(1, descriptors - min(descriptors / 4, 256) - 4 * threads)
     }

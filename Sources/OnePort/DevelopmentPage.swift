@@ -1,9 +1,9 @@
 import HTTPKit
 import HTTPTypes
 
-/// The page that shows a handler's error to its developer; in production nobody sees more than the status.
+/// The page that shows the details of an error in development.
 enum DevelopmentPage {
-    /// The page for an error that clients are not told about; `nil` for others.
+    /// The page for a server error (5xx), or `nil` for other errors, which clients may see anyway.
     static func response(error: any Error, request: Request?) -> Response? {
         guard error.isServerFault else { return nil }
         let responseError = error as? any ResponseError
@@ -21,7 +21,7 @@ enum DevelopmentPage {
         page += "<p>Route <code>\(route)</code>, "
         page += "target <code>\(request.target.htmlEscaped)</code></p>"
         page +=
-            "<p>Shown in development only: with <code>--environment production</code> clients see the status.</p>"
+            "<p>Shown in development only. With <code>--environment production</code>, clients see only the status.</p>"
         return .html(page, status: status)
     }
 }

@@ -15,7 +15,7 @@ import WSKit
     import Darwin
 #endif
 
-/// Starting and ending: by itself, or as one service of several.
+/// Startup and shutdown, standalone or as a service in a `ServiceGroup`.
 extension App: Service {
     /// Serves until SIGTERM or SIGINT, then drains: no new connections, requests in flight finish, sockets are
     /// closed with 1001, event streams end, and what is left after `--drain` seconds is cut off. A second SIGTERM or SIGINT
@@ -52,7 +52,7 @@ extension App: Service {
         }
     }
 
-    /// The group's own remarks on starting and stopping are of no use to an application's log.
+    /// A logger without the group's own messages about starting and stopping.
     private var quietLogger: Logger {
         var logger = logger
         logger.logLevel = max(logger.logLevel, .warning)
@@ -84,15 +84,15 @@ extension App: Service {
         logger.info("stopped")
     }
 
-    /// No more connections than there are descriptors for: the others are told 503, which is more than the silence of
-    /// a listener that cannot accept, and files can still be opened.
+    /// The limits, with no more connections than there are file descriptors. Further connections get 503 instead of no
+    /// response, and files can still be opened.
     private func limitsWithinDescriptors(threads: Int) -> HTTPLimits {
         var limits = limits
         guard let descriptors = DescriptorLimit.raise() else { return limits }
         let most = DescriptorLimit.connections(within: descriptors, threads: threads)
         if most < limits.maxConnections {
             logger.info(
-                "fewer descriptors than connections are allowed",
+                "the limit of file descriptors allows fewer connections",
                 metadata: [
                     "descriptors": "\(descriptors)", "connections": "\(limits.maxConnections)",
                     "allowed": "\(most)",
@@ -102,7 +102,7 @@ extension App: Service {
         return limits
     }
 
-    /// The server of this application; it does not listen yet.
+    /// Creates the server of this application. It does not listen yet.
     package func makeServer(
         group: any EventLoopGroup, host: String? = nil, port: Int? = nil, limits: HTTPLimits? = nil
     ) throws -> HTTPServer {
@@ -122,7 +122,7 @@ extension App: Service {
             forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse,
             handlerScope: .gracefulShutdown(), responder: .router(try router()))
         routes.table.seal { [logger] declaration in
-            logger.error("declared after the start, and not served", metadata: ["declared": "\(declaration)"])
+            logger.error("a declaration after the start is not served", metadata: ["declared": "\(declaration)"])
             assertionFailure("\(declaration) is declared after the application has started")
         }
         return HTTPServer(configuration: configuration, group: group, context: context)
@@ -131,13 +131,13 @@ extension App: Service {
     /// The addresses that the running application listens on; none if it does not run.
     public var addresses: [SocketAddress] { server.withLock { $0 }?.addresses ?? [] }
 
-    /// What the running server has counted; `nil` when it does not run.
+    /// The statistics of the running server, or `nil` if it is not running.
     public func statistics() async -> ServerStatistics? {
         await server.withLock { $0 }?.statistics()
     }
 }
 
-/// The application as the one service of its own group.
+/// The application as the only service of its own group.
 private struct AlonePart: Service {
     let app: App
     func run() async throws {
@@ -150,7 +150,7 @@ private struct AlonePart: Service {
     }
 }
 
-/// Standard output and standard error, written whole and at once even into pipes.
+/// Standard output and standard error, written immediately and without buffering.
 enum FileHandles {
     static func printLine(_ text: String) { send(text + "\n", to: 1) }
     static func printError(_ text: String) { send(text + "\n", to: 2) }

@@ -9,15 +9,15 @@ import UnixSignals
     import Darwin
 #endif
 
-/// Ends the program at once when it is asked to end while it drains.
+/// Ends the program at once on a second signal during shutdown.
 enum SecondSignal {
-    /// Waits for SIGTERM or SIGINT, and ends the program with 128 and the signal's number, as a shell reports a program
-    /// that a signal has ended. To be called when the drain begins: the signal that began it does not count.
+    /// Waits for SIGTERM or SIGINT, and exits with 128 plus the signal's number, as a shell reports a program killed by a
+    /// signal. Call it when shutdown begins. The signal that started the shutdown does not count.
     static func endProgram(_ logger: Logger) async {
         for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
             let number: CInt = signal == .sigint ? SIGINT : SIGTERM
             logger.warning("a second signal ends the program", metadata: ["signal": "\(signal)"])
-            // Nothing is waited for: no handler at exit, no thread.
+            // Does not wait for exit handlers or threads.
             _exit(128 + number)
         }
     }

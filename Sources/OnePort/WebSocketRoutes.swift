@@ -2,11 +2,11 @@ public import HTTPKit
 import Logging
 public import WSKit
 
-/// The joint between routes and sockets: one declares them side by side, on one port.
+/// WebSocket endpoints, declared next to routes and served on the same port.
 ///
-/// Without options of its own a socket has the application's `webSocketOptions`, in groups too.
+/// Sockets declared without options have the application's `webSocketOptions`, in groups too.
 extension RouteBuilder {
-    /// A socket at `path`, served by a closure: the socket lives as long as it runs.
+    /// Declares a WebSocket endpoint that a closure serves. The socket is open while the closure runs.
     public func webSocket(
         _ path: String, _ options: WebSocketOptions? = nil,
         handler: @escaping @Sendable (WebSocket) async throws -> Void
@@ -14,8 +14,8 @@ extension RouteBuilder {
         endpoint(path, options) { _ in .closure { parts in try await handler(parts.openSocket()) } }
     }
 
-    /// A socket at `path` that is let in by `admit`, before the handshake is answered: what it throws is an HTTP
-    /// answer, what it returns is the socket's `state`.
+    /// Declares a WebSocket endpoint whose clients `admit` accepts or rejects before the handshake completes. An error that
+    /// it throws becomes the HTTP response. The value that it returns is the socket's `state`.
     public func webSocket<State: Sendable>(
         _ path: String, _ options: WebSocketOptions? = nil,
         admit: @escaping @Sendable (Request) async throws -> State,
@@ -27,7 +27,7 @@ extension RouteBuilder {
         }
     }
 
-    /// A socket at `path`, served by callbacks: no task per connection.
+    /// Declares a WebSocket endpoint that callbacks serve, without a task per connection.
     public func webSocket(
         _ path: String, _ options: WebSocketOptions? = nil, _ handler: some WebSocketHandler
     ) {
@@ -44,7 +44,7 @@ extension RouteBuilder {
             routes.table.report(error)
         }
         get(path) { request in
-            // The handshake is checked first, so that `admit` runs for what can become a socket only.
+            // The handshake is checked first, so that `admit` runs only for valid handshakes.
             let options = options ?? request.app?.webSocketOptions ?? WebSocketOptions()
             try request.checkWebSocketRequest(options: options)
             return try request.openWebSocket(options, try await service(request))
@@ -53,7 +53,7 @@ extension RouteBuilder {
 }
 
 extension Request {
-    /// Turns this request into a WebSocket that `handler` serves: the socket lives as long as it runs.
+    /// Upgrades this request to a WebSocket that `handler` serves. The socket is open while the handler runs.
     ///
     /// ```swift
     /// app.get("/echo") { request in
@@ -63,16 +63,16 @@ extension Request {
     ///     }
     /// }
     /// ```
-    /// - Throws: `HandshakeRejection`, an answer of its own, when a rule of the handshake is broken (RFC 6455 §4.2).
+    /// - Throws: `HandshakeRejection`, which has its own response, if the handshake is invalid (RFC 6455 §4.2).
     public func acceptWebSocketRequest(
         _ options: WebSocketOptions? = nil, handler: @escaping @Sendable (WebSocket) async throws -> Void
     ) throws -> Response {
         try openWebSocket(options, .closure { parts in try await handler(parts.openSocket()) })
     }
 
-    /// Turns this request into a WebSocket served by callbacks.
+    /// Upgrades this request to a WebSocket that callbacks serve.
     ///
-    /// - Throws: `HandshakeRejection`.
+    /// - Throws: `HandshakeRejection` if the handshake is invalid.
     public func acceptWebSocketRequest(
         _ options: WebSocketOptions? = nil, _ handler: some WebSocketHandler
     ) throws -> Response {

@@ -2,24 +2,24 @@ import HTTPKit
 import NIOCore
 public import OnePort
 
-/// How a test reaches its application.
+/// How a test connects to its application.
 public enum TestMode: Sendable, Hashable, CaseIterable {
-    /// Over pairs of connected sockets: no port, no listener, all else as it is in earnest.
+    /// Over pairs of connected sockets, without a port and a listener. Everything else is as in production.
     case inMemory
     /// Over TCP, on a free port of 127.0.0.1.
     case live
 }
 
 extension App {
-    /// The application's limits, but for the time that a request's head may take where that is the default: a busy
-    /// machine may leave a test without a processor for longer.
-    private var patientLimits: HTTPLimits {
+    /// The application's limits. If the head timeout is the default, it is raised to 120 s, because a busy machine may not
+    /// schedule a test for longer than the default.
+    private var testLimits: HTTPLimits {
         var limits = limits
         if limits.headTimeout == HTTPLimits().headTimeout { limits.headTimeout = .seconds(120) }
         return limits
     }
 
-    /// Starts the application for the time of `body` and drains it afterwards.
+    /// Runs the application during `body` and shuts it down gracefully afterwards.
     ///
     /// ```swift
     /// try await app.test { client in
@@ -29,14 +29,14 @@ extension App {
     ///     #expect(try await socket.texts.first { _ in true } == "x")
     /// }
     /// ```
-    /// With the end of `body` the client's connections end: a request that is made or still waits then throws
-    /// `TestClientError.ended`, and a socket throws `WebSocketClosed`.
+    /// When `body` returns, the client's connections are closed. Requests that are waiting or made later then throw
+    /// `TestClientError.ended`, and sockets throw `WebSocketClosed`.
     ///
-    /// - Throws: what `body` throws, and what is wrong with the application's declarations.
+    /// - Throws: the error of `body`, or an error for an invalid declaration of the application.
     public func test(_ mode: TestMode = .inMemory, _ body: (TestClient) async throws -> Void) async throws {
         let group = EventLoopPool.shared.take(threads: 2)
         defer { EventLoopPool.shared.giveBack(group) }
-        let server = try makeServer(group: group, host: "127.0.0.1", port: 0, limits: patientLimits)
+        let server = try makeServer(group: group, host: "127.0.0.1", port: 0, limits: testLimits)
         let client = TestClient(
             server: server, group: group, address: mode == .live ? try await server.start() : nil)
         let outcome: Result<Void, any Error>

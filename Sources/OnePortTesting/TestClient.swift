@@ -12,14 +12,14 @@ public import WSKit
     import Darwin
 #endif
 
-/// Asks an application in a test. Each request and each socket has a connection of its own.
+/// A client for an application under test. Each request and each socket has its own connection.
 public struct TestClient: Sendable {
     let server: HTTPServer
     let group: any EventLoopGroup
     let session = TestSession()
-    /// Where the server listens; `nil` in memory.
+    /// The server's address, or `nil` in memory.
     public let address: SocketAddress?
-    /// How many bytes a response may have with its head; more fails with `TestClientError.tooLarge`.
+    /// The largest response, including its head, in bytes. A larger one fails with `TestClientError.tooLarge`.
     public var maxResponseSize = 64 << 20
 
     init(server: HTTPServer, group: any EventLoopGroup, address: SocketAddress?) {
@@ -28,10 +28,10 @@ public struct TestClient: Sendable {
         self.address = address
     }
 
-    /// Sends a request and reads the whole response.
+    /// Sends a request and returns the complete response.
     ///
-    /// - Throws: `TestClientError` when no whole response comes within a minute, or more than one, or one that is too
-    ///   large, and when the call of `App.test` is over; `HTTPError` when it cannot be read.
+    /// - Throws: `TestClientError` if the response is not complete within a minute, is followed by more bytes, or is too
+    ///   large, or if `App.test` has returned; `HTTPError` if the response is malformed.
     public func request(
         _ method: HTTPRequest.Method, _ target: String, fields: HTTPFields = [:], body: ByteBuffer? = nil
     ) async throws -> TestResponse {
@@ -52,11 +52,11 @@ public struct TestClient: Sendable {
         }
     }
 
-    /// Sends bytes as they are and returns everything that comes back until the server closes.
+    /// Sends raw bytes and returns everything that the server sends until it closes the connection.
     ///
-    /// - Throws: `TestClientError` when the server does not close within a minute or sends too much, and when the call
-    ///   of `App.test` is over.
-    public func exchange(_ octets: ByteBuffer) async throws -> ByteBuffer {
+    /// - Throws: `TestClientError` if the server does not close within a minute or sends too much, or if `App.test` has
+    ///   returned.
+    public func exchange(_ bytes: ByteBuffer) async throws -> ByteBuffer {
         let channel = try await connect()
         let collector = Collector(
             channel.eventLoop.makePromise(of: ByteBuffer.self), limit: maxResponseSize)
@@ -74,27 +74,27 @@ public struct TestClient: Sendable {
                 return collector.fail(error)
             }
             channel.setOption(.autoRead, value: true).whenComplete { _ in channel.read() }
-            channel.writeAndFlush(octets, promise: nil)
+            channel.writeAndFlush(bytes, promise: nil)
         }
-        return try await collector.whole.get()
+        return try await collector.result.get()
     }
 
-    /// How long an answer may take: machines that run tests are busy.
+    /// How long a response may take. The value is generous, because machines that run tests are busy.
     private static let patience = TimeAmount.seconds(60)
 
-    /// GET.
+    /// Sends a GET request.
     public func get(_ target: String, fields: HTTPFields = [:]) async throws -> TestResponse {
         try await request(.get, target, fields: fields)
     }
 
-    /// POST of octets.
+    /// Sends a POST request with a body.
     public func post(_ target: String, fields: HTTPFields = [:], body: ByteBuffer) async throws
         -> TestResponse
     {
         try await request(.post, target, fields: fields, body: body)
     }
 
-    /// POST of a value as JSON.
+    /// Sends a POST request with a value as JSON.
     public func post(_ target: String, fields: HTTPFields = [:], json: some Encodable) async throws
         -> TestResponse
     {
@@ -103,10 +103,10 @@ public struct TestClient: Sendable {
         return try await request(.post, target, fields: fields, body: try JSON.encode(json))
     }
 
-    /// Opens a WebSocket; the test closes it, or the end of the test does.
+    /// Opens a WebSocket. It is closed when `App.test` returns, unless the test closes it before.
     ///
-    /// - Throws: `ClientHandshakeError` when it is refused; `TestClientError.ended` when the call of `App.test` is over.
-    ///   A socket that is used after that call throws `WebSocketClosed`, as any closed socket does.
+    /// - Throws: `ClientHandshakeError` if the handshake is rejected; `TestClientError.ended` if `App.test` has returned.
+    ///   A socket that is used after that throws `WebSocketClosed`, as any closed socket does.
     public func webSocket(
         _ target: String, _ options: WebSocketClientOptions = WebSocketClientOptions()
     ) async throws -> WebSocket {
@@ -114,7 +114,7 @@ public struct TestClient: Sendable {
         return try await WebSocketClient(group: group).open(address, options, on: try await connect())
     }
 
-    /// A connection to the application that does not read yet.
+    /// Connects to the application. The connection does not read yet.
     private func connect() async throws -> any Channel {
         try session.check()
         do {
@@ -147,32 +147,32 @@ public struct TestClient: Sendable {
     }
 }
 
-/// Why a test's request has no answer.
+/// Why a test's request failed.
 public enum TestClientError: Error, Hashable {
-    /// Nothing whole came within a minute.
+    /// The response was not complete within a minute.
     case timeout
-    /// The server closed before its answer was whole; the octets that came.
+    /// The server closed before the response was complete. The value is what it sent.
     case incomplete(String)
-    /// The server sent more than its answer; the octets behind it.
+    /// The server sent more than the response. The value is what followed it.
     case surplus(String)
-    /// The response is larger than `TestClient.maxResponseSize` bytes.
+    /// The response has more than `TestClient.maxResponseSize` bytes.
     case tooLarge(limit: Int)
-    /// The call of `App.test` that the client belongs to is over.
+    /// The client was used after `App.test` had returned.
     case ended
-    /// The system gave no pair of sockets.
+    /// The system could not create a socket pair.
     case noSocket(errno: Int32)
 }
 
-/// Gathers what comes until the peer closes.
+/// Collects all bytes until the server closes.
 private final class Collector: ChannelInboundHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
 
     private let promise: EventLoopPromise<ByteBuffer>
     private let limit: Int
-    private var gathered = ByteBuffer()
+    private var collected = ByteBuffer()
     private var isDone = false
 
-    var whole: EventLoopFuture<ByteBuffer> { promise.futureResult }
+    var result: EventLoopFuture<ByteBuffer> { promise.futureResult }
 
     init(_ promise: EventLoopPromise<ByteBuffer>, limit: Int) {
         self.promise = promise
@@ -182,12 +182,12 @@ private final class Collector: ChannelInboundHandler, @unchecked Sendable {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isDone else { return }
         var buffer = unwrapInboundIn(data)
-        guard gathered.readableBytes + buffer.readableBytes <= limit else {
-            gathered = ByteBuffer()
+        guard collected.readableBytes + buffer.readableBytes <= limit else {
+            collected = ByteBuffer()
             fail(TestClientError.tooLarge(limit: limit))
             return context.close(promise: nil)
         }
-        gathered.writeBuffer(&buffer)
+        collected.writeBuffer(&buffer)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -201,7 +201,7 @@ private final class Collector: ChannelInboundHandler, @unchecked Sendable {
     private func finish() {
         guard !isDone else { return }
         isDone = true
-        promise.succeed(gathered)
+        promise.succeed(collected)
     }
 
     func fail(_ error: any Error) {

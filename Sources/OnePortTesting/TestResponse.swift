@@ -2,26 +2,26 @@ import HTTPKit
 public import HTTPTypes
 public import NIOCore
 
-/// A whole answer as a test sees it.
+/// A complete response.
 public struct TestResponse: Sendable {
     /// The status.
     public let status: HTTPResponse.Status
-    /// The fields.
+    /// The headers.
     public let fields: HTTPFields
-    /// The content, without the framing around it.
+    /// The body, without chunked framing.
     public let body: ByteBuffer
-    /// The trailer fields behind chunked content.
+    /// The trailers of a chunked body.
     public let trailers: HTTPFields?
 
-    /// The content as text.
+    /// The body as text. Invalid UTF-8 becomes U+FFFD.
     public var text: String { String(buffer: body) }
 
-    /// The content as a value of JSON.
+    /// Decodes the body as JSON.
     public func json<Value: Decodable>(as type: Value.Type) throws -> Value {
         try JSON.decode(type, from: body)
     }
 
-    /// Reads the answer to a request from everything that its connection has brought.
+    /// Parses the response to a request from everything that the server sent.
     init(raw: ByteBuffer, answering method: HTTPRequest.Method) throws {
         var input = raw
         var decoder = ResponseDecoder(limits: HTTPLimits())
@@ -47,13 +47,13 @@ public struct TestResponse: Sendable {
             (body, trailers) = (input, nil)
             return
         }
-        // What follows a 101 is of another protocol.
+        // After a 101, the bytes belong to another protocol.
         guard input.readableBytes == 0 || head.status == 101 else {
             throw TestClientError.surplus(String(buffer: input))
         }
     }
 
-    /// Reads chunked content to its end; `nil` when it has none.
+    /// Decodes a chunked body. Returns `nil` if it is incomplete.
     private static func readChunks(_ input: inout ByteBuffer) throws -> (ByteBuffer, HTTPFields?)? {
         var content = ByteBuffer()
         var decoder = ChunkedDecoder(limits: HTTPLimits())

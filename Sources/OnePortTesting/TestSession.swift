@@ -1,7 +1,7 @@
 import NIOCore
 import Synchronization
 
-/// The connections that one call of `App.test` has opened: all of them end with the call.
+/// The connections that one call of `App.test` has opened. All of them are closed when the call returns.
 final class TestSession: Sendable {
     private enum State {
         case running([ObjectIdentifier: any Channel])
@@ -10,19 +10,19 @@ final class TestSession: Sendable {
 
     private let state = Mutex(State.running([:]))
 
-    /// Whether the call is over.
+    /// Whether the call has returned.
     var isEnded: Bool {
         state.withLock { state in
             if case .ended = state { true } else { false }
         }
     }
 
-    /// Checks that the call is not over.
+    /// Throws if the call has returned.
     func check() throws(TestClientError) {
         if isEnded { throw .ended }
     }
 
-    /// Takes a connection, which leaves by itself when it closes.
+    /// Adds a connection. It is removed when it closes.
     func add(_ channel: any Channel) throws(TestClientError) {
         let isTaken = state.withLock { state in
             guard case .running(var channels) = state else { return false }
@@ -45,9 +45,9 @@ final class TestSession: Sendable {
         }
     }
 
-    /// From now on nothing can be opened. What is open ends with `stop`.
+    /// Ends the session: no connection can be opened anymore, and the open ones are closed.
     ///
-    /// - Parameter stop: has the server close its side; the connections that are left then are closed here.
+    /// - Parameter stop: shuts down the server. The connections that are still open afterwards are closed.
     func end(_ stop: () async -> Void) async {
         let open = state.withLock { state -> [any Channel] in
             defer { state = .ended }

@@ -39,7 +39,7 @@ private func addPlainRoutes(to app: App) {
     }
 }
 
-/// What `/render` shows: text in an attribute and in an element.
+/// The page of `/render`: text in an attribute and in an element.
 private let page = Result { () throws(TemplateError) in
     try Templates(texts: ["page": "<p title=\"{{name}}\">{{name}}</p>"])
 }
@@ -68,7 +68,7 @@ private struct Parameters: Encodable {
     let name: String
 }
 
-/// What `/throw` throws: nothing that is meant for clients.
+/// The error of `/throw`, without a status for clients.
 private struct HandlerError: Error {}
 
 private func addBodyRoutes(to app: App) {
@@ -82,7 +82,7 @@ private func addBodyRoutes(to app: App) {
         for try await chunk in request.body { length += chunk.readableBytes }
         return plain(String(length))
     }
-    app.post("/form") { request in try await FormAnswer.read(request) }
+    app.post("/form") { request in try await FormSummary.read(request) }
 }
 
 private func addTimedRoutes(to app: App) {

@@ -18,7 +18,7 @@ func addSocketRoutes(to app: App) {
     app.webSocket("/wsdd", withTakeover, handler: echo)
     app.webSocket("/wsh", plain, Echo())
 
-    // Beside the contract: the callback shape with deflate, to measure what an idle socket of it takes.
+    // Not part of the contract: callbacks with deflate, to measure the memory of an idle socket.
     app.webSocket("/wshd", deflated, Echo())
     addMix(to: app, withTakeover)
 
@@ -39,7 +39,7 @@ func addSocketRoutes(to app: App) {
     }
 }
 
-/// Beside the contract: what a client asks to be published or to be sent, on sockets with context takeover.
+/// Not part of the contract: publishes or echoes a client's messages on sockets with context takeover.
 private func addMix(to app: App, _ options: WebSocketOptions) {
     app.webSocket("/mix", options) { socket in
         try await app.rooms["mix"].join(socket) { room in
@@ -58,18 +58,18 @@ private func addMix(to app: App, _ options: WebSocketOptions) {
     for try await message in socket.messages { try await socket.send(message) }
 }
 
-/// The same echo by callbacks, without a task per connection.
+/// The same echo with callbacks, without a task per connection.
 private struct Echo: WebSocketHandler {
     func onMessage(_ message: Message, _ socket: WebSocket) { socket.trySend(message) }
 }
 
-/// Listens to the topic `load`; what a client sends is ignored.
+/// Subscribes to the topic `load` and ignores messages from clients.
 private struct Subscriber: WebSocketHandler {
     func onOpen(_ socket: WebSocket) { socket.subscribe("load", slowClients: .drop) }
     func onMessage(_ message: Message, _ socket: WebSocket) {}
 }
 
-/// 500 messages of 100 octets, 100 a second, each at its own time whatever the last one took.
+/// Publishes 500 messages of 100 bytes, 100 per second, on a fixed schedule.
 private func publishLoad(to app: App) async {
     let message = Message(text: String(repeating: "x", count: 100))
     let clock = ContinuousClock()

@@ -9,7 +9,7 @@ import Synchronization
     import Darwin
 #endif
 
-/// The fixed routes that conformance, load, fault and fuzz tests rely on; their bytes and names do not change.
+/// A server with fixed routes for conformance, load, fault and fuzz tests. The routes and their bytes do not change.
 @main struct TestServer {
     static func main() async throws {
         let app = App(
@@ -25,7 +25,7 @@ import Synchronization
     }
 }
 
-/// What `/stats` answers.
+/// The response of `/stats`.
 private struct Statistics: Encodable {
     let connections: Int
     let sockets: Int
@@ -48,7 +48,7 @@ private struct Statistics: Encodable {
     }
 }
 
-/// Holds the calling thread, as a blocking library would.
+/// Blocks the calling thread, as a blocking library would.
 func holdThread(milliseconds: UInt32) {
     usleep(milliseconds * 1000)
 }

@@ -28,24 +28,24 @@ struct AppTests {
     @Test(arguments: TestMode.allCases)
     func answersRoutes(mode: TestMode) async throws {
         try await Self.app().test(mode) { client in
-            let answer = try await client.get("/hello/J%C3%B6rg")
-            #expect(answer.status == .ok)
-            #expect(answer.text == "Hello, Jörg!")
+            let response = try await client.get("/hello/J%C3%B6rg")
+            #expect(response.status == .ok)
+            #expect(response.text == "Hello, Jörg!")
             #expect(try await client.get("/nowhere").status == .notFound)
             #expect(try await client.get("/either").status == .badRequest)
         }
     }
 
     @Test(
-        "files are at the same place with a slash in front or behind, or without",
+        "the path of a folder may have leading and trailing slashes",
         arguments: ["s", "/s", "/s/", "s/"])
     func servesFiles(path: String) async throws {
         let app = Self.app()
         app.files("Sources", at: path)
         try await app.test { client in
             #expect(try await client.get("/s/FirstProgram.swift").status == .notFound)
-            let answer = try await client.get("/s/TestServer/TestServer.swift")
-            #expect(answer.status == .ok && answer.text.contains("@main"))
+            let response = try await client.get("/s/TestServer/TestServer.swift")
+            #expect(response.status == .ok && response.text.contains("@main"))
             #expect(try await client.get("/s").fields[.location] == "/s/")
         }
     }
@@ -85,7 +85,7 @@ struct AppTests {
         }
     }
 
-    @Test func refusesAForeignPage() async throws {
+    @Test func rejectsAnotherOrigin() async throws {
         try await Self.app().test { client in
             await #expect(throws: ClientHandshakeError.status(403, location: nil)) {
                 _ = try await client.webSocket(

@@ -13,7 +13,7 @@ import Testing
 struct CompressedStreamTests {
     private struct Oops: Error {}
 
-    /// An application with one stream at `/`, which is compressed.
+    /// An application with a compressed stream at `/`.
     private func withStream(
         _ mode: TestMode = .inMemory, length: Int? = nil,
         _ write: @escaping @Sendable (ResponseWriter) async throws -> Void,
@@ -29,7 +29,7 @@ struct CompressedStreamTests {
         try await client.get("/", fields: [.acceptEncoding: "gzip"])
     }
 
-    @Test("all pieces come, small, empty and large, from the loop and from elsewhere")
+    @Test("all pieces arrive: small, empty and large ones, from the event loop and from other threads")
     func pieces() async throws {
         let large = (0..<40_000).map { "\($0) " }.joined()
         try await withStream { writer in
@@ -50,7 +50,7 @@ struct CompressedStreamTests {
         }
     }
 
-    @Test("a stream of nothing is content of nothing")
+    @Test("an empty stream is an empty body")
     func nothing() async throws {
         try await withStream { _ in
         } test: { client in
@@ -59,7 +59,7 @@ struct CompressedStreamTests {
         }
     }
 
-    @Test("an event can be read before the next one is there", .timeLimit(.minutes(5)))
+    @Test("an event can be decoded before the next one is sent", .timeLimit(.minutes(5)))
     func notHeldBack() async throws {
         let gate = AsyncStream.makeStream(of: Void.self)
         try await withStream(.live) { writer in
@@ -75,7 +75,7 @@ struct CompressedStreamTests {
                     }
                 }
             let channel = try await bootstrap.connect(to: try #require(client.address)).get()
-            // The content of HTTP/1.0 has no chunks around it.
+            // In HTTP/1.0, the body is not chunked.
             let request = "GET / HTTP/1.0\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n"
             try await channel.writeAndFlush(ByteBuffer(string: request)).get()
             var answer = ByteBuffer()
@@ -114,14 +114,14 @@ struct CompressedStreamTests {
         }
     }
 
-    /// What follows the head, as far as it is there.
+    /// The bytes received after the head.
     private func content(_ answer: ByteBuffer) -> ByteBuffer {
         let octets = Array(answer.readableBytesView)
         let end = octets.indices.first { octets[$0...].starts(with: Array("\r\n\r\n".utf8)) }
         return ByteBuffer(bytes: end.map { octets[($0 + 4)...] } ?? [])
     }
 
-    /// What can be read of a gzip member that has not ended.
+    /// The decodable part of a gzip member that has not ended.
     private func beginning(of content: ByteBuffer) throws -> String {
         guard let blocks = content.getSlice(at: 10, length: max(0, content.readableBytes - 10)) else {
             return ""
@@ -132,7 +132,7 @@ struct CompressedStreamTests {
     }
 
     @Test(
-        "the compressor's memory is given back however a stream ends, whoever keeps the writer",
+        "the compressor's memory is freed however a stream ends, even if something keeps the writer",
         arguments: [false, true])
     func released(fails: Bool) async throws {
         let kept = Kept()
@@ -153,7 +153,7 @@ struct CompressedStreamTests {
         }
     }
 
-    @Test("what fails before the first octet is an ordinary error")
+    @Test("a failure before the first byte is an ordinary error")
     func early() async throws {
         try await withStream { _ in
             throw HTTPFailure(.notFound)
@@ -164,7 +164,7 @@ struct CompressedStreamTests {
     }
 
     @Test(
-        "RFC 9110 §8.6: a length that was announced is kept to before compression",
+        "RFC 9110 §8.6: an announced length is checked before compression",
         arguments: [1_999, 2_000, 2_001])
     func announced(count: Int) async throws {
         try await withStream(length: 2_000) { writer in
@@ -181,12 +181,12 @@ struct CompressedStreamTests {
     }
 }
 
-/// A writer that outlives its stream.
+/// Keeps a writer beyond the end of its stream.
 private final class Kept: Sendable {
     let writer = Mutex<ResponseWriter?>(nil)
 }
 
-/// Passes on what comes.
+/// Passes on the bytes that it receives.
 private final class Reader: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
     let pieces: AsyncStream<ByteBuffer>

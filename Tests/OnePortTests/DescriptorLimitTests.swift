@@ -2,10 +2,10 @@ import Testing
 
 @testable import OnePort
 
-@Suite("Descriptors")
+@Suite("File descriptors")
 struct DescriptorLimitTests {
     @Test(
-        "connections leave room for the loops, for files and for refusals under way",
+        "the limit leaves descriptors for event loops, files and connections that are being rejected",
         arguments: [
             (16, 2, 4), (256, 2, 184), (1024, 4, 752), (20_000, 8, 19_712), (0, 2, 1),
         ])

@@ -2,7 +2,7 @@ import OnePort
 import OnePortTesting
 import Testing
 
-@Suite("The text of a fault of the program")
+@Suite("The text of server errors")
 struct ErrorTextTests {
     private func app(development: Bool) throws -> App {
         var configuration = AppConfiguration()
@@ -14,7 +14,7 @@ struct ErrorTextTests {
         return app
     }
 
-    @Test("stays inside in production", arguments: ["/misspelled/1", "/missing"])
+    @Test("is not sent in production", arguments: ["/misspelled/1", "/missing"])
     func production(path: String) async throws {
         try await app(development: false).test { client in
             for fields in [[:], [.accept: "text/html"]] as [HTTPFields] {
@@ -25,7 +25,7 @@ struct ErrorTextTests {
         }
     }
 
-    @Test("is shown to developers, as a page to browsers")
+    @Test("is sent in development, to browsers as a page")
     func development() async throws {
         try await app(development: true).test { client in
             let text = try await client.get("/misspelled/1")

@@ -6,7 +6,7 @@ import Testing
 import WSKit
 
 @Suite struct PartsTests {
-    @Test("callbacks get whole messages, in parts as they may arrive")
+    @Test("callbacks receive whole messages, even if these arrive in parts")
     func callbacks() async throws {
         let app = App(configuration: AppConfiguration())
         let options = WebSocketOptions {

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("The README")
 struct ReadmeTests {
-    /// The root of the package, from this file's own place.
+    /// The root of the package, derived from the path of this file.
     private static var root: String {
         #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
     }
@@ -28,7 +28,7 @@ struct ReadmeTests {
         return String(decoding: text, as: UTF8.self)
     }
 
-    @Test("shows the first program as it is compiled, in at most 20 lines")
+    @Test("contains the first program as it is compiled, in at most 20 lines")
     func firstProgram() throws {
         let program = try Self.read("Examples/FirstProgram/Hello.swift")
         let readme = try Self.read("README.md")
@@ -37,7 +37,7 @@ struct ReadmeTests {
     }
 
     @Test(
-        "names only places that are there",
+        "names only files that exist",
         arguments: ["docs/chat.png", "docs/benchmarks.md", "CHANGELOG.md", "LICENSE"])
     func places(path: String) throws {
         #expect(try Self.read("README.md").contains(path))

@@ -62,7 +62,7 @@ struct RequestDecompressionTests {
         return out
     }
 
-    /// RFC 1950 around raw deflate: two bytes in front, Adler-32 behind.
+    /// Raw deflate in the format of RFC 1950: two bytes before it, Adler-32 after it.
     private func zlib(_ text: String) throws -> ByteBuffer {
         var (low, high): (UInt32, UInt32) = (1, 0)
         for byte in text.utf8 {
@@ -79,7 +79,7 @@ struct RequestDecompressionTests {
         [.contentEncoding: coding, .contentType: type]
     }
 
-    @Test("gzip, x-gzip and deflate, with its header and without, are decoded")
+    @Test("gzip, x-gzip and deflate with and without its header are decoded")
     func decodes() async throws {
         let bodies = [
             ("gzip", try gzip(Self.text)), ("GZip", try gzip(Self.text)), ("x-gzip", try gzip(Self.text)),
@@ -99,7 +99,7 @@ struct RequestDecompressionTests {
         }
     }
 
-    @Test("RFC 1952 §2.2: gzip of several members is one body")
+    @Test("RFC 1952 §2.2: several gzip members are one body")
     func members() async throws {
         var body = try gzip("one ")
         body.writeImmutableBuffer(try gzip(""))
@@ -110,7 +110,7 @@ struct RequestDecompressionTests {
         }
     }
 
-    @Test("JSON, forms and multipart are read through it")
+    @Test("JSON, forms and multipart bodies are decoded")
     func readers() async throws {
         try await withApp { client in
             let json = try await client.post("/json", fields: coded("gzip"), body: try gzip("[1,2]"))
@@ -126,7 +126,7 @@ struct RequestDecompressionTests {
         }
     }
 
-    @Test("the limit counts decoded bytes, whatever the body shrank to")
+    @Test("the limit counts decoded bytes, however small the compressed body is")
     func bomb() async throws {
         let size = 1 << 20
         let bomb = try gzip(String(repeating: "0", count: size))
@@ -149,7 +149,7 @@ struct RequestDecompressionTests {
         }
     }
 
-    @Test("a body up to the limit is decoded even when compression has made it longer")
+    @Test("a body within the limit is decoded even if its compressed form is longer")
     func incompressible() async throws {
         var random = SystemRandomNumberGenerator()
         let noise = ByteBuffer(bytes: (0..<60_000).map { _ in UInt8.random(in: 0...255, using: &random) })
@@ -161,7 +161,7 @@ struct RequestDecompressionTests {
         }
     }
 
-    @Test("a body that is malformed, ends early or goes on behind its end is 400")
+    @Test("a body that is malformed, ends early or has data after its end is rejected with 400")
     func malformed() async throws {
         let whole = try gzip(Self.text)
         var flipped = whole
@@ -184,7 +184,7 @@ struct RequestDecompressionTests {
         }
     }
 
-    @Test("RFC 9110 §12.5.3: a coding that is not decoded is 415, with those that are")
+    @Test("RFC 9110 §12.5.3: an unsupported coding is rejected with 415, which names the supported ones")
     func unsupported() async throws {
         let requests = [
             ("/json", "application/json"), ("/form", "application/x-www-form-urlencoded"),
@@ -199,7 +199,7 @@ struct RequestDecompressionTests {
                     #expect(response.fields[.acceptEncoding] == "gzip, deflate")
                 }
             }
-            // Who reads the bytes themselves gets them, with the field that says what they are.
+            // A handler that reads the bytes gets them unchanged, with their Content-Encoding.
             let raw = try await client.post("/collect", fields: coded("br"), body: ByteBuffer(string: "x"))
             #expect(raw.text == "x" && raw.fields[.contentType] == "br")
         }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import OnePort
 
-@Suite("RFC 9110 §8.4, §12.5.3: compressed answers")
+@Suite("RFC 9110 §8.4, §12.5.3: compressed responses")
 struct ResponseCompressionTests {
     private static let page = String(repeating: "<p>one port for the page and its socket</p>\n", count: 100)
     private static let gzip: HTTPFields = [.acceptEncoding: "gzip, deflate, br"]
@@ -31,75 +31,76 @@ struct ResponseCompressionTests {
         try await app.test(mode, test)
     }
 
-    @Test("a client that takes gzip gets it, with its length and the field that it depends on")
+    @Test("a client that accepts gzip gets it, with Content-Length and Vary")
     func compresses() async throws {
         try await withApp { client in
-            let answer = try await client.get("/page", fields: Self.gzip)
-            #expect(try gunzip(answer.body) == Self.page)
-            #expect(answer.fields[.contentEncoding] == "gzip" && answer.fields[.vary] == "Accept-Encoding")
-            #expect(answer.fields[.contentLength] == "\(answer.body.readableBytes)")
-            #expect(answer.body.readableBytes < 300)
-            #expect(answer.fields[.contentType] == "text/html; charset=utf-8")
-            // The compressor that answers share begins anew.
-            #expect(try await client.get("/page", fields: Self.gzip).body == answer.body)
+            let response = try await client.get("/page", fields: Self.gzip)
+            #expect(try gunzip(response.body) == Self.page)
+            #expect(
+                response.fields[.contentEncoding] == "gzip" && response.fields[.vary] == "Accept-Encoding")
+            #expect(response.fields[.contentLength] == "\(response.body.readableBytes)")
+            #expect(response.body.readableBytes < 300)
+            #expect(response.fields[.contentType] == "text/html; charset=utf-8")
+            // The shared compressor is reset.
+            #expect(try await client.get("/page", fields: Self.gzip).body == response.body)
         }
     }
 
     @Test(
-        "RFC 9110 §12.5.3: who does not take gzip gets none, but the field that it would depend on",
+        "RFC 9110 §12.5.3: a client that does not accept gzip gets none, but Vary",
         arguments: [nil, "", "br", "gzip;q=0", "identity, gzip;q=0.5", "*;q=0", "identity;q=0"])
     func negotiates(accepted: String?) async throws {
         try await withApp { client in
             var fields: HTTPFields = [:]
             fields[.acceptEncoding] = accepted
-            let answer = try await client.get("/page", fields: fields)
-            #expect(answer.text == Self.page && answer.fields[.contentEncoding] == nil)
-            #expect(answer.fields[.vary] == "Accept-Encoding")
+            let response = try await client.get("/page", fields: fields)
+            #expect(response.text == Self.page && response.fields[.contentEncoding] == nil)
+            #expect(response.fields[.vary] == "Accept-Encoding")
         }
     }
 
     @Test(
-        "RFC 9110 §12.5.3: gzip by its old name, by a weight and by *",
+        "RFC 9110 §12.5.3: gzip is accepted by its old name, by a weight and by *",
         arguments: ["x-gzip", "gzip;q=0.1", "*"])
     func accepts(accepted: String) async throws {
         try await withApp { client in
-            let answer = try await client.get("/page", fields: [.acceptEncoding: accepted])
-            #expect(try gunzip(answer.body) == Self.page)
+            let response = try await client.get("/page", fields: [.acceptEncoding: accepted])
+            #expect(try gunzip(response.body) == Self.page)
         }
     }
 
-    @Test("RFC 9110 §8.8.3.3: a strong tag becomes weak, ranges are offered no more, Vary keeps what it says")
+    @Test("RFC 9110 §8.8.3.3: a strong tag becomes weak, ranges are not offered, and Vary is extended")
     func entityTag() async throws {
         try await withApp { client in
-            let answer = try await client.get("/tagged", fields: Self.gzip)
-            #expect(answer.fields[.eTag] == "W/\"1\"" && answer.fields[.acceptRanges] == nil)
-            #expect(answer.fields[.vary] == "Cookie, Accept-Encoding")
+            let response = try await client.get("/tagged", fields: Self.gzip)
+            #expect(response.fields[.eTag] == "W/\"1\"" && response.fields[.acceptRanges] == nil)
+            #expect(response.fields[.vary] == "Cookie, Accept-Encoding")
             let plain = try await client.get("/tagged")
             #expect(plain.fields[.eTag] == "\"1\"" && plain.fields[.acceptRanges] == "bytes")
         }
     }
 
-    @Test("content goes as it is below a size, above one, and where it does not shrink")
+    @Test("content that is too small, too large, or would not shrink is not compressed")
     func sizes() async throws {
         let options = ResponseCompressionOptions { $0.maxSize = 200_000 }
         try await withApp(options) { app in
             app.get("/noise") { _ in
                 var random = SystemRandomNumberGenerator()
-                let octets = (0..<4_000).map { _ in UInt8.random(in: 0...255, using: &random) }
+                let bytes = (0..<4_000).map { _ in UInt8.random(in: 0...255, using: &random) }
                 return Response(
-                    fields: [.contentType: "text/x-noise"], body: .bytes(ByteBuffer(bytes: octets)))
+                    fields: [.contentType: "text/x-noise"], body: .bytes(ByteBuffer(bytes: bytes)))
             }
         } test: { client in
-            // 32,768 is the last that is compressed on the loop, 32,769 the first that is not.
+            // 32,768 bytes are compressed on the event loop, 32,769 are not.
             let cases = [
                 (1_023, false), (1_024, true), (32_768, true), (32_769, true), (200_000, true),
                 (200_001, false),
             ]
             for (size, isCompressed) in cases {
-                let answer = try await client.get("/size/\(size)", fields: Self.gzip)
-                #expect((answer.fields[.contentEncoding] == "gzip") == isCompressed, "\(size)")
-                #expect(answer.fields[.vary] == "Accept-Encoding")
-                let text = isCompressed ? try gunzip(answer.body) : answer.text
+                let response = try await client.get("/size/\(size)", fields: Self.gzip)
+                #expect((response.fields[.contentEncoding] == "gzip") == isCompressed, "\(size)")
+                #expect(response.fields[.vary] == "Accept-Encoding")
+                let text = isCompressed ? try gunzip(response.body) : response.text
                 #expect(text == String(repeating: "x", count: size))
             }
             let noise = try await client.get("/noise", fields: Self.gzip)
@@ -107,7 +108,7 @@ struct ResponseCompressionTests {
         }
     }
 
-    @Test("media types by their patterns")
+    @Test("patterns of media types")
     func types() {
         let types = MediaTypeSet(ResponseCompressionOptions.defaultTypes)
         for type in [
@@ -144,45 +145,45 @@ struct ResponseCompressionTests {
             app.get("/empty") { _ in Response(status: .noContent, fields: [.contentType: "text/plain"]) }
         } test: { client in
             for (index, (status, fields, vary)) in cases.enumerated() {
-                let answer = try await client.get("/\(index)", fields: Self.gzip)
-                #expect(answer.status == status && answer.text == Self.page, "\(index)")
-                #expect(answer.fields[.contentEncoding] == fields[.contentEncoding])
-                #expect(answer.fields[.vary] == vary, "\(index)")
+                let response = try await client.get("/\(index)", fields: Self.gzip)
+                #expect(response.status == status && response.text == Self.page, "\(index)")
+                #expect(response.fields[.contentEncoding] == fields[.contentEncoding])
+                #expect(response.fields[.vary] == vary, "\(index)")
             }
             let empty = try await client.get("/empty", fields: Self.gzip)
             #expect(empty.fields[.contentEncoding] == nil && empty.fields[.contentLength] == nil)
         }
     }
 
-    @Test("RFC 9110 §9.3.2: HEAD has the fields of GET, without the length that only the work would tell")
+    @Test("RFC 9110 §9.3.2: HEAD has the headers of GET, except the length")
     func head() async throws {
         try await withApp { client in
-            let answer = try await client.request(.head, "/tagged", fields: Self.gzip)
-            #expect(answer.fields[.contentEncoding] == "gzip" && answer.fields[.eTag] == "W/\"1\"")
-            #expect(answer.fields[.contentLength] == nil)
+            let response = try await client.request(.head, "/tagged", fields: Self.gzip)
+            #expect(response.fields[.contentEncoding] == "gzip" && response.fields[.eTag] == "W/\"1\"")
+            #expect(response.fields[.contentLength] == nil)
             let plain = try await client.request(.head, "/tagged")
             #expect(plain.fields[.contentLength] == "\(Self.page.utf8.count)")
         }
     }
 
-    @Test("RFC 9110 §15.4.5: files in memory are compressed, and their 304 names the tag that the client has")
+    @Test("RFC 9110 §15.4.5: files in memory are compressed, and their 304 has the client's tag")
     func files() async throws {
         try await withApp {
             $0.files("Sources", at: "/s")
         } test: { client in
             let path = "/s/OnePort/App.swift"
             let plain = try await client.get(path)
-            let answer = try await client.get(path, fields: Self.gzip)
-            // Swift has no media type of its own.
-            #expect(plain.fields[.contentType] == "application/octet-stream" && answer.body == plain.body)
+            let response = try await client.get(path, fields: Self.gzip)
+            // Swift files have no media type.
+            #expect(plain.fields[.contentType] == "application/octet-stream" && response.body == plain.body)
         }
         try await withApp {
             $0.files("Public", at: "/p")
         } test: { client in
             let plain = try await client.get("/p/chat.css")
             let tag = try #require(plain.fields[.eTag])
-            let answer = try await client.get("/p/chat.css", fields: Self.gzip)
-            #expect(try gunzip(answer.body) == plain.text && answer.fields[.eTag] == "W/" + tag)
+            let response = try await client.get("/p/chat.css", fields: Self.gzip)
+            #expect(try gunzip(response.body) == plain.text && response.fields[.eTag] == "W/" + tag)
             for known in ["W/" + tag, tag] {
                 var fields = Self.gzip
                 fields[.ifNoneMatch] = "\"x\", " + known
@@ -197,21 +198,21 @@ struct ResponseCompressionTests {
         }
     }
 
-    @Test("streams go as they are unless asked for, but say that it depends")
+    @Test("streams are not compressed by default, but have Vary")
     func streamsAlone() async throws {
         try await withApp { app in
             app.get("/stream") { _ in .stream(contentType: "text/plain") { try await $0.write(Self.page) } }
         } test: { client in
-            let answer = try await client.get("/stream", fields: Self.gzip)
-            #expect(answer.text == Self.page && answer.fields[.contentEncoding] == nil)
-            #expect(answer.fields[.vary] == "Accept-Encoding")
+            let response = try await client.get("/stream", fields: Self.gzip)
+            #expect(response.text == Self.page && response.fields[.contentEncoding] == nil)
+            #expect(response.fields[.vary] == "Accept-Encoding")
         }
     }
 }
 
 private struct NoGzip: Error {}
 
-/// The text of a whole gzip member (RFC 1952 §2.3); its length is held against its trailer.
+/// The text of a gzip member (RFC 1952 §2.3). Checks its length against the trailer.
 func gunzip(_ buffer: ByteBuffer) throws -> String {
     var buffer = buffer
     guard buffer.readableBytes >= 18, buffer.readBytes(length: 3) == [0x1F, 0x8B, 8] else { throw NoGzip() }

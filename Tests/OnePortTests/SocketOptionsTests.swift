@@ -3,9 +3,9 @@ import OnePortTesting
 import Testing
 import WSKit
 
-@Suite("The options of sockets")
+@Suite("Options of WebSockets")
 struct SocketOptionsTests {
-    @Test("app.webSocketOptions are those of sockets in groups too, whatever was declared first")
+    @Test("app.webSocketOptions apply to sockets in groups too, in any order of declaration")
     func inGroups() async throws {
         let app = App(configuration: AppConfiguration())
         @Sendable func echo(_ socket: WebSocket) async throws {
@@ -31,7 +31,7 @@ struct SocketOptionsTests {
         }
     }
 
-    @Test("a slash too many leads to the route, unless the application wants it exact")
+    @Test("a trailing slash redirects to the route, unless the application requires the exact path")
     func trailingSlash() async throws {
         let app = App(configuration: AppConfiguration())
         app.group("/todos") { $0.get("/") { _ in .text("todos") } }

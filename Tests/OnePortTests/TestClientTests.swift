@@ -6,7 +6,7 @@ import OnePortTesting
 import Testing
 import WSKit
 
-@Suite("A test's client, and its end", .timeLimit(.minutes(2)))
+@Suite("The test client", .timeLimit(.minutes(2)))
 struct TestClientTests {
     private func app() -> App {
         let app = App(configuration: AppConfiguration())
@@ -21,7 +21,7 @@ struct TestClientTests {
         return app
     }
 
-    @Test("What is used after the test has returned is an error at once", arguments: TestMode.allCases)
+    @Test("Using a client or socket after the test has returned fails at once", arguments: TestMode.allCases)
     func usedAfterTheEnd(mode: TestMode) async throws {
         var kept: (client: TestClient, socket: WebSocket)?
         try await app().test(mode) { client in
@@ -42,7 +42,7 @@ struct TestClientTests {
         #expect(await socket.closeReason != nil)
     }
 
-    @Test("What waits when the test returns ends with it", arguments: TestMode.allCases)
+    @Test("Waiting requests and sockets fail when the test returns", arguments: TestMode.allCases)
     func waitsAtTheEnd(mode: TestMode) async throws {
         let (steps, step) = AsyncStream.makeStream(of: Void.self)
         let app = app()
@@ -63,7 +63,7 @@ struct TestClientTests {
         #expect(try await reader?.value == nil)
     }
 
-    @Test("The server's side of a socket that was kept is closed, too")
+    @Test("The server's side of a socket that is still referenced is closed")
     func serverSide() async throws {
         let (sockets, opened) = AsyncStream.makeStream(of: WebSocket.self)
         let app = App(configuration: AppConfiguration())
@@ -84,7 +84,7 @@ struct TestClientTests {
         #expect(await socket.closeReason != nil)
     }
 
-    @Test("A response that is too large is an error, and not held in memory")
+    @Test("A response that is too large is an error and is not buffered")
     func tooLarge() async throws {
         let app = App(configuration: AppConfiguration())
         app.get("/endless") { _ in
@@ -101,7 +101,7 @@ struct TestClientTests {
         }
     }
 
-    @Test("Loops are used again, and not while something holds them")
+    @Test("Event loops are reused, but not while something holds them")
     func loopPool() async throws {
         let pool = EventLoopPool()
         let group = pool.take(threads: 1)

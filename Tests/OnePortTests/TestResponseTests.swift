@@ -5,14 +5,14 @@ import Testing
 
 @testable import OnePortTesting
 
-@Suite("What a test makes of an answer")
+@Suite("Responses in tests")
 struct TestResponseTests {
     private func read(_ text: String, answering method: HTTPRequest.Method = .get) throws -> TestResponse {
         try TestResponse(raw: ByteBuffer(string: text), answering: method)
     }
 
     @Test(
-        "RFC 9112 §6.3: content by length, in chunks, to the end, and none",
+        "RFC 9112 §6.3: body by length, in chunks, until the close, and none",
         arguments: [
             ("HTTP/1.1 200 x\r\nContent-Length: 3\r\n\r\nabc", .get, "abc"),
             ("HTTP/1.1 200 x\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", .get, "abc"),
@@ -23,18 +23,18 @@ struct TestResponseTests {
             ("HTTP/1.1 101 x\r\n\r\nwhat another protocol sends", .get, ""),
         ] as [(String, HTTPRequest.Method, String)])
     func content(text: String, method: HTTPRequest.Method, content: String) throws {
-        let answer = try read(text, answering: method)
-        #expect(answer.text == content && answer.trailers == nil)
+        let response = try read(text, answering: method)
+        #expect(response.text == content && response.trailers == nil)
     }
 
     @Test("RFC 9112 §7.1.2: trailers")
     func trailers() throws {
-        let answer = try read("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n")
-        #expect(answer.trailers?.first?.value == "y")
+        let response = try read("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n")
+        #expect(response.trailers?.first?.value == "y")
     }
 
     @Test(
-        "RFC 9112 §8: an answer that was cut off is not taken for a whole one",
+        "RFC 9112 §8: a truncated response is an error",
         arguments: [
             "", "HTTP/1.1 200 x\r\n", "HTTP/1.1 200 x\r\nContent-Length: 4\r\n\r\nabc",
             "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
@@ -43,7 +43,7 @@ struct TestResponseTests {
         #expect(throws: TestClientError.incomplete(text)) { try read(text) }
     }
 
-    @Test("a server that sends more than its answer is found out")
+    @Test("bytes after the response are an error")
     func surplus() {
         for (text, method) in [
             ("HTTP/1.1 200 x\r\nContent-Length: 3\r\n\r\nabcd", HTTPRequest.Method.get),
@@ -55,7 +55,7 @@ struct TestResponseTests {
     }
 
     @Test(
-        "RFC 9112 §6.3: an answer whose end is in doubt is refused",
+        "RFC 9112 §6.3: a response with ambiguous framing is an error",
         arguments: [
             ("Content-Length: 3, 3\r\n", .contentLength), ("Content-Length: 3x\r\n", .contentLength),
             ("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", .conflictingFraming),

@@ -10,19 +10,19 @@ import NIOCore
     import Darwin
 #endif
 
-/// What an application is started with: flags, then environment variables, then defaults.
+/// The configuration of an application. Flags override environment variables, which override defaults.
 ///
-/// Every setting is one row of a table, from which `--help` is made too; an application adds its own rows.
+/// Applications may add their own settings, which `--help` lists too.
 public struct AppConfiguration: Sendable {
-    /// Who the application is running for.
+    /// Whether the application runs for its developers or for its users.
     public enum Environment: String, Sendable, CaseIterable {
-        /// Templates are read again when they change, and errors are shown in the page.
+        /// Templates are reloaded when they change, and pages show the details of errors.
         case development
-        /// Errors are only logged.
+        /// The details of errors are only logged.
         case production
 
-        /// Development in a debug build, production in a release build: what is deployed keeps its errors to
-        /// itself without having been told to.
+        /// Development in a debug build, production in a release build. So a deployed application does not reveal the
+        /// details of errors by default.
         public static var ofBuild: Environment {
             #if DEBUG
                 .development
@@ -34,17 +34,17 @@ public struct AppConfiguration: Sendable {
 
     /// The address to listen on.
     public var host = "127.0.0.1"
-    /// The port to listen on; 0 is any that is free.
+    /// The port to listen on. 0 chooses a free port.
     public var port = 8080
-    /// How many event loops, each a thread.
+    /// The number of event loops. Each has its own thread.
     public var threads = System.coreCount
-    /// The folder that holds Public and Templates.
+    /// The folder that contains Public and Templates.
     public var root = "."
-    /// Who the application is running for.
+    /// Whether the application runs for its developers or for its users.
     public var environment = Environment.ofBuild
-    /// From which level on log lines are written.
+    /// The lowest level that is logged.
     public var logLevel = Logger.Level.info
-    /// How long requests and sockets may take to end after SIGTERM or SIGINT.
+    /// How long requests and sockets may take to finish after SIGTERM or SIGINT.
     public var drain: Duration = .seconds(25)
     /// What a client may ask of the server; five of the limits are settings.
     public var limits = HTTPLimits()
@@ -60,22 +60,22 @@ public struct AppConfiguration: Sendable {
     /// It protects what runs on a private network from pages that have their own name resolve to its address
     /// (DNS rebinding). A request without a host, which only HTTP/1.0 allows, gets 421 too.
     public var hosts: [HostPattern] = []
-    /// Whether an error's details are shown in the page.
+    /// Whether pages show the details of errors.
     public var developmentPage = Environment.ofBuild == .development
 
     private var values: [String: SettingValue] = [:]
 
-    /// The defaults, without a look at flags or the environment.
+    /// Creates a configuration with the defaults. Flags and environment variables are ignored.
     public init() {}
 
-    /// The settings of a start.
+    /// Parses a command line and environment variables.
     /// - Parameters:
-    ///   - arguments: The command line; its first entry is the name of the program.
+    ///   - arguments: The command line. Its first element is the name of the program.
     ///   - environment: The environment variables.
     ///   - extra: The application's own settings.
-    ///   - defaults: Other defaults for settings, by name: `["max-body": "16MiB"]`.
-    /// - Throws: `ConfigurationError`, which names the setting, where its value came from, and what is wanted;
-    ///   `helpRequested` when `--help` is among the arguments.
+    ///   - defaults: Different defaults for settings, by name: `["max-body": "16MiB"]`.
+    /// - Throws: `ConfigurationError`, which names the setting, the source of its value, and the expected value;
+    ///   `helpRequested` if the arguments contain `--help` or `-h`.
     public static func parse(
         arguments: [String], environment: [String: String], extra: [Setting] = [],
         defaults: [String: String] = [:]
@@ -84,12 +84,12 @@ public struct AppConfiguration: Sendable {
         let program = arguments.first?.split(separator: "/").last.map(String.init) ?? "app"
         var configuration = AppConfiguration()
         configuration.values = try table.resolve(Array(arguments.dropFirst()), environment, program: program)
-        configuration.takeBuiltIn()
+        configuration.applyBuiltInSettings()
         return configuration
     }
 
-    /// The settings of this process. On a mistake it says on standard error what is wrong and exits with 64
-    /// (EX_USAGE); after `--help` it exits with 0.
+    /// The configuration of this process. For an invalid setting, it prints an error to standard error and exits with 64
+    /// (EX_USAGE). After `--help`, it exits with 0.
     public static func load(extra: [Setting] = [], defaults: [String: String] = [:]) -> AppConfiguration {
         do {
             return try parse(
@@ -106,7 +106,7 @@ public struct AppConfiguration: Sendable {
         }
     }
 
-    /// Where a file or folder of the application is: `path` itself when it is absolute, otherwise below `root`.
+    /// The path of a file or folder of the application: `path` itself if it is absolute, otherwise relative to `root`.
     public func path(of path: String) -> String {
         if path.hasPrefix("/") || root == "." { return path }
         return root.hasSuffix("/") ? root + path : root + "/" + path
@@ -114,32 +114,32 @@ public struct AppConfiguration: Sendable {
 }
 
 extension AppConfiguration {
-    /// The text of a setting that is a text or a choice; `nil` when it is unset or of another kind.
+    /// The value of a text or choice setting, or `nil` if it is unset or of another kind.
     public subscript(name: String) -> String? {
         if case .text(let text) = values[name] { text } else { nil }
     }
 
-    /// The number of a setting that is a whole number or a size in octets.
+    /// The value of a setting that is an integer or a size in bytes, or `nil` if it is unset or of another kind.
     public func integer(_ name: String) -> Int? {
         if case .integer(let number) = values[name] { number } else { nil }
     }
 
-    /// The time of a setting in seconds.
+    /// The value of a setting in seconds, or `nil` if it is unset or of another kind.
     public func duration(_ name: String) -> Duration? {
         if case .seconds(let duration) = values[name] { duration } else { nil }
     }
 
-    /// Whether a setting that is on or off is on; off when it is unset.
+    /// Whether a toggle is on. It is off if it is unset.
     public func isOn(_ name: String) -> Bool {
         values[name] == .toggle(true)
     }
 
-    /// Whether a flag, the environment or a default gives the setting a value.
+    /// Whether the setting has a value from a flag, the environment or a default.
     public func isSet(_ name: String) -> Bool {
         values[name] != nil
     }
 
-    /// The ranges of a setting that is a list of addresses; none when it is unset.
+    /// The ranges of a setting that is a list of addresses. Empty if it is unset.
     public func addresses(_ name: String) -> [AddressRange] {
         if case .addresses(let ranges) = values[name] { ranges } else { [] }
     }
@@ -149,7 +149,7 @@ extension AppConfiguration {
         if case .hosts(let hosts) = values[name] { hosts } else { [] }
     }
 
-    /// The items of a setting that is a list; none when it is unset.
+    /// The items of a setting that is a list. Empty if it is unset.
     public func list(_ name: String) -> [String] {
         switch values[name] {
         case .list(let items): items

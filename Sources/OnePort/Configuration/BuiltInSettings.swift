@@ -13,64 +13,64 @@ extension AppConfiguration {
             Setting(
                 "port", .integer(0...65_535), environment: ["ONEPORT_PORT", "PORT"],
                 default: "\(defaults.port)",
-                help: "the port to listen on; 0 is any that is free"),
-            Setting("threads", .integer(0...1024), default: "0", help: "event loops; 0 is one per core"),
+                help: "the port to listen on; 0 chooses a free port"),
+            Setting("threads", .integer(0...1024), default: "0", help: "the number of event loops; 0 means one per core"),
             Setting(
-                "root", .text("a folder"), default: defaults.root, help: "the folder of Public and Templates"),
+                "root", .text("a folder"), default: defaults.root, help: "the folder that contains Public and Templates"),
             Setting(
                 "environment", .choice(Environment.allCases.map(\.rawValue)),
                 default: defaults.environment.rawValue,
-                help: "development rereads templates and shows errors"),
+                help: "development reloads templates and shows the details of errors"),
             Setting(
                 "development-page", .toggle,
-                help: "show an error's details in the page; on in development"),
+                help: "show the details of errors in the page; on in development"),
             Setting(
                 "log-level", .choice(Logger.Level.allCases.map(\.rawValue)),
                 environment: ["ONEPORT_LOG_LEVEL", "LOG_LEVEL"], default: defaults.logLevel.rawValue,
-                help: "from which level on to log"),
+                help: "the lowest level that is logged"),
             Setting(
                 "drain", .seconds(0...3600), default: seconds(defaults.drain),
-                help: "how long requests may take to end after SIGTERM"),
+                help: "how long requests may take to finish after SIGTERM"),
             Setting(
-                "max-body", .bytes(0...Int.max), default: octets(limits.maxBodySize),
-                help: "the largest request content; over it 413"),
+                "max-body", .bytes(0...Int.max), default: bytes(limits.maxBodySize),
+                help: "the largest request body; above it, requests are rejected with 413"),
             Setting(
                 "max-connections", .integer(1...Int.max), default: "\(limits.maxConnections)",
-                help: "connections open at once; over it 503"),
+                help: "the most connections; above it, they are rejected with 503"),
             Setting(
                 "max-connections-per-address", .integer(1...Int.max),
                 default: "\(limits.maxConnectionsPerAddress)",
-                help: "connections open at once from one address; over it 429"),
+                help: "the most connections from one address; above it, they are rejected with 429"),
             Setting(
                 "header-timeout", .seconds(0.001...86_400), default: seconds(limits.headTimeout),
-                help: "how long a request's head may take; over it 408"),
+                help: "how long a request's head may take; after it, 408"),
             Setting(
                 "idle-timeout", .seconds(0.001...86_400), default: seconds(limits.idleTimeout),
                 help: "how long a connection may wait for its next request"),
             Setting(
                 "body-timeout", .seconds(0.001...86_400), default: seconds(limits.bodyTimeout),
-                help: "the longest pause in a request's content, and before it; over it 408"),
+                help: "the longest pause before and within a request's body; after it, 408"),
             Setting(
-                "min-body-rate", .bytes(0...Int.max), default: octets(limits.minBodyRate),
-                help: "the slowest request content, in bytes per second; 0 is no bound"),
+                "min-body-rate", .bytes(0...Int.max), default: bytes(limits.minBodyRate),
+                help: "the lowest rate of a request's body, in bytes per second; 0 means no limit"),
             Setting(
                 "body-rate-grace", .seconds(0...86_400), default: seconds(limits.bodyRateGracePeriod),
-                help: "how long content may be slower than min-body-rate"),
+                help: "how long a body may be slower than min-body-rate"),
             Setting(
                 "write-timeout", .seconds(0.001...86_400), default: seconds(limits.writeTimeout),
-                help: "how long a client may read nothing of what it is sent"),
+                help: "how long a client may stop reading"),
             Setting(
-                "min-response-rate", .bytes(0...Int.max), default: octets(limits.minResponseRate),
-                help: "the slowest that a client may read, in bytes per second; 0 is no bound"),
+                "min-response-rate", .bytes(0...Int.max), default: bytes(limits.minResponseRate),
+                help: "the lowest rate at which a client may read, in bytes per second; 0 means no limit"),
             Setting(
                 "response-rate-grace", .seconds(0...86_400), default: seconds(limits.responseRateGracePeriod),
-                help: "how much longer than at min-response-rate a client may take"),
+                help: "how much longer than at min-response-rate reading may take"),
             Setting(
                 "linger-timeout", .seconds(0...86_400), default: seconds(limits.lingerTimeout),
-                help: "how long to wait for more of a client that sends behind its last response"),
+                help: "how long to wait for more data from a client after its last response"),
             Setting(
                 "max-linger-time", .seconds(0...86_400), default: seconds(limits.maxLingerTime),
-                help: "how long to read what a client sends behind its last response"),
+                help: "how long to read data that a client sends after its last response"),
             Setting(
                 "trusted-proxies", .addresses, default: "",
                 help: "proxies that are believed when they forward for a client"),
@@ -84,13 +84,13 @@ extension AppConfiguration {
         ]
     }
 
-    /// An IPv6 address as a URL has it is taken, too.
+    /// The host without the brackets of an IPv6 address in a URL.
     private static func withoutBrackets(_ host: String) -> String {
         host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
     }
 
-    /// Moves the values of the built-in settings to their properties.
-    mutating func takeBuiltIn() {
+    /// Sets the properties from the values of the built-in settings.
+    mutating func applyBuiltInSettings() {
         host = self["host"].map(Self.withoutBrackets) ?? host
         port = integer("port") ?? port
         if let count = integer("threads"), count > 0 { threads = count }
@@ -123,7 +123,7 @@ extension AppConfiguration {
         return attoseconds == 0 ? "\(seconds)" : "\(duration / .seconds(1))"
     }
 
-    private static func octets(_ count: Int) -> String {
+    private static func bytes(_ count: Int) -> String {
         count != 0 && count % (1 << 20) == 0 ? "\(count >> 20)MiB" : "\(count)"
     }
 }

@@ -16,30 +16,30 @@ public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
         }
     }
 
-    /// A flag that no setting has; `nearest` is a known one that is written almost alike.
+    /// An unknown flag. `nearest` is a known flag with a similar name.
     case unknownFlag(String, nearest: String?)
-    /// A flag that is there twice.
+    /// A flag that is given twice.
     case repeatedFlag(String)
-    /// A flag without its value.
-    case missingValue(flag: String, wanted: String)
-    /// A value that is not what the setting takes.
-    case badValue(setting: String, source: Source, value: String, wanted: String)
-    /// An argument that is no flag.
+    /// A flag without a value.
+    case missingValue(flag: String, expected: String)
+    /// A value that is invalid for the setting.
+    case invalidValue(setting: String, source: Source, value: String, expected: String)
+    /// An argument that is not a flag.
     case unexpectedArgument(String)
-    /// Two settings of the application have the same name, or a default is given for none.
+    /// Two settings have the same name, or a default names an unknown setting.
     case declaration(String)
-    /// `--help` was asked for: the text to print. Not a mistake.
+    /// The arguments contain `--help`. The value is the text to print.
     case helpRequested(String)
 
-    /// What is wrong, and what is wanted.
+    /// The problem and the expected value.
     public var description: String {
         switch self {
-        case .unknownFlag(let name, let nearest?): "there is no --\(name); did you mean --\(nearest)?"
-        case .unknownFlag(let name, nil): "there is no --\(name); --help lists the settings"
-        case .repeatedFlag(let name): "--\(name) is there twice"
-        case .missingValue(let flag, let wanted): "--\(flag) has no value; wanted: \(wanted)"
-        case .badValue(let setting, let source, let value, let wanted):
-            "the setting \(setting) is \"\(value)\" by \(source); wanted: \(wanted)"
+        case .unknownFlag(let name, let nearest?): "unknown flag --\(name); did you mean --\(nearest)?"
+        case .unknownFlag(let name, nil): "unknown flag --\(name); --help lists the settings"
+        case .repeatedFlag(let name): "--\(name) is given twice"
+        case .missingValue(let flag, let expected): "--\(flag) needs a value: \(expected)"
+        case .invalidValue(let setting, let source, let value, let expected):
+            "invalid value \"\(value)\" for the setting \(setting), from \(source); expected: \(expected)"
         case .unexpectedArgument(let text): "\"\(text)\" is not a flag; --help lists the settings"
         case .declaration(let problem): problem
         case .helpRequested(let text): text

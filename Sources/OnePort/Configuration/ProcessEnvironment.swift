@@ -2,6 +2,6 @@ import FoundationEssentials
 
 /// The environment variables of this process.
 package enum ProcessEnvironment {
-    /// All of them, as they are now.
+    /// The current values of all variables.
     package static var current: [String: String] { ProcessInfo.processInfo.environment }
 }

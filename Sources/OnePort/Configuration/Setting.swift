@@ -1,23 +1,23 @@
-/// One setting of an application: a flag, its environment variables, its default and its line in `--help`.
+/// A setting of an application: a flag, its environment variables, its default and its line in `--help`.
 ///
-/// `Setting("database", .text("a file"), default: "chat.sqlite", help: "where messages are kept")` is the flag
+/// `Setting("database", .text("a file"), default: "chat.sqlite", help: "the file for the messages")` declares the flag
 /// `--database` and the variable `ONEPORT_DATABASE`.
 public struct Setting: Sendable {
-    /// What values a setting takes.
+    /// The kind of a setting's values.
     public enum Kind: Sendable {
-        /// Any text; the word or two say what it is, for `--help`.
+        /// Any text. The associated value describes it in `--help`: `.text("a file")`.
         case text(String)
-        /// A whole number within bounds.
+        /// An integer within bounds.
         case integer(ClosedRange<Int>)
-        /// A size in octets within bounds: `65536`, `64KiB`, `2MiB`, `1GiB`.
+        /// A size in bytes within bounds: `65536`, `64KiB`, `2MiB`, `1GiB`.
         case bytes(ClosedRange<Int>)
-        /// A time in seconds within bounds, fractions allowed: `10`, `0.5`.
+        /// A time in seconds within bounds: `10`, `0.5`.
         case seconds(ClosedRange<Double>)
-        /// On or off; the flag alone means on, and takes a value only as `--name=false`.
+        /// On or off. The flag alone means on. A value must follow an equals sign: `--name=false`.
         case toggle
         /// One of these words.
         case choice([String])
-        /// Texts, separated by commas; the word says what each is.
+        /// Texts separated by commas. The associated value describes them in errors.
         case list(String)
         /// IP addresses and ranges such as `10.0.0.0/8`, separated by commas.
         case addresses
@@ -27,22 +27,22 @@ public struct Setting: Sendable {
 
     /// The name: `max-body` for the flag `--max-body`.
     public let name: String
-    /// What values it takes.
+    /// The kind of its values.
     public let kind: Kind
-    /// The environment variables that are read when there is no flag; the first that is set counts.
+    /// The environment variables that are used if there is no flag. The first that is set wins.
     public let environment: [String]
-    /// The value, as text, when nothing else says one; `nil` leaves the setting unset.
+    /// The default value, as text. `nil` leaves the setting unset.
     public var defaultValue: String?
-    /// What it is for, in a few words.
+    /// A short description for `--help`.
     public let help: String
 
-    /// A setting.
+    /// Creates a setting.
     /// - Parameters:
     ///   - name: Lower-case words joined by hyphens.
-    ///   - kind: What values it takes.
+    ///   - kind: The kind of its values.
     ///   - environment: Its variables; without them it is `ONEPORT_` and the name in upper case.
-    ///   - defaultValue: Its default, as it would be written behind the flag.
-    ///   - help: What it is for.
+    ///   - defaultValue: The default value, written as for the flag.
+    ///   - help: A short description for `--help`.
     public init(
         _ name: String, _ kind: Kind, environment: [String]? = nil, default defaultValue: String? = nil,
         help: String
@@ -56,7 +56,7 @@ public struct Setting: Sendable {
     }
 }
 
-/// A value that was found to be what its setting takes.
+/// A parsed value of a setting.
 enum SettingValue: Sendable, Equatable {
     case text(String)
     case integer(Int)
@@ -72,12 +72,12 @@ extension Setting.Kind {
         if case .toggle = self { true } else { false }
     }
 
-    /// The value that `text` stands for, or `nil` when it is not what is wanted.
+    /// Parses a value. Returns `nil` if the text is invalid.
     func value(of text: String) -> SettingValue? {
         switch self {
         case .text: text.isEmpty ? nil : .text(text)
         case .integer(let bounds): Int(text).flatMap { bounds.contains($0) ? .integer($0) : nil }
-        case .bytes(let bounds): Self.octets(text).flatMap { bounds.contains($0) ? .integer($0) : nil }
+        case .bytes(let bounds): Self.byteCount(text).flatMap { bounds.contains($0) ? .integer($0) : nil }
         case .seconds(let bounds):
             Double(text).flatMap { bounds.contains($0) ? .seconds(.seconds($0)) : nil }
         case .toggle:
@@ -93,14 +93,14 @@ extension Setting.Kind {
         }
     }
 
-    /// What is wanted, in words.
-    var wanted: String {
+    /// A description of the valid values.
+    var expected: String {
         switch self {
         case .text(let what): what
         case .integer(let bounds):
             "a whole number\(Self.bounds(bounds.lowerBound, bounds.upperBound, Int.max))"
         case .bytes(let bounds):
-            "a size in octets such as 65536, 64KiB or 2MiB\(Self.bounds(bounds.lowerBound, bounds.upperBound, Int.max))"
+            "a size in bytes such as 65536, 64KiB or 2MiB\(Self.bounds(bounds.lowerBound, bounds.upperBound, Int.max))"
         case .seconds(let bounds): "seconds\(Self.bounds(bounds.lowerBound, bounds.upperBound, .infinity))"
         case .toggle: "true or false"
         case .choice(let words): words.joined(separator: " or ")
@@ -110,12 +110,12 @@ extension Setting.Kind {
         }
     }
 
-    /// What stands behind the flag in `--help`.
+    /// The placeholder for the value in `--help`.
     var placeholder: String {
         switch self {
         case .text(let what): what.split(separator: " ").last.map { "<\($0)>" } ?? "<text>"
         case .integer: "<number>"
-        case .bytes: "<octets>"
+        case .bytes: "<bytes>"
         case .seconds: "<seconds>"
         case .toggle: ""
         case .choice(let words): words.joined(separator: "|")
@@ -144,7 +144,7 @@ extension Setting.Kind {
         return values
     }
 
-    private static func octets(_ text: String) -> Int? {
+    private static func byteCount(_ text: String) -> Int? {
         let units: [(suffix: String, factor: Int)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)]
         for unit in units where text.hasSuffix(unit.suffix) {
             let digits = text.dropLast(unit.suffix.count)

@@ -1,8 +1,8 @@
-/// All settings of an application: what is read, and in `--help` what is shown, comes from this one table.
+/// The settings of an application. Parsing and `--help` both use this table.
 struct SettingTable: Sendable {
     let settings: [Setting]
 
-    /// The built-in settings, then the application's own; `defaults` replaces defaults by name.
+    /// Combines the built-in settings and the application's own. `defaults` replaces defaults by name.
     init(_ builtIn: [Setting], extra: [Setting], defaults: [String: String]) throws(ConfigurationError) {
         var settings: [Setting] = []
         var names: Set<String> = ["help"]
@@ -14,15 +14,15 @@ struct SettingTable: Sendable {
             settings.append(setting)
         }
         if let unknown = defaults.keys.sorted().first(where: { !names.contains($0) }) {
-            throw .declaration("a default is given for \(unknown), which is no setting")
+            throw .declaration("a default is given for the unknown setting \(unknown)")
         }
         self.settings = settings
     }
 
-    /// The values by name: a flag's, else the environment's, else the default.
+    /// The values by name: from the flag, otherwise from the environment, otherwise the default.
     /// - Parameters:
-    ///   - arguments: Without the name of the program.
-    ///   - environment: A variable that is empty counts as not set.
+    ///   - arguments: The arguments without the name of the program.
+    ///   - environment: The environment variables. An empty variable counts as unset.
     func resolve(
         _ arguments: [String], _ environment: [String: String], program: String
     ) throws(ConfigurationError) -> [String: SettingValue] {
@@ -31,8 +31,8 @@ struct SettingTable: Sendable {
         for setting in settings {
             guard let (text, source) = Self.text(of: setting, flags, environment) else { continue }
             guard let value = setting.kind.value(of: text) else {
-                throw .badValue(
-                    setting: setting.name, source: source, value: text, wanted: setting.kind.wanted)
+                throw .invalidValue(
+                    setting: setting.name, source: source, value: text, expected: setting.kind.expected)
             }
             values[setting.name] = value
         }
@@ -49,7 +49,7 @@ struct SettingTable: Sendable {
         return setting.defaultValue.map { ($0, .defaultValue) }
     }
 
-    /// The texts behind the flags: `--name value` or `--name=value`.
+    /// The values of the flags: `--name value` or `--name=value`.
     private func read(_ arguments: [String], program: String) throws(ConfigurationError) -> [String: String] {
         if arguments.contains("--help") || arguments.contains("-h") {
             throw .helpRequested(help(program: program))
@@ -75,13 +75,13 @@ struct SettingTable: Sendable {
                 flags[name] = arguments[index]
                 index += 1
             } else {
-                throw .missingValue(flag: name, wanted: setting.kind.wanted)
+                throw .missingValue(flag: name, expected: setting.kind.expected)
             }
         }
         return flags
     }
 
-    /// The known flag that is written almost like `name`: a third of its letters may differ, one at least.
+    /// The most similar known flag, if at most a third of its letters differ, or one letter in a short name.
     private func nearest(to name: String) -> String? {
         let known = settings.map(\.name) + ["help"]
         let ranked = known.map { (name: $0, distance: Self.distance(Array(name.utf8), Array($0.utf8))) }
@@ -89,16 +89,16 @@ struct SettingTable: Sendable {
         return best.distance <= max(1, best.name.utf8.count / 3) ? best.name : nil
     }
 
-    /// How many letters have to be put in, taken out, replaced or swapped with their neighbour.
+    /// The edit distance: how many letters must be inserted, deleted, replaced or swapped with their neighbor.
     private static func distance(_ one: [UInt8], _ other: [UInt8]) -> Int {
         var previous: [Int] = []
         var row = Array(0...other.count)
         for (index, letter) in one.enumerated() {
             var next = [index + 1]
-            for (column, wanted) in other.enumerated() {
+            for (column, expected) in other.enumerated() {
                 var best = min(row[column + 1], next[column]) + 1
-                best = min(best, row[column] + (letter == wanted ? 0 : 1))
-                if index > 0, column > 0, letter == other[column - 1], one[index - 1] == wanted {
+                best = min(best, row[column] + (letter == expected ? 0 : 1))
+                if index > 0, column > 0, letter == other[column - 1], one[index - 1] == expected {
                     best = min(best, previous[column - 1] + 1)
                 }
                 next.append(best)
@@ -113,7 +113,7 @@ struct SettingTable: Sendable {
     func help(program: String) -> String {
         var lines = [
             "usage: \(program) [--setting value] …", "",
-            "Flags come before environment variables, these before defaults.", "",
+            "Flags override environment variables, and environment variables override defaults.", "",
         ]
         let flags = settings.map { setting in
             "  --\(setting.name)" + (setting.kind.placeholder.isEmpty ? "" : " \(setting.kind.placeholder)")
@@ -126,7 +126,7 @@ struct SettingTable: Sendable {
                 String(repeating: " ", count: width + 2) + "default \(value); "
                     + setting.environment.joined(separator: ", "))
         }
-        lines.append("  --help" + String(repeating: " ", count: max(0, width - 8) + 2) + "this text")
+        lines.append("  --help" + String(repeating: " ", count: max(0, width - 8) + 2) + "print this text")
         return lines.joined(separator: "\n")
     }
 }

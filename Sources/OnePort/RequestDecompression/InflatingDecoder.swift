@@ -3,9 +3,9 @@ import HTTPKit
 import HTTPTypes
 import NIOCore
 
-/// Undoes gzip (RFC 1952) or deflate (RFC 9110 §8.4.1.2) piece by piece.
+/// Decodes gzip (RFC 1952) or deflate (RFC 9110 §8.4.1.2) piece by piece.
 ///
-/// Invariant: used on one event loop only, as `ContentDecoder` says.
+/// Invariant: it is used on one event loop only, as `ContentDecoder` requires.
 final class InflatingDecoder: ContentDecoder, @unchecked Sendable {
     enum Coding: String {
         case gzip
@@ -16,7 +16,7 @@ final class InflatingDecoder: ContentDecoder, @unchecked Sendable {
         /// Nothing has been decoded.
         case begin
         case inflating(StreamInflater)
-        /// A member of gzip has ended; another may follow (RFC 1952 §2.2).
+        /// A gzip member has ended. Another may follow (RFC 1952 §2.2).
         case betweenMembers(StreamInflater)
         case ended
     }
@@ -39,7 +39,7 @@ final class InflatingDecoder: ContentDecoder, @unchecked Sendable {
                 state = .inflating(inflater)
             case .inflating(let inflater):
                 var output = ByteBuffer()
-                // A small piece of input gets a small buffer, since handlers may keep what they are given.
+                // Small input gets a small buffer, because handlers may keep the buffers.
                 let room = min(room, max(1 << 10, 4 * input.readableBytes))
                 switch try inflate(inflater, into: &output, room: room) {
                 case .isEnded: state = coding == .gzip ? .betweenMembers(inflater) : .ended
@@ -52,7 +52,7 @@ final class InflatingDecoder: ContentDecoder, @unchecked Sendable {
                 inflater.reset()
                 state = .inflating(inflater)
             case .ended:
-                guard input.readableBytes == 0 else { throw failure("goes on behind its end") }
+                guard input.readableBytes == 0 else { throw failure("has data after its end") }
                 return nil
             }
         }
@@ -60,7 +60,7 @@ final class InflatingDecoder: ContentDecoder, @unchecked Sendable {
 
     func finish() throws {
         switch state {
-        // A body without a byte is taken as an empty one.
+        // An empty body is accepted.
         case .begin where input.readableBytes == 0: break
         case .begin, .inflating: throw failure("ends early")
         case .betweenMembers, .ended: break
@@ -68,7 +68,7 @@ final class InflatingDecoder: ContentDecoder, @unchecked Sendable {
         state = .ended
     }
 
-    /// A stream of the right format, once enough has come to tell.
+    /// Creates a stream of the right format when enough bytes have arrived to tell.
     private func begin() throws -> StreamInflater? {
         let format: StreamInflater.Format
         switch coding {
@@ -77,7 +77,7 @@ final class InflatingDecoder: ContentDecoder, @unchecked Sendable {
             format = .gzip
         case .deflate:
             guard let start = input.getInteger(at: input.readerIndex, as: UInt16.self) else { return nil }
-            // Some clients leave off the header of RFC 1950, which RFC 9110 §8.4.1.2 demands. It is a multiple of 31.
+            // Some clients omit the header of RFC 1950, which RFC 9110 §8.4.1.2 requires. It is a multiple of 31.
             let hasHeader = start >> 8 & 0x0F == 8 && start >> 12 <= 7 && start.isMultiple(of: 31)
             format = hasHeader ? .zlib : .raw
         }

@@ -7,11 +7,11 @@ extension Middleware {
     /// app.use(.decompress())
     /// ```
     /// The body is decoded as the handler reads it. Its limit (`Request.bodyLimit`, `collect(upTo:)`) counts decoded bytes,
-    /// so a small request cannot become a large body: above the limit the response is 413. A body that is malformed
-    /// or ends early is 400. The handler sees neither Content-Encoding nor Content-Length.
+    /// so a small request cannot become a large body. A larger body is rejected with 413, and a body that is malformed or
+    /// ends early with 400. The handler sees neither Content-Encoding nor Content-Length.
     ///
-    /// Another coding, or more than one, is left as it is. Handlers that read JSON or a form respond 415 to it, with
-    /// `Accept-Encoding: gzip, deflate`; without this middleware they respond so to every coding.
+    /// A body with another coding, or with more than one, is not decoded. Reading it as JSON or as a form fails with 415
+    /// and `Accept-Encoding: gzip, deflate`. Without this middleware, this happens for every coding.
     public static func decompress() -> Middleware {
         Middleware { request, next in try await next(RequestDecompression.decoding(request)) }
     }

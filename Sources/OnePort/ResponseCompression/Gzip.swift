@@ -2,15 +2,15 @@ import Compression
 import HTTPKit
 import NIOCore
 
-/// Content compressed as a whole (RFC 1952).
+/// Compresses whole bodies with gzip (RFC 1952).
 enum Gzip {
-    /// The content compressed, with a compressor of its own; `nil` where there is no memory for it.
+    /// Compresses a body with a new compressor. Returns `nil` if there is not enough memory.
     static func compress(_ body: ResponseBody, level: Int) -> ByteBuffer? {
         guard let deflater = try? Deflater(format: .gzip, level: level) else { return nil }
         return compress(body, by: deflater)
     }
 
-    /// The content compressed by a compressor that is new or was reset.
+    /// Compresses a body with a compressor that is new or was reset.
     static func compress(_ body: ResponseBody, by deflater: Deflater) -> ByteBuffer? {
         var out = ByteBuffer()
         do throws(CompressionError) {
@@ -27,16 +27,16 @@ enum Gzip {
     }
 }
 
-/// The compressors that the answers of one event loop use in turn, one for each level: to make one and to clear its
-/// 256 KiB would cost more than most answers.
+/// The compressors that the responses of one event loop share, one for each level. Creating one and clearing its 256 KiB
+/// would cost more than compressing most responses.
 ///
-/// It belongs to its loop: it is not `Sendable`. Every answer starts afresh, so nothing of one is seen by another.
+/// It belongs to its loop and is not `Sendable`. It is reset for every response, so no response sees data of another.
 final class LoopGzip {
     private var deflaters: [Int: Deflater] = [:]
 
-    /// The content compressed; `nil` where there is no memory for it.
+    /// Compresses a body. Returns `nil` if there is not enough memory.
     static func compress(_ body: ResponseBody, level: Int, on loop: LoopContext) -> ByteBuffer? {
-        // Whoever calls a handler from a thread of its own gets a compressor of its own.
+        // A handler that was called on another thread gets a new compressor.
         guard loop.eventLoop.inEventLoop else { return Gzip.compress(body, level: level) }
         guard let deflater = shared(on: loop).deflater(level) else { return nil }
         deflater.reset()
@@ -59,18 +59,18 @@ final class LoopGzip {
     }
 }
 
-/// Content compressed piece by piece: what has come of a piece can be read before the next one.
+/// Compresses a body piece by piece. The client can decode each piece before the next one arrives.
 ///
-/// Invariant: the state is touched on the connection's event loop only, which debug builds assert.
+/// Invariant: the state is only accessed on the connection's event loop, which debug builds assert.
 final class GzipStream: ContentEncoder, @unchecked Sendable {
-    /// 8 KiB of history and 70 KiB of memory; the largest window would take 256.
+    /// 8 KiB of history and 70 KiB of memory. The largest window would take 256 KiB.
     private static let windowBits = 13
     private static let memoryLevel = 6
 
     private let eventLoop: any EventLoop
-    /// How much is still to come of what was announced.
+    /// How many bytes of the announced length are missing.
     private var missing: Int?
-    /// Gone at the end, whoever may still hold the stream.
+    /// The compressor, until the stream ends. Its memory is freed then, even if something still references the stream.
     private(set) var deflater: Deflater?
 
     init(level: Int, length: Int?, on eventLoop: any EventLoop) throws(CompressionError) {
@@ -98,14 +98,14 @@ final class GzipStream: ContentEncoder, @unchecked Sendable {
 
     private func run(_ piece: ByteBuffer, _ flush: Deflater.Flush) throws -> ByteBuffer {
         eventLoop.assertInEventLoop()
-        // A writer that outlives its stream writes nothing.
+        // A writer must not write after its stream has ended.
         guard let deflater else { throw CancellationError() }
         var out = ByteBuffer()
         try deflater.deflate(piece.readableBytesSpan, into: &out, flush: flush)
         return out
     }
 
-    /// Gives the memory back.
+    /// Frees the memory.
     func end() {
         eventLoop.assertInEventLoop()
         deflater = nil

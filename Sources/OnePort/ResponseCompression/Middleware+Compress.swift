@@ -3,20 +3,20 @@ import HTTPTypes
 import NIOCore
 
 extension Middleware {
-    /// Compresses answers with gzip for clients that take it (RFC 9110 §8.4.1.3, §12.5.3).
+    /// Compresses responses with gzip for clients that accept it (RFC 9110 §8.4.1.3, §12.5.3).
     ///
     /// ```swift
     /// app.use(.compress())
     /// ```
-    /// Content in memory is compressed, small files of `app.files` too; files that are sent from the disk, parts of
-    /// content (206), what has a Content-Encoding or a digest already and what says `Cache-Control: no-transform` goes as
-    /// it is. A strong entity tag becomes a weak one, for the octets are others (§8.8.3.3): requests for a range of it
-    /// get all of it, and If-Match does not match it.
+    /// Bodies in memory are compressed, including small files of `app.files`. These responses are not: files sent from
+    /// disk, partial content (206), responses with a Content-Encoding or a digest, and responses with
+    /// `Cache-Control: no-transform`. A strong entity tag becomes a weak one because the bytes differ (§8.8.3.3). So a
+    /// range request gets the whole content, and If-Match does not match.
     ///
-    /// - Warning: Over TLS the length of a compressed answer tells what is in it: who can have an answer hold text of
-    ///   their choice beside a secret, such as an anti-forgery token, and see its length many times, finds out the
-    ///   secret (BREACH). Have such answers say `Cache-Control: no-transform`, or put the middleware around the others
-    ///   only.
+    /// - Warning: Over TLS, the length of a compressed response reveals something about its content. If an attacker can
+    ///   choose text in a response that also contains a secret, such as an anti-forgery token, and can observe the length
+    ///   of many such responses, the attacker can find the secret (BREACH). Set `Cache-Control: no-transform` on such
+    ///   responses, or apply the middleware to other routes only.
     public static func compress(
         _ options: ResponseCompressionOptions = ResponseCompressionOptions()
     ) -> Middleware {
@@ -27,10 +27,10 @@ extension Middleware {
     }
 }
 
-/// Decides which answers are compressed, and does it.
+/// Decides which responses are compressed, and compresses them.
 struct ResponseCompression: Sendable {
-    /// Content up to this size is compressed on the event loop, in less than a millisecond; larger content on a thread
-    /// beside it.
+    /// Bodies of up to this many bytes are compressed on the event loop, in less than a millisecond. Larger bodies are
+    /// compressed on another thread.
     static let loopSize = 32 << 10
 
     private let options: ResponseCompressionOptions
@@ -60,12 +60,12 @@ struct ResponseCompression: Sendable {
         }
     }
 
-    /// Whether the answer would be compressed for some client, but for its size.
+    /// Whether the response could be compressed for some client, regardless of its size.
     private func isCompressible(_ response: Response) -> Bool {
         guard let contentType = response.fields[.contentType], types.contains(contentType),
             response.fields[.contentEncoding] == nil
         else { return false }
-        // Digests are of the octets as they are sent (RFC 9530 §2, §3).
+        // Digests are of the bytes as they are sent (RFC 9530 §2, §3).
         for name in Self.digests where response.fields[name] != nil { return false }
         return response.fields[.cacheControl]?.lowercased().contains("no-transform") != true
     }
@@ -83,7 +83,7 @@ struct ResponseCompression: Sendable {
         guard let size = body.length, size >= options.minSize, size <= options.maxSize else {
             return response
         }
-        // The fields are those of GET; the length, which only the work would tell, may be left out (§9.3.2).
+        // The headers are those of GET. The length, which only compressing would tell, may be left out (§9.3.2).
         if request.method == .head { return encoded(response, .stream { _ in }) }
         let compressed: ByteBuffer?
         if size <= Self.loopSize {
@@ -96,11 +96,11 @@ struct ResponseCompression: Sendable {
         return encoded(response, .bytes(compressed))
     }
 
-    /// The answer with `body` in place of its content.
+    /// The response with a compressed body.
     private func encoded(_ response: Response, _ body: ResponseBody) -> Response {
         var fields = response.fields
         fields[.contentEncoding] = "gzip"
-        // Ranges are of the content without its coding, and no longer to be had by this answer's tag.
+        // Ranges refer to the content without its coding, which this response's tag does not identify.
         fields[.acceptRanges] = nil
         fields.weakenEntityTag()
         var response = response
@@ -109,7 +109,7 @@ struct ResponseCompression: Sendable {
         return response
     }
 
-    /// A 304 names the tag by which the client knows what it has (RFC 9110 §15.4.5).
+    /// A 304 has the same tag as the response that the client cached (RFC 9110 §15.4.5).
     private func notModified(_ response: Response, for request: Request) -> Response {
         guard let tag = response.fields[.eTag], !tag.hasPrefix("W/"),
             let known = request.fields[.ifNoneMatch], case .tags(let tags) = EntityTagList(parsing: known),
@@ -121,7 +121,7 @@ struct ResponseCompression: Sendable {
         return response
     }
 
-    /// A writer of the same content, compressed piece by piece.
+    /// Wraps a body's writer so that each piece is compressed.
     private func compressing(
         _ write: @escaping @Sendable (ResponseWriter) async throws -> Void, length: Int?,
         on eventLoop: any EventLoop
@@ -138,7 +138,7 @@ struct ResponseCompression: Sendable {
 }
 
 extension HTTPFields {
-    /// Content that is the same but for its coding has the same tag only as a weak one (RFC 9110 §8.8.3.3).
+    /// Turns a strong tag into a weak one, as for content that differs only in its coding (RFC 9110 §8.8.3.3).
     fileprivate mutating func weakenEntityTag() {
         if let tag = self[.eTag], !tag.hasPrefix("W/") { self[.eTag] = "W/" + tag }
     }

@@ -1,24 +1,23 @@
-/// What `Middleware.compress` does.
+/// The options of `Middleware.compress`.
 public struct ResponseCompressionOptions: Sendable {
-    /// Content of fewer octets goes as it is: it would fit into the same packets, and costs the same work.
+    /// Bodies with fewer bytes are not compressed. They would need as many packets, and compressing them costs time.
     public var minSize = 1 << 10
-    /// Content of more octets goes as it is. What is that large is served better from files beside which compressed
-    /// ones lie (`StaticFileOptions.codings`), or as a stream.
+    /// Bodies with more bytes are not compressed. Serve such content as a stream, or from files with precompressed siblings
+    /// (`StaticFileOptions.codings`).
     public var maxSize = 8 << 20
-    /// 1 (fastest) to 9 (smallest).
+    /// The compression level, from 1 (fastest) to 9 (smallest).
     public var level = 4
-    /// The media types that are compressed: `application/json`; `text/*`, all of a type; `*+json`, all with a suffix
-    /// (RFC 6838 §4.2.8).
+    /// The media types that are compressed: `application/json`, all of a type (`text/*`), or all with a suffix (`*+json`,
+    /// RFC 6838 §4.2.8).
     public var types = defaultTypes
-    /// Whether streamed answers are compressed too, such as server-sent events.
+    /// Whether streamed responses, such as server-sent events, are compressed too. Off by default.
     ///
-    /// Each piece that is written is sent at once, as without compression, so small pieces gain little; and each stream
-    /// holds about 70 KiB for its history until it ends, which for streams that last is much where there are many.
-    /// Hence it is off unless asked for. Pieces of more than 32 KiB go in several steps: do not write to one stream
-    /// from several tasks at a time.
+    /// Each piece is sent at once, as without compression, so small pieces gain little. Each stream uses about 70 KiB of
+    /// memory until it ends, which is a lot for many long streams. Pieces of more than 32 KiB are written in several
+    /// steps, so do not write to one stream from several tasks at the same time.
     public var compressesStreams = false
 
-    /// The media types that gain by compression and are not compressed in themselves.
+    /// Media types that are not already compressed.
     public static let defaultTypes = [
         "text/*", "*+json", "*+xml", "*+text", "application/json", "application/xml",
         "application/javascript",
@@ -31,14 +30,14 @@ public struct ResponseCompressionOptions: Sendable {
     /// The default options.
     public init() {}
 
-    /// The default options, changed by `configure`.
+    /// The default options with the changes of `configure`.
     public init(_ configure: (inout ResponseCompressionOptions) -> Void) {
         self.init()
         configure(&self)
     }
 }
 
-/// Media types by the patterns of `ResponseCompressionOptions.types`.
+/// A set of media types, given by the patterns of `ResponseCompressionOptions.types`.
 struct MediaTypeSet: Sendable {
     private var essences: Set<String> = []
     private var types: Set<Substring> = []
@@ -56,7 +55,7 @@ struct MediaTypeSet: Sendable {
         }
     }
 
-    /// Whether the value of a Content-Type is in it; its parameters do not matter.
+    /// Whether the set contains the media type of a Content-Type. Parameters are ignored.
     func contains(_ contentType: String) -> Bool {
         let end = contentType.utf8.firstIndex { $0 == UInt8(ascii: ";") || $0 == 0x20 || $0 == 0x09 }
         let essence = contentType[..<(end ?? contentType.endIndex)].lowercased()

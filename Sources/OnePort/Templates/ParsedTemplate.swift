@@ -1,10 +1,10 @@
 import HTTPKit
 import Mustache
 
-/// One template and the partials that it names.
+/// A template and the names of its partials.
 struct ParsedTemplate: Sendable {
     let template: MustacheTemplate
-    /// The names of its partials, with the line that includes each.
+    /// The names of its partials, with the lines that include them.
     let partials: [(name: String, line: Int)]
 
     init(_ text: String, file: String) throws(TemplateError) {
@@ -21,11 +21,11 @@ struct ParsedTemplate: Sendable {
         partials = Self.partials(of: text)
     }
 
-    /// Escapes what tags insert: mustache's own escaping goes by `Character`, so that one which combines with `<` hides it.
+    /// Escapes inserted text. Mustache's own escaping works on `Character`s, so a combining character hides a `<`.
     private struct Escaping: MustacheContentType {
-        /// Puts ours in the place of mustache's own, for templates that ask for HTML by name as well.
+        /// Replaces mustache's own escaping, also for templates that request HTML by name.
         static let register: Void = MustacheContentTypes.register(Escaping(), named: "HTML")
-        /// The line that has a template escaped so. Each partial needs its own: it begins with mustache's default.
+        /// The line that selects this escaping. Each partial needs its own, because partials start with mustache's default.
         static let pragma = "{{% CONTENT_TYPE: HTML}}\n"
 
         func escapeText(_ text: String) -> String { text.htmlEscaped }
@@ -33,21 +33,21 @@ struct ParsedTemplate: Sendable {
 
     private static func problem(_ error: any Error) -> String {
         switch error as? MustacheTemplate.Error {
-        case .sectionCloseNameIncorrect: "the end of a section does not have the name of its start"
+        case .sectionCloseNameIncorrect: "the end of a section has a different name than its start"
         case .unfinishedName: "a tag is not closed"
         case .expectedSectionEnd: "a section is not closed"
         case .invalidSetDelimiter: "the tag that sets delimiters is malformed"
-        case .transformAppliedToInheritanceSection: "an inherited section takes no transform"
-        case .illegalTokenInsideInheritSection: "a tag that an inheriting section may not hold"
-        case .textInsideInheritSection: "text inside an inheriting section"
+        case .transformAppliedToInheritanceSection: "an inherited section cannot have a transform"
+        case .illegalTokenInsideInheritSection: "a tag that is not allowed in an inheriting section"
+        case .textInsideInheritSection: "text is not allowed in an inheriting section"
         case .invalidConfigVariableSyntax: "a configuration variable is malformed"
         case .unrecognisedConfigVariable: "an unknown configuration variable"
-        case nil: "it cannot be read as mustache"
+        case nil: "it is not a valid mustache template"
         }
     }
 
-    /// The partials that stand in the text by name: `{{> head}}`. A name that is computed (`{{> *name}}`) is only
-    /// known when rendering, and a text that sets other delimiters, or comments tags out, is not looked through.
+    /// The partials that the text includes by name: `{{> head}}`. A dynamic name (`{{> *name}}`) is only known when
+    /// rendering. A text that sets other delimiters or contains comments is not searched.
     private static func partials(of text: String) -> [(name: String, line: Int)] {
         if text.contains("{{=") || text.contains("{{!") { return [] }
         var found: [(name: String, line: Int)] = []
@@ -66,7 +66,7 @@ struct ParsedTemplate: Sendable {
 }
 
 extension String {
-    /// Without white space at both ends.
+    /// The text without leading and trailing white space.
     fileprivate var trimmed: String {
         String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
     }

@@ -8,15 +8,15 @@ import FoundationEssentials
     import Darwin
 #endif
 
-/// The `*.mustache` files below a folder: found, told apart by their stamps, and read.
+/// Finds and reads the `*.mustache` files in a folder and its subfolders.
 struct TemplateFolder: Sendable {
-    /// What changes when a file is written again.
+    /// Attributes of a file that change when it is written.
     struct Stamp: Sendable, Equatable {
         let seconds: Int
         let nanoseconds: Int
         let size: Int
 
-        /// The stamp of the regular file at `path`, behind links; `nil` for anything else.
+        /// The stamp of the regular file at `path`, or `nil` if it is not one. Follows links.
         init?(path: String) {
             var info = stat()
             guard stat(path, &info) == 0, info.st_mode & S_IFMT == S_IFREG else { return nil }
@@ -33,7 +33,7 @@ struct TemplateFolder: Sendable {
 
     static let suffix = ".mustache"
 
-    /// The absolute path, without a slash at its end.
+    /// The absolute path, without a trailing slash.
     let path: String
 
     init(_ path: String) throws(TemplateError) {
@@ -50,11 +50,11 @@ struct TemplateFolder: Sendable {
 
     func file(_ name: String) -> String { path + "/" + name + Self.suffix }
 
-    /// The templates by name, `folder/page` for those in folders, with their stamps. Hidden files are left out:
-    /// editors keep copies in them.
+    /// The names of the templates with their stamps. Those in subfolders are named `folder/page`. Hidden files are skipped,
+    /// because editors keep copies in them.
     func stamps() throws(TemplateError) -> [String: Stamp] {
         let manager = FileManager.default
-        // A link to the folder is not followed by the enumeration itself.
+        // The enumeration does not follow a link to the folder.
         let folder = (try? manager.destinationOfSymbolicLink(atPath: path)).map {
             $0.hasPrefix("/") ? $0 : path + "/../" + $0
         }
@@ -63,7 +63,7 @@ struct TemplateFolder: Sendable {
         }
         var stamps: [String: Stamp] = [:]
         for file in paths where file.hasSuffix(Self.suffix) && !file.hasPrefix(".") && !file.contains("/.") {
-            // A file that is gone between the two calls is being replaced: the next look finds it.
+            // If the file has vanished since the enumeration, it is being replaced. The next check finds it.
             if let stamp = Stamp(path: path + "/" + file) {
                 stamps[String(file.dropLast(Self.suffix.count))] = stamp
             }

@@ -1,11 +1,11 @@
 import Mustache
 import Synchronization
 
-/// The pages of an application: the `*.mustache` files below a folder, by name.
+/// The templates of an application: the `*.mustache` files in a folder and its subfolders.
 ///
-/// `{{name}}` is escaped for HTML, `{{{name}}}` is not; `{{> head}}` includes `head.mustache`,
-/// `{{> parts/head}}` that of a folder. All files are read and checked when the application starts. With
-/// `reload`, as in development, a file that has changed is read again before the next page is rendered.
+/// `{{name}}` is escaped for HTML, `{{{name}}}` is not. `{{> head}}` includes `head.mustache`, and `{{> parts/head}}`
+/// includes `parts/head.mustache`. All files are read and checked when the application starts. With `reload`, as in
+/// development, changed files are read again before a page is rendered.
 public final class Templates: Sendable {
     private struct State {
         var library = MustacheLibrary()
@@ -15,21 +15,20 @@ public final class Templates: Sendable {
         var lastLook: ContinuousClock.Instant
     }
 
-    /// How long a look at the files' times is good for, so that a page made of many templates, or a burst of
-    /// requests, looks once.
+    /// How often the files are checked for changes at most, so that a page with many templates, or a burst of requests,
+    /// checks them once.
     package static let lookInterval: Duration = .milliseconds(100)
 
     private let folder: TemplateFolder?
     private let reload: Bool
     private let state: Mutex<State>
 
-    /// Reads all templates below a folder.
+    /// Reads all templates in a folder and its subfolders.
     /// - Parameters:
-    ///   - folder: The folder; a relative path starts at the working directory.
-    ///   - reload: Whether files that change are read again; for development, since it looks at the files when it
-    ///     renders.
-    /// - Throws: `TemplateError` when the folder is missing, saying where it was looked for, or when a file is not
-    ///   a template, naming the file and the line; with `reload`, `render` throws the latter until it is mended.
+    ///   - folder: The folder. A relative path starts at the working directory.
+    ///   - reload: Whether changed files are read again. This is for development, because `render` checks the files.
+    /// - Throws: `TemplateError` if the folder is missing, naming its path, or if a file is not a template, naming the
+    ///   file and the line. With `reload`, `render` throws the latter error until the file is corrected.
     public convenience init(folder: String, reload: Bool = false) throws(TemplateError) {
         try self.init(folder: folder, reload: reload, at: .now)
     }
@@ -40,7 +39,7 @@ public final class Templates: Sendable {
         do {
             try Self.look(folder, &state)
         } catch {
-            // In development the page shows what is wrong, and the file is about to be mended.
+            // In development, the page shows the error until the file is corrected.
             guard reload, folder.exists else { throw error }
             state.problem = error
         }
@@ -49,8 +48,8 @@ public final class Templates: Sendable {
         self.state = Mutex(state)
     }
 
-    /// Templates from texts, by name, instead of files.
-    /// - Throws: `TemplateError` when a text is not a template, or names a partial that is not there.
+    /// Creates templates from texts by name, instead of files.
+    /// - Throws: `TemplateError` if a text is not a template, or includes a partial that does not exist.
     public init(texts: [String: String]) throws(TemplateError) {
         var state = State(lastLook: .now)
         for (name, text) in texts { state.parsed[name] = try ParsedTemplate(text, file: name) }
@@ -63,13 +62,11 @@ public final class Templates: Sendable {
     /// The names of all templates, sorted.
     public var names: [String] { state.withLock { $0.parsed.keys.sorted() } }
 
-    /// The text of a page.
+    /// Renders a template.
     /// - Parameters:
-    ///   - name: The template: the path of its file below the folder, without `.mustache`.
-    ///   - context: What its tags name: a dictionary with `String` keys, or any value with properties of those
-    ///     names.
-    /// - Throws: `TemplateError` when there is no such template; with `reload`, also when a file has been broken
-    ///   since.
+    ///   - name: The template's path within the folder, without `.mustache`.
+    ///   - context: The values of its tags: a dictionary with `String` keys, or a value with properties of these names.
+    /// - Throws: `TemplateError` if there is no such template. With `reload`, also if a changed file is not a template.
     public func render(_ name: String, _ context: Any = [String: String]()) throws(TemplateError) -> String {
         try render(name, context, at: .now)
     }
@@ -83,7 +80,7 @@ public final class Templates: Sendable {
             }
             return state.problem.map { .failure($0) } ?? .success(state.library)
         }
-        // Rendered outside of the lock: a context's properties are the application's code.
+        // Renders outside the lock, because a context's properties are the application's code.
         guard let text = try looked.get().render(context, withTemplate: name) else {
             throw .unknown(name: name, folder: folder?.path ?? "")
         }
@@ -102,7 +99,7 @@ public final class Templates: Sendable {
         }
     }
 
-    /// Reads the files that are new or have changed; when one is broken, `state` stays as it was.
+    /// Reads new and changed files. If one is invalid, `state` is unchanged.
     private static func look(_ folder: TemplateFolder, _ state: inout State) throws(TemplateError) {
         let stamps = try folder.stamps()
         if stamps == state.stamps { return }
@@ -116,8 +113,8 @@ public final class Templates: Sendable {
         state = next
     }
 
-    /// Makes the library of all parsed templates and checks that each partial is there: mustache renders nothing
-    /// for one that is not, which is hard to see.
+    /// Creates the library of all parsed templates, and checks that all partials exist. Mustache renders nothing for a
+    /// missing partial, which is easily overlooked.
     private static func link(_ state: inout State, file: (String) -> String) throws(TemplateError) {
         for (name, parsed) in state.parsed.sorted(by: { $0.key < $1.key }) {
             for partial in parsed.partials where state.parsed[partial.name] == nil {

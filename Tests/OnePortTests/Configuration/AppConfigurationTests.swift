@@ -23,7 +23,7 @@ struct AppConfigurationTests {
             defaults: defaults)
     }
 
-    @Test("without flags and variables, the defaults of the types hold")
+    @Test("without flags and variables, the settings have their defaults")
     func defaults() throws {
         let parsed = try parse([])
         let plain = AppConfiguration()
@@ -42,7 +42,7 @@ struct AppConfigurationTests {
         #expect(parsed.list("tags") == ["a", "b"])
     }
 
-    @Test("flags come before variables, these before defaults; an empty variable is not set")
+    @Test("flags override variables, variables override defaults, and an empty variable is unset")
     func precedence() throws {
         #expect(try parse(["--port", "1"], ["ONEPORT_PORT": "2", "PORT": "3"]).port == 1)
         #expect(try parse([], ["ONEPORT_PORT": "2", "PORT": "3"]).port == 2)
@@ -53,7 +53,7 @@ struct AppConfigurationTests {
         #expect(try parse([], ["ONEPORT_STATIC": "y"])["static"] == "y")
     }
 
-    @Test("every built-in setting reaches its property")
+    @Test("every built-in setting sets its property")
     func builtIn() throws {
         let parsed = try parse([
             "--host=::1", "--port=0", "--threads", "3", "--root", "/srv/app", "--environment", "production",
@@ -75,7 +75,7 @@ struct AppConfigurationTests {
             try parse(["--environment=development", "--development-page=false"]).developmentPage == false)
     }
 
-    @Test("the limits of slow clients are settings")
+    @Test("the limits for slow clients are settings")
     func rates() throws {
         let defaults = try parse([]).limits
         #expect(defaults == HTTPLimits() && defaults.idleTimeout == .seconds(75))
@@ -93,9 +93,9 @@ struct AppConfigurationTests {
     }
 
     @Test(
-        "sizes in octets",
+        "sizes in bytes",
         arguments: [("0", 0), ("65536", 65_536), ("64KiB", 65_536), ("16 MiB", 16 << 20), ("1GiB", 1 << 30)])
-    func octets(text: String, size: Int) throws {
+    func bytes(text: String, size: Int) throws {
         #expect(try parse(["--max-body", text]).limits.maxBodySize == size)
     }
 
@@ -107,71 +107,71 @@ struct AppConfigurationTests {
         (["--=1"], [:], .unknownFlag("", nearest: nil)),
         (["--port", "1", "--port=1"], [:], .repeatedFlag("port")),
         (["--verbose", "--verbose"], [:], .repeatedFlag("verbose")),
-        (["--static"], [:], .missingValue(flag: "static", wanted: "a folder")),
-        (["--static", "--verbose"], [:], .missingValue(flag: "static", wanted: "a folder")),
+        (["--static"], [:], .missingValue(flag: "static", expected: "a folder")),
+        (["--static", "--verbose"], [:], .missingValue(flag: "static", expected: "a folder")),
         (["join"], [:], .unexpectedArgument("join")),
         (["--verbose", "true"], [:], .unexpectedArgument("true")),
         (["-p"], [:], .unexpectedArgument("-p")),
         (["--"], [:], .unexpectedArgument("--")),
         (
             ["--port", "eighty"], [:],
-            .badValue(
+            .invalidValue(
                 setting: "port", source: .flag("port"), value: "eighty",
-                wanted: "a whole number from 0 to 65535")
+                expected: "a whole number from 0 to 65535")
         ),
         (
             [], ["PORT": "65536"],
-            .badValue(
+            .invalidValue(
                 setting: "port", source: .environment("PORT"), value: "65536",
-                wanted: "a whole number from 0 to 65535")
+                expected: "a whole number from 0 to 65535")
         ),
         (
             ["--drain", "-1"], [:],
-            .badValue(
-                setting: "drain", source: .flag("drain"), value: "-1", wanted: "seconds from 0.0 to 3600.0")
+            .invalidValue(
+                setting: "drain", source: .flag("drain"), value: "-1", expected: "seconds from 0.0 to 3600.0")
         ),
         (
             ["--drain", "nan"], [:],
-            .badValue(
-                setting: "drain", source: .flag("drain"), value: "nan", wanted: "seconds from 0.0 to 3600.0")
+            .invalidValue(
+                setting: "drain", source: .flag("drain"), value: "nan", expected: "seconds from 0.0 to 3600.0")
         ),
         (
             ["--max-body", "99999999999GiB"], [:],
-            .badValue(
+            .invalidValue(
                 setting: "max-body", source: .flag("max-body"), value: "99999999999GiB",
-                wanted: "a size in octets such as 65536, 64KiB or 2MiB of at least 0")
+                expected: "a size in bytes such as 65536, 64KiB or 2MiB of at least 0")
         ),
         (
             ["--verbose=maybe"], [:],
-            .badValue(setting: "verbose", source: .flag("verbose"), value: "maybe", wanted: "true or false")
+            .invalidValue(setting: "verbose", source: .flag("verbose"), value: "maybe", expected: "true or false")
         ),
         (
             [], ["ONEPORT_ENVIRONMENT": "prod"],
-            .badValue(
+            .invalidValue(
                 setting: "environment", source: .environment("ONEPORT_ENVIRONMENT"), value: "prod",
-                wanted: "development or production")
+                expected: "development or production")
         ),
         (
             ["--static="], [:],
-            .badValue(setting: "static", source: .flag("static"), value: "", wanted: "a folder")
+            .invalidValue(setting: "static", source: .flag("static"), value: "", expected: "a folder")
         ),
         (
             ["--trusted-proxies", "10.0.0.0/33"], [:],
-            .badValue(
+            .invalidValue(
                 setting: "trusted-proxies", source: .flag("trusted-proxies"), value: "10.0.0.0/33",
-                wanted: "IP addresses or ranges such as 10.0.0.0/8, separated by commas")
+                expected: "IP addresses or ranges such as 10.0.0.0/8, separated by commas")
         ),
         (
             ["--hosts", "example.com,https://example.com"], [:],
-            .badValue(
+            .invalidValue(
                 setting: "hosts", source: .flag("hosts"), value: "example.com,https://example.com",
-                wanted: "hosts such as example.com, *.example.com or localhost:8080, separated by commas")
+                expected: "hosts such as example.com, *.example.com or localhost:8080, separated by commas")
         ),
         (
             [], ["ONEPORT_FORWARDED_FIELDS": "both"],
-            .badValue(
+            .invalidValue(
                 setting: "forwarded-fields", source: .environment("ONEPORT_FORWARDED_FIELDS"), value: "both",
-                wanted: "forwarded or x-forwarded")
+                expected: "forwarded or x-forwarded")
         ),
     ]
 
@@ -182,7 +182,7 @@ struct AppConfigurationTests {
         #expect(try parse([], ["HOST": "x", "ONEPORT_HOST": "::1"]).host == "::1")
     }
 
-    @Test("RFC 3986 §3.2.2: an IPv6 address stands in brackets where a port follows it, and may come so")
+    @Test("RFC 3986 §3.2.2: an IPv6 address is in brackets before a port, and may be given in brackets")
     func ipv6() throws {
         #expect(try parse(["--host", "[::1]"]).host == "::1")
         #expect(try parse(["--host", "::1"]).host == "::1")
@@ -190,31 +190,31 @@ struct AppConfigurationTests {
         #expect(HTTPServer.authority("localhost", 80) == "localhost:80")
     }
 
-    @Test("a mistake names the setting, its source, its value and what is wanted", arguments: mistakes)
+    @Test("a mistake names the setting, its source, its value and what is expected", arguments: mistakes)
     func mistake(arguments: [String], environment: [String: String], expected: ConfigurationError) {
         #expect(throws: expected) { () throws(ConfigurationError) in try parse(arguments, environment) }
     }
 
-    @Test("what a mistake says")
+    @Test("the texts of errors")
     func texts() {
         #expect("\(ConfigurationError.unknownFlag("prot", nearest: "port"))".contains("did you mean --port?"))
-        let bad = ConfigurationError.badValue(
-            setting: "port", source: .environment("PORT"), value: "x", wanted: "a number")
-        #expect("\(bad)" == "the setting port is \"x\" by the environment variable PORT; wanted: a number")
+        let bad = ConfigurationError.invalidValue(
+            setting: "port", source: .environment("PORT"), value: "x", expected: "a number")
+        #expect("\(bad)" == "the setting port is \"x\" by the environment variable PORT; expected: a number")
     }
 
-    @Test("settings declared twice, and defaults for none, are mistakes of the application")
+    @Test("a setting that is declared twice, and a default for an unknown setting, are errors")
     func declarations() {
         #expect(throws: ConfigurationError.declaration("the setting port is declared twice")) {
             try AppConfiguration.parse(
                 arguments: [], environment: [:], extra: [Setting("port", .toggle, help: "")])
         }
-        #expect(throws: ConfigurationError.declaration("a default is given for potr, which is no setting")) {
+        #expect(throws: ConfigurationError.declaration("a default is given for the unknown setting potr")) {
             try AppConfiguration.parse(arguments: [], environment: [:], defaults: ["potr": "1"])
         }
     }
 
-    @Test("--help, wherever it stands, lists every setting with its variable and its default")
+    @Test("--help at any position lists every setting with its variable and its default")
     func help() throws {
         let error = #expect(throws: ConfigurationError.self) {
             try parse(["--port", "1", "--help", "--nonsense"], defaults: ["max-body": "16MiB"])
@@ -223,14 +223,14 @@ struct AppConfigurationTests {
             Issue.record("--help was not seen: \(String(describing: error))")
             return
         }
-        for wanted in [
+        for expected in [
             "usage: chat", "--port <number>", "ONEPORT_PORT, PORT", "default 8080", "--static <folder>",
             "CHAT_DB",
             "default chat.sqlite", "default 16MiB", "--environment development|production", "--verbose",
             "--help",
             "ONEPORT_MAX_CONNECTIONS", "<seconds>",
         ] {
-            #expect(text.contains(wanted), "\(wanted)")
+            #expect(text.contains(expected), "\(expected)")
         }
         #expect(!text.contains("default 2MiB"))
     }
@@ -239,7 +239,7 @@ struct AppConfigurationTests {
 @Suite("Address ranges")
 struct AddressRangeTests {
     @Test(
-        "an address lies in a range when its first bits are the same",
+        "an address is in a range if it has the same prefix",
         arguments: [
             ("10.0.0.0/8", "10.255.1.2", true), ("10.0.0.0/8", "11.0.0.1", false),
             ("10.1.2.3", "10.1.2.3", true),
@@ -254,7 +254,7 @@ struct AddressRangeTests {
     }
 
     @Test(
-        "what is no range",
+        "invalid ranges",
         arguments: [
             "", "/8", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0/8", "host", "10.0.0.0/8/8", "10.0.0.0/-1",
             "1.2.3.4/+8",

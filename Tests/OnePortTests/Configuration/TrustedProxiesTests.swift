@@ -3,7 +3,7 @@ import OnePort
 import OnePortTesting
 import Testing
 
-@Suite("RFC 7239 what trusted proxies say of their clients", .timeLimit(.minutes(2)))
+@Suite("RFC 7239: headers of trusted proxies", .timeLimit(.minutes(2)))
 struct TrustedProxiesTests {
     typealias Case = (fields: [(String, String)], expected: String)
 
@@ -18,13 +18,13 @@ struct TrustedProxiesTests {
         ([("X-Forwarded-For", "2001:db8::1")], "http 2001:db8::1 own"),
         ([("X-Forwarded-Proto", "wss")], "https unknown own"),
         ([("X-Forwarded-Proto", "gopher"), ("X-Forwarded-For", "unknown")], "http unknown own"),
-        // What the client has invented stands before what the proxy knows.
+        // The client's own entries precede those of the proxy.
         ([("X-Forwarded-For", "10.1.1.1, 198.51.100.7, 192.0.2.43")], "http 192.0.2.43 own"),
         (
             [("X-Forwarded-Proto", "https, http"), ("X-Forwarded-For", "1.1.1.1, 192.0.2.43")],
             "http 192.0.2.43 own"
         ),
-        // Other trusted proxies between.
+        // Several trusted proxies.
         ([("X-Forwarded-For", "198.51.100.7, 192.0.2.43 , 10.1.1.1,, 10.2.2.2")], "http 192.0.2.43 own"),
         ([("X-Forwarded-For", "192.0.2.43"), ("X-Forwarded-For", "10.1.1.1")], "http 192.0.2.43 own"),
         (

@@ -3,7 +3,7 @@ import Mustache
 import OnePort
 import Testing
 
-/// A folder of templates for one test, with files whose times are set and not waited for.
+/// A folder of templates for one test. It sets the times of its files, so that no test waits.
 private struct Folder: ~Copyable {
     let path = FileManager.default.temporaryDirectory.path + "/templates-" + UUID().uuidString
 
@@ -36,7 +36,7 @@ private struct Person {
 @Suite("Templates")
 struct TemplatesTests {
     @Test(
-        "what tags name is escaped unless it is asked for as it is",
+        "inserted text is escaped, except in triple braces",
         arguments: [
             ("<p>{{title}}</p>", "<p>&lt;b&gt;&amp;&quot;&#39;</p>"), ("{{{title}}}", "<b>&\"'"),
             ("{{&title}}", "<b>&\"'"),
@@ -48,7 +48,7 @@ struct TemplatesTests {
     }
 
     @Test(
-        "text is escaped by scalar: characters that combine with a special one do not hide it",
+        "text is escaped by scalar, so combining characters do not hide a special one",
         arguments: [
             "{{t}}", "{{#t}}{{.}}{{/t}}", "{{> part}}", "{{<frame}}{{$block}}{{t}}{{/block}}{{/frame}}",
             "{{% CONTENT_TYPE: HTML}}{{t}}", "{{lowercased(t)}}", "{{#list}}{{.}}{{/list}}", "  {{> part}}\n",
@@ -68,7 +68,7 @@ struct TemplatesTests {
         #expect(Array(page.trimmingPrefix("  ").utf8.prefix(escaped.utf8.count)) == Array(escaped.utf8))
     }
 
-    @Test("a template may still ask for text, and its lines are counted as they stand in the file")
+    @Test("a template may still select plain text, and line numbers are those of the file")
     func contentTypes() throws {
         let templates = try Templates(texts: ["page": "{{% CONTENT_TYPE: TEXT}}\n{{t}}", "empty": ""])
         #expect(try templates.render("page", ["t": "<&>"]) == "<&>")
@@ -84,7 +84,7 @@ struct TemplatesTests {
         #expect(throws: TemplateError.self) { try Templates(texts: ["page": "{{#a"]) }
     }
 
-    @Test("a context is a dictionary or any value with properties")
+    @Test("a context is a dictionary or a value with properties")
     func contexts() throws {
         let templates = try Templates(texts: [
             "page": "{{#people}}{{name}}{{#age}} ({{.}}){{/age}};{{/people}}{{^people}}nobody{{/people}}",
@@ -98,7 +98,7 @@ struct TemplatesTests {
         #expect(templates.names == ["page", "plain"])
     }
 
-    @Test("files are found by name, in folders too; hidden and other files are not templates")
+    @Test("files are found by name, also in subfolders; hidden and other files are not templates")
     func files() throws {
         let folder = try Folder([
             "index.mustache": "{{> parts/head}}|{{title}}", "parts/head.mustache": "head {{title}}",
@@ -113,7 +113,7 @@ struct TemplatesTests {
         }
     }
 
-    @Test("a missing folder says where it was looked for")
+    @Test("the error for a missing folder names its path")
     func missingFolder() {
         let path = "/nowhere/at all/Templates"
         #expect(throws: TemplateError.folderMissing(path: path)) { try Templates(folder: path) }
@@ -122,7 +122,7 @@ struct TemplatesTests {
         #expect("\(TemplateError.folderMissing(path: path))".contains(path))
     }
 
-    @Test("a broken template names its file and line")
+    @Test("the error for an invalid template names its file and line")
     func broken() throws {
         let folder = try Folder(["ok.mustache": "ok", "bad.mustache": "one\ntwo {{#a}}x{{/b}}\n"])
         let error = #expect(throws: TemplateError.self) { try Templates(folder: folder.path) }
@@ -141,14 +141,14 @@ struct TemplatesTests {
         #expect(try templates.render("bad", 0, at: start + Templates.lookInterval) == "mended")
     }
 
-    @Test("a partial that is not there names the file and the line that include it")
+    @Test("the error for a missing partial names the file and the line that include it")
     func missingPartial() throws {
         #expect(throws: TemplateError.partialMissing(file: "page", line: 2, partial: "foot")) {
             try Templates(texts: ["page": "{{> head }}\n{{>foot}}", "head": ""])
         }
     }
 
-    @Test("octets that are not UTF-8 are an error")
+    @Test("bytes that are not UTF-8 are an error")
     func notUTF8() throws {
         let folder = try Folder([:])
         try Data([0x61, 0xFF]).write(to: URL(filePath: folder.path + "/a.mustache"))
@@ -157,7 +157,7 @@ struct TemplatesTests {
         }
     }
 
-    @Test("with reload, a file that was changed, added, broken or removed is seen at the next look")
+    @Test("with reload, the next check finds changed, added, invalid and removed files")
     func reload() throws {
         let folder = try Folder(["page.mustache": "old {{> part}}", "part.mustache": "1"])
         let start = ContinuousClock.now

@@ -1,8 +1,8 @@
 import NIOCore
 import OnePort
 
-/// What `/form` answers: the fields in order, and of each file what it is and its digest.
-struct FormAnswer: Encodable {
+/// The response of `/form`: the fields in order, and for each file its headers, size and digest.
+struct FormSummary: Encodable {
     struct File: Encodable {
         let name: String
         let filename: String
@@ -14,15 +14,15 @@ struct FormAnswer: Encodable {
     var fields: [[String]] = []
     var files: [File] = []
 
-    /// The most that the value of one field may have, in octets.
+    /// The largest value of a field, in bytes.
     private static let maxFieldSize = 1 << 20
 
     static func read(_ request: Request) async throws -> Response {
         let type = request.fields[.contentType] ?? ""
         guard MediaType(parsing: type)?.essence == "multipart/form-data" else {
-            return try .json(FormAnswer(fields: try await request.form().map { [$0.name, $0.value] }))
+            return try .json(FormSummary(fields: try await request.form().map { [$0.name, $0.value] }))
         }
-        var answer = FormAnswer()
+        var summary = FormSummary()
         var part: (head: MultipartPartHead, size: Int, digest: SHA256, text: ByteBuffer)?
         try await request.multipart { event in
             switch event {
@@ -37,12 +37,12 @@ struct FormAnswer: Encodable {
                     if part?.size ?? 0 > maxFieldSize { throw HTTPError.contentTooLarge(limit: maxFieldSize) }
                 }
             case .partEnd:
-                if let ended = part { answer.add(ended.head, ended.size, ended.digest, ended.text) }
+                if let ended = part { summary.add(ended.head, ended.size, ended.digest, ended.text) }
                 part = nil
             case .end: break
             }
         }
-        return try .json(answer)
+        return try .json(summary)
     }
 
     private mutating func add(_ head: MultipartPartHead, _ size: Int, _ digest: SHA256, _ text: ByteBuffer) {
