@@ -91,7 +91,7 @@ public final class App: RouteBuilder {
             logger.info("\(LogText.clean("\(error)"))")
         }
         try webSocketOptions.origin.check()
-        // Outermost, so that no middleware answers a page that reached the application by another name.
+        // The outermost middleware, so that no other middleware responds to requests for other hosts.
         let hosts: [Middleware] = configuration.hosts.isEmpty ? [] : [.hosts(configuration.hosts)]
         return try routes.table.router(around: hosts, trailingSlash: trailingSlash)
     }

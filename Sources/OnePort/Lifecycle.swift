@@ -17,21 +17,21 @@ import WSKit
 
 /// Startup and shutdown, standalone or as a service in a `ServiceGroup`.
 extension App: Service {
-    /// Serves until SIGTERM or SIGINT, then drains: no new connections, requests in flight finish, sockets are
-    /// closed with 1001, event streams end, and what is left after `--drain` seconds is cut off. A second SIGTERM or SIGINT
-    /// ends the program at once, with 128 and the signal's number.
+    /// Serves until SIGTERM or SIGINT, then shuts down gracefully: it accepts no new connections, requests in flight finish,
+    /// sockets are closed with 1001, event streams end, and remaining connections are closed after `--drain` seconds. A
+    /// second SIGTERM or SIGINT ends the program at once, with 128 plus the signal's number.
     ///
-    /// Once it accepts connections it prints a line `listening on http://HOST:PORT` for each address.
+    /// When it accepts connections, it prints a line `listening on http://HOST:PORT` for each address.
     ///
-    /// Alone it traps both signals, and if it cannot start, it prints the reason on standard error and ends the program
-    /// with 1. Inside of a `ServiceGroup` it does neither: it throws what keeps it from starting, drains when the group
-    /// shuts down, and leaves signals to the group. The group shuts down its services in reverse order, so with
-    /// `[pool, app]` the application has drained before the pool is asked to stop.
+    /// On its own, it traps both signals. If it cannot start, it prints the reason to standard error and exits with 1.
+    /// Within a `ServiceGroup`, it does neither: it throws the error, shuts down with the group, and leaves signals to the
+    /// group. The group shuts down its services in reverse order, so with `[pool, app]` the application has shut down
+    /// before the pool is asked to stop.
     ///
     /// If the task is cancelled, it stops without waiting for requests in flight.
     ///
-    /// Handlers take part: in a handler, a streamed body or a socket's closure, `gracefulShutdown()`,
-    /// `withGracefulShutdownHandler` and `cancelWhenGracefulShutdown` of ServiceLifecycle are told when the drain begins.
+    /// In handlers, streamed bodies and closures of sockets, `gracefulShutdown()`, `withGracefulShutdownHandler` and
+    /// `cancelWhenGracefulShutdown` of ServiceLifecycle work: their shutdown begins with the server's.
     public func run() async throws {
         if ServiceGroupMembership.isInside {
             return try await serve()
@@ -39,7 +39,9 @@ extension App: Service {
         let group = ServiceGroup(
             configuration: .init(
                 services: [
-                    .init(service: AlonePart(app: self), successTerminationBehavior: .gracefullyShutdownGroup)
+                    .init(
+                        service: StandaloneService(app: self),
+                        successTerminationBehavior: .gracefullyShutdownGroup)
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLogger))
         do {
@@ -76,7 +78,7 @@ extension App: Service {
         }
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
-        // It throws when the task is cancelled; then the drain ends at once, too.
+        // It throws if the task is cancelled. Then the graceful shutdown ends at once, too.
         try? await gracefulShutdown()
         logger.info("draining", metadata: ["connections": "\(server.context.openConnections)"])
         await server.shutdown(within: configuration.drain)
@@ -122,13 +124,14 @@ extension App: Service {
             forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse,
             handlerScope: .gracefulShutdown(), responder: .router(try router()))
         routes.table.seal { [logger] declaration in
-            logger.error("a declaration after the start is not served", metadata: ["declared": "\(declaration)"])
+            logger.error(
+                "a declaration after the start is not served", metadata: ["declared": "\(declaration)"])
             assertionFailure("\(declaration) is declared after the application has started")
         }
         return HTTPServer(configuration: configuration, group: group, context: context)
     }
 
-    /// The addresses that the running application listens on; none if it does not run.
+    /// The addresses that the running application listens on. Empty if it is not running.
     public var addresses: [SocketAddress] { server.withLock { $0 }?.addresses ?? [] }
 
     /// The statistics of the running server, or `nil` if it is not running.
@@ -138,7 +141,7 @@ extension App: Service {
 }
 
 /// The application as the only service of its own group.
-private struct AlonePart: Service {
+private struct StandaloneService: Service {
     let app: App
     func run() async throws {
         let logger = app.logger

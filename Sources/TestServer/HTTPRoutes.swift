@@ -44,7 +44,7 @@ private let page = Result { () throws(TemplateError) in
     try Templates(texts: ["page": "<p title=\"{{name}}\">{{name}}</p>"])
 }
 
-/// What `/who` answers: the request as the application sees it.
+/// The response of `/who`: the request as the application sees it.
 private struct Who: Encodable {
     let scheme: String
     let authority: String?
@@ -117,10 +117,10 @@ private func addTimedRoutes(to app: App) {
     }
 }
 
-/// How many handlers of `/silent` and `/events` run.
+/// The number of running handlers of `/silent` and `/events`.
 let waitingHandlers = Atomic(0)
 
-/// Counts a handler as long as it runs.
+/// Counts a handler while it runs.
 private func counted<Result>(_ body: () async throws -> Result) async rethrows -> Result {
     waitingHandlers.wrappingAdd(1, ordering: .relaxed)
     defer { waitingHandlers.wrappingSubtract(1, ordering: .relaxed) }

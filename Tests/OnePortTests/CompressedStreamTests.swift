@@ -39,10 +39,10 @@ struct CompressedStreamTests {
             try await writer.write(ByteBuffer(string: "z"))
             writer.setTrailers([.via: "x"])
         } test: { client in
-            let answer = try await get(client)
-            #expect(answer.fields[.contentEncoding] == "gzip" && answer.fields[.contentLength] == nil)
-            #expect(try gunzip(answer.body) == "a" + large + "z")
-            #expect(answer.trailers?[.via] == "x")
+            let response = try await get(client)
+            #expect(response.fields[.contentEncoding] == "gzip" && response.fields[.contentLength] == nil)
+            #expect(try gunzip(response.body) == "a" + large + "z")
+            #expect(response.trailers?[.via] == "x")
             let plain = try await client.get("/")
             #expect(plain.text == "a" + large + "z" && plain.fields[.contentEncoding] == nil)
             let head = try await client.request(.head, "/", fields: [.acceptEncoding: "gzip"])
@@ -54,8 +54,8 @@ struct CompressedStreamTests {
     func nothing() async throws {
         try await withStream { _ in
         } test: { client in
-            let answer = try await get(client)
-            #expect(try gunzip(answer.body).isEmpty)
+            let response = try await get(client)
+            #expect(try gunzip(response.body).isEmpty)
         }
     }
 
@@ -78,15 +78,15 @@ struct CompressedStreamTests {
             // In HTTP/1.0, the body is not chunked.
             let request = "GET / HTTP/1.0\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n"
             try await channel.writeAndFlush(ByteBuffer(string: request)).get()
-            var answer = ByteBuffer()
+            var response = ByteBuffer()
             var isOpen = false
             for await piece in reader.pieces {
-                answer.writeImmutableBuffer(piece)
-                guard !isOpen, try beginning(of: content(answer)) == "data: one\n\n" else { continue }
+                response.writeImmutableBuffer(piece)
+                guard !isOpen, try beginning(of: content(response)) == "data: one\n\n" else { continue }
                 isOpen = true
                 gate.continuation.yield()
             }
-            #expect(try gunzip(content(answer)) == "data: one\n\ndata: two\n\n")
+            #expect(try gunzip(content(response)) == "data: one\n\ndata: two\n\n")
             try? await channel.close()
         }
     }
@@ -115,10 +115,10 @@ struct CompressedStreamTests {
     }
 
     /// The bytes received after the head.
-    private func content(_ answer: ByteBuffer) -> ByteBuffer {
-        let octets = Array(answer.readableBytesView)
-        let end = octets.indices.first { octets[$0...].starts(with: Array("\r\n\r\n".utf8)) }
-        return ByteBuffer(bytes: end.map { octets[($0 + 4)...] } ?? [])
+    private func content(_ response: ByteBuffer) -> ByteBuffer {
+        let bytes = Array(response.readableBytesView)
+        let end = bytes.indices.first { bytes[$0...].starts(with: Array("\r\n\r\n".utf8)) }
+        return ByteBuffer(bytes: end.map { bytes[($0 + 4)...] } ?? [])
     }
 
     /// The decodable part of a gzip member that has not ended.
@@ -158,8 +158,8 @@ struct CompressedStreamTests {
         try await withStream { _ in
             throw HTTPFailure(.notFound)
         } test: { client in
-            let answer = try await get(client)
-            #expect(answer.status == .notFound && answer.fields[.contentEncoding] == nil)
+            let response = try await get(client)
+            #expect(response.status == .notFound && response.fields[.contentEncoding] == nil)
         }
     }
 
@@ -175,8 +175,8 @@ struct CompressedStreamTests {
                 await #expect(throws: TestClientError.self) { _ = try await get(client) }
                 return
             }
-            let answer = try await get(client)
-            #expect(try gunzip(answer.body).utf8.count == 2_000)
+            let response = try await get(client)
+            #expect(try gunzip(response.body).utf8.count == 2_000)
         }
     }
 }

@@ -17,13 +17,13 @@ import Testing
     import Darwin
 #endif
 
-/// What happened, in order.
+/// The events, in order.
 private final class Record: Sendable {
     private let lines = Mutex<[String]>([])
     func add(_ line: String) { lines.withLock { $0.append(line) } }
     var all: [String] { lines.withLock { $0 } }
 
-    /// Returns when `line` is there.
+    /// Waits until `line` has been recorded.
     func wait(for line: String) async throws {
         let deadline = ContinuousClock.now.advanced(by: .seconds(60))
         while !all.contains(line) {
@@ -33,7 +33,7 @@ private final class Record: Sendable {
     }
 }
 
-/// A pool of connections to a database, say.
+/// A service such as a database's connection pool.
 private struct Pool: Service {
     let record: Record
 
@@ -78,7 +78,7 @@ struct ServiceGroupTests {
         }
     }
 
-    /// Sends a request and returns all that comes.
+    /// Sends a request and returns everything that the server sends.
     private func ask(_ address: SocketAddress, _ path: String) async throws -> String {
         let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .connect(to: address) { channel in
@@ -95,7 +95,7 @@ struct ServiceGroupTests {
         }
     }
 
-    @Test("a port that is taken is thrown, and the group ends with it")
+    @Test("if the port is in use, run() throws, and the group ends with the error")
     func portTaken() async throws {
         let other = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .bind(host: "127.0.0.1", port: 0).get()
@@ -120,10 +120,10 @@ struct ServiceGroupTests {
         let group = group([Pool(record: record), app])
         async let end: Void = group.run()
         let address = try await address(of: app)
-        async let answer = ask(address, "/")
+        async let response = ask(address, "/")
         try await record.wait(for: "request begins")
         await group.triggerGracefulShutdown()
-        #expect(try await answer.hasSuffix("done"))
+        #expect(try await response.hasSuffix("done"))
         try await end
         #expect(record.all == ["pool runs", "request begins", "request ends", "pool was asked to stop"])
         #expect(app.addresses.isEmpty)
@@ -155,12 +155,12 @@ struct ServiceGroupTests {
         #expect(record.all == ["pool runs", "served"])
     }
 
-    @Test("signals are the group's business")
+    @Test("signals are left to the group")
     func signals() async throws {
         func isDefault(_ signal: CInt) -> Bool {
             var action = sigaction()
             sigaction(signal, nil, &action)
-            // The handler comes first; SIG_DFL is null.
+            // The handler is the first field. SIG_DFL is null.
             return withUnsafeBytes(of: &action) { $0.load(as: UInt.self) } == 0
         }
         guard isDefault(SIGINT), isDefault(SIGTERM) else { return }
@@ -173,7 +173,7 @@ struct ServiceGroupTests {
         try await end
     }
 
-    @Test("cancellation ends at once, whatever the drain time is")
+    @Test("cancellation ends the application at once, whatever the drain time is")
     func cancellation() async throws {
         let record = Record()
         let app = app {
@@ -186,11 +186,11 @@ struct ServiceGroupTests {
         let group = group([app])
         let run = Task { try await group.run() }
         let address = try await address(of: app)
-        async let answer = ask(address, "/")
+        async let response = ask(address, "/")
         try await record.wait(for: "request begins")
         run.cancel()
         _ = try? await run.value
-        #expect((try? await answer) ?? "" == "")
+        #expect((try? await response) ?? "" == "")
     }
 
     @Test("handlers, streams and sockets take part in graceful shutdown")

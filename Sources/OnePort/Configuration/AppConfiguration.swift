@@ -48,17 +48,16 @@ public struct AppConfiguration: Sendable {
     public var drain: Duration = .seconds(25)
     /// What a client may ask of the server; five of the limits are settings.
     public var limits = HTTPLimits()
-    /// The proxies that are believed when they say for which client they forward a request: `Request.clientAddress`,
-    /// `scheme`, `authority` and `pathPrefix` follow them. Each must write the fields that `forwardedFields` chooses
-    /// itself, or remove what clients have put there.
+    /// The proxies whose headers determine `Request.clientAddress`, `scheme`, `authority` and `pathPrefix`. Each proxy must
+    /// set the headers that `forwardedFields` selects itself, or remove those of clients.
     public var trustedProxies: [AddressRange] = []
-    /// Which fields of trusted proxies are read: Forwarded, or X-Forwarded-For and its companions. The other ones are
+    /// Which headers of trusted proxies are used: Forwarded, or X-Forwarded-For and the related ones. The others are
     /// ignored.
     public var forwardedFields = ForwardedFields.xForwarded
-    /// The hosts that the application answers for; requests for others get 421. If it is empty, any host will do.
+    /// The hosts of the application. Requests for other hosts are rejected with 421. If it is empty, any host is allowed.
     ///
-    /// It protects what runs on a private network from pages that have their own name resolve to its address
-    /// (DNS rebinding). A request without a host, which only HTTP/1.0 allows, gets 421 too.
+    /// It protects applications on a private network from pages whose own host name resolves to the application's address
+    /// (DNS rebinding). A request without a host, which only HTTP/1.0 allows, is rejected too.
     public var hosts: [HostPattern] = []
     /// Whether pages show the details of errors.
     public var developmentPage = Environment.ofBuild == .development
@@ -144,7 +143,7 @@ extension AppConfiguration {
         if case .addresses(let ranges) = values[name] { ranges } else { [] }
     }
 
-    /// The hosts of a setting that is a list of hosts; none when it is unset.
+    /// The hosts of a setting that is a list of hosts. Empty if it is unset.
     public func hosts(_ name: String) -> [HostPattern] {
         if case .hosts(let hosts) = values[name] { hosts } else { [] }
     }

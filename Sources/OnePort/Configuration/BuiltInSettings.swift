@@ -14,9 +14,12 @@ extension AppConfiguration {
                 "port", .integer(0...65_535), environment: ["ONEPORT_PORT", "PORT"],
                 default: "\(defaults.port)",
                 help: "the port to listen on; 0 chooses a free port"),
-            Setting("threads", .integer(0...1024), default: "0", help: "the number of event loops; 0 means one per core"),
             Setting(
-                "root", .text("a folder"), default: defaults.root, help: "the folder that contains Public and Templates"),
+                "threads", .integer(0...1024), default: "0",
+                help: "the number of event loops; 0 means one per core"),
+            Setting(
+                "root", .text("a folder"), default: defaults.root,
+                help: "the folder that contains Public and Templates"),
             Setting(
                 "environment", .choice(Environment.allCases.map(\.rawValue)),
                 default: defaults.environment.rawValue,
@@ -32,7 +35,7 @@ extension AppConfiguration {
                 "drain", .seconds(0...3600), default: seconds(defaults.drain),
                 help: "how long requests may take to finish after SIGTERM"),
             Setting(
-                "max-body", .bytes(0...Int.max), default: bytes(limits.maxBodySize),
+                "max-body", .bytes(0...Int.max), default: size(limits.maxBodySize),
                 help: "the largest request body; above it, requests are rejected with 413"),
             Setting(
                 "max-connections", .integer(1...Int.max), default: "\(limits.maxConnections)",
@@ -51,7 +54,7 @@ extension AppConfiguration {
                 "body-timeout", .seconds(0.001...86_400), default: seconds(limits.bodyTimeout),
                 help: "the longest pause before and within a request's body; after it, 408"),
             Setting(
-                "min-body-rate", .bytes(0...Int.max), default: bytes(limits.minBodyRate),
+                "min-body-rate", .bytes(0...Int.max), default: size(limits.minBodyRate),
                 help: "the lowest rate of a request's body, in bytes per second; 0 means no limit"),
             Setting(
                 "body-rate-grace", .seconds(0...86_400), default: seconds(limits.bodyRateGracePeriod),
@@ -60,7 +63,7 @@ extension AppConfiguration {
                 "write-timeout", .seconds(0.001...86_400), default: seconds(limits.writeTimeout),
                 help: "how long a client may stop reading"),
             Setting(
-                "min-response-rate", .bytes(0...Int.max), default: bytes(limits.minResponseRate),
+                "min-response-rate", .bytes(0...Int.max), default: size(limits.minResponseRate),
                 help: "the lowest rate at which a client may read, in bytes per second; 0 means no limit"),
             Setting(
                 "response-rate-grace", .seconds(0...86_400), default: seconds(limits.responseRateGracePeriod),
@@ -73,14 +76,14 @@ extension AppConfiguration {
                 help: "how long to read data that a client sends after its last response"),
             Setting(
                 "trusted-proxies", .addresses, default: "",
-                help: "proxies that are believed when they forward for a client"),
+                help: "proxies whose headers about the client are trusted"),
             Setting(
                 "forwarded-fields", .choice(ForwardedFields.allCases.map(\.rawValue)),
                 default: defaults.forwardedFields.rawValue,
-                help: "which fields of trusted proxies are read; the others are ignored"),
+                help: "which headers of trusted proxies are used; the others are ignored"),
             Setting(
                 "hosts", .hosts, default: "",
-                help: "the hosts of this application; for others 421. None is any host"),
+                help: "the hosts of this application; others are rejected with 421; none means any host"),
         ]
     }
 
@@ -123,7 +126,7 @@ extension AppConfiguration {
         return attoseconds == 0 ? "\(seconds)" : "\(duration / .seconds(1))"
     }
 
-    private static func bytes(_ count: Int) -> String {
+    private static func size(_ count: Int) -> String {
         count != 0 && count % (1 << 20) == 0 ? "\(count >> 20)MiB" : "\(count)"
     }
 }

@@ -1,23 +1,23 @@
 import HTTPKit
 import NIOCore
 
-/// A host that the application answers for: `example.com`, `*.example.com`, `localhost:8080`, `[::1]`.
+/// A host of the application: `example.com`, `*.example.com`, `localhost:8080`, `[::1]`.
 ///
-/// Without a port it stands for that host on every port. `*.example.com` stands for all names below `example.com`, at
-/// any depth, and not for `example.com` itself. Case and a dot at the end of a name do not matter.
+/// Without a port, it matches every port. `*.example.com` matches all subdomains of `example.com`, at any depth, but not
+/// `example.com` itself. Case and a trailing dot are ignored.
 public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
     /// The name or address, in lower case; without the `*` of a pattern.
     private let host: String
     private let port: Int?
     private let isForSubdomains: Bool
-    /// As it was written.
+    /// The pattern as it was written.
     public let description: String
 
-    /// Reads a host with or without a port. `nil` if it is neither, such as a URL or `*` alone.
+    /// Parses a host with or without a port. Returns `nil` for anything else, such as a URL or `*` alone.
     public init?(_ text: String) {
         description = text
         isForSubdomains = text.hasPrefix("*.")
-        // The dot stays: what a name must end with.
+        // The host of a wildcard pattern keeps its leading dot, because subdomains end with it.
         let rest = isForSubdomains ? String(text.dropFirst(2)) : text
         guard Request.isAuthority(rest), !rest.hasSuffix(":"),
             let authority = Origin.Authority(rest, defaultPort: nil)
@@ -30,9 +30,9 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
         port = authority.port
     }
 
-    /// Whether an authority, as in Host, is covered.
+    /// Whether the pattern matches an authority, as in `Host`.
     ///
-    /// - Parameter scheme: gives the port of an authority that names none.
+    /// - Parameter scheme: The scheme, which determines the port of an authority without one.
     public func matches(_ authority: String, scheme: String) -> Bool {
         guard let asked = Origin.Authority(authority, defaultPort: Origin.defaultPort(scheme)) else {
             return false
@@ -42,7 +42,7 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
         return isForSubdomains ? name.hasSuffix(host) && name.utf8.count > host.utf8.count : name == host
     }
 
-    /// A name without the dot that may end it, or an IPv6 address in its usual form.
+    /// A name without a trailing dot, or an IPv6 address in its canonical form.
     private static func normalized(_ host: String) -> String {
         if host.hasPrefix("["), host.hasSuffix("]"),
             let text = (try? SocketAddress(ipAddress: String(host.dropFirst().dropLast()), port: 0))?
@@ -55,12 +55,12 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
 }
 
 extension Middleware {
-    /// Answers requests for other hosts with 421 (Misdirected Request, RFC 9110 §15.5.20), also those without a host.
+    /// Rejects requests for other hosts, or without a host, with 421 (Misdirected Request, RFC 9110 §15.5.20).
     static func hosts(_ hosts: [HostPattern]) -> Middleware {
         Middleware { request, next in
             guard let authority = request.authority,
                 hosts.contains(where: { $0.matches(authority, scheme: request.scheme) })
-            else { throw HTTPFailure(.misdirectedRequest, "this application does not answer for this host") }
+            else { throw HTTPFailure(.misdirectedRequest, "this application does not serve this host") }
             return try await next(request)
         }
     }

@@ -134,11 +134,11 @@ extension Setting.Kind {
         }.filter { !$0.isEmpty }
     }
 
-    /// What `read` makes of each item; `nil` if it cannot read one.
-    private static func all<Value>(_ text: String, _ read: (String) -> Value?) -> [Value]? {
+    /// The items parsed with `parse`, or `nil` if one of them is invalid.
+    private static func all<Value>(_ text: String, _ parse: (String) -> Value?) -> [Value]? {
         var values: [Value] = []
         for item in items(text) {
-            guard let value = read(item) else { return nil }
+            guard let value = parse(item) else { return nil }
             values.append(value)
         }
         return values

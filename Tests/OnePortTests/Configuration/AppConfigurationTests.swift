@@ -133,7 +133,8 @@ struct AppConfigurationTests {
         (
             ["--drain", "nan"], [:],
             .invalidValue(
-                setting: "drain", source: .flag("drain"), value: "nan", expected: "seconds from 0.0 to 3600.0")
+                setting: "drain", source: .flag("drain"), value: "nan", expected: "seconds from 0.0 to 3600.0"
+            )
         ),
         (
             ["--max-body", "99999999999GiB"], [:],
@@ -143,7 +144,8 @@ struct AppConfigurationTests {
         ),
         (
             ["--verbose=maybe"], [:],
-            .invalidValue(setting: "verbose", source: .flag("verbose"), value: "maybe", expected: "true or false")
+            .invalidValue(
+                setting: "verbose", source: .flag("verbose"), value: "maybe", expected: "true or false")
         ),
         (
             [], ["ONEPORT_ENVIRONMENT": "prod"],
@@ -190,7 +192,7 @@ struct AppConfigurationTests {
         #expect(HTTPServer.authority("localhost", 80) == "localhost:80")
     }
 
-    @Test("a mistake names the setting, its source, its value and what is expected", arguments: mistakes)
+    @Test("an error names the setting, its source, its value and the expected value", arguments: mistakes)
     func mistake(arguments: [String], environment: [String: String], expected: ConfigurationError) {
         #expect(throws: expected) { () throws(ConfigurationError) in try parse(arguments, environment) }
     }
@@ -200,7 +202,10 @@ struct AppConfigurationTests {
         #expect("\(ConfigurationError.unknownFlag("prot", nearest: "port"))".contains("did you mean --port?"))
         let bad = ConfigurationError.invalidValue(
             setting: "port", source: .environment("PORT"), value: "x", expected: "a number")
-        #expect("\(bad)" == "the setting port is \"x\" by the environment variable PORT; expected: a number")
+        #expect(
+            "\(bad)"
+                == "invalid value \"x\" for the setting port, from the environment variable PORT; expected: a number"
+        )
     }
 
     @Test("a setting that is declared twice, and a default for an unknown setting, are errors")

@@ -4,7 +4,7 @@ import OnePort
 import OnePortTesting
 import Testing
 
-@Suite("RFC 9110 §7.4 the hosts that an application answers for", .timeLimit(.minutes(2)))
+@Suite("RFC 9110 §7.4 the hosts that an application responses for", .timeLimit(.minutes(2)))
 struct HostPatternTests {
     @Test(
         "a host on any port, names below a name, a host with a port",
@@ -45,7 +45,7 @@ struct HostPatternTests {
         return app
     }
 
-    @Test("RFC 9110 §15.5.20: other hosts get 421, whatever the path")
+    @Test("RFC 9110 §15.5.20: requests for other hosts are rejected with 421 on every path")
     func misdirected() async throws {
         try await app("example.com, *.example.com, localhost:8080").test { client in
             for (host, status) in [
@@ -54,7 +54,7 @@ struct HostPatternTests {
                 #expect(try await client.get("/", fields: [.host: host]).status.code == status)
             }
             #expect(try await client.get("/missing", fields: [.host: "evil.example"]).status.code == 421)
-            // Without a host, as HTTP/1.0 may be.
+            // Without a host, as HTTP/1.0 allows.
             let bare = try await client.exchange(ByteBuffer(string: "GET / HTTP/1.0\r\n\r\n"))
             #expect(String(buffer: bare).hasPrefix("HTTP/1.1 421 "))
             let absolute = try await client.exchange(
@@ -67,11 +67,11 @@ struct HostPatternTests {
         }
     }
 
-    @Test("without a list every host will do")
+    @Test("without a list, every host is allowed")
     func open() async throws {
         try await app("").test { client in
-            let answer = try await client.get("/", fields: [.host: "evil.example"])
-            #expect(answer.status == .ok)
+            let response = try await client.get("/", fields: [.host: "evil.example"])
+            #expect(response.status == .ok)
         }
     }
 }

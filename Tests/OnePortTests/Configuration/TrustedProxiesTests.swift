@@ -7,9 +7,10 @@ import Testing
 struct TrustedProxiesTests {
     typealias Case = (fields: [(String, String)], expected: String)
 
-    /// The request comes from a trusted proxy, by http, with `Host: own`. Expected: scheme, client, authority, prefix.
+    /// Headers of requests from a trusted proxy over http with `Host: own`, and the expected scheme, client, authority and
+    /// prefix.
     private static let xForwarded: [Case] = [
-        // What is not said is unknown; the client is never the proxy.
+        // A client that is not named is unknown. It is never the proxy.
         ([], "http unknown own"),
         ([("X-Forwarded-Proto", "https")], "https unknown own"),
         ([("X-Forwarded-Proto", "HTTPS"), ("X-Forwarded-For", "192.0.2.43")], "https 192.0.2.43 own"),
@@ -36,7 +37,7 @@ struct TrustedProxiesTests {
             "https 192.0.2.43 own"
         ),
         ([("X-Forwarded-For", "10.3.3.3, 10.1.1.1")], "http 10.3.3.3 own"),
-        // Malformed addresses: nobody is better than the wrong one.
+        // Malformed addresses: an unknown client is better than the wrong one.
         ([("X-Forwarded-For", "198.51.100.7, \"192.0.2.43\"")], "http unknown own"),
         ([("X-Forwarded-For", "198.51.100.7, 192.0.2.43 x")], "http unknown own"),
         ([("X-Forwarded-For", "192.0.2.43:99999")], "http unknown own"),
@@ -128,7 +129,7 @@ struct TrustedProxiesTests {
             "http 192.0.2.43 h"
         ),
         ([("Forwarded", "host=\"a@b\"")], "http unknown own"),
-        // Malformed: nothing of it is believed.
+        // A malformed header is ignored completely.
         ([("Forwarded", "for=192.0.2.43;proto=https, for=\"")], "http unknown own"),
         ([("Forwarded", "for=192.0.2.43 proto=https")], "http unknown own"),
         ([("Forwarded", "for")], "http unknown own"),
@@ -168,29 +169,30 @@ struct TrustedProxiesTests {
     }
 
     @Test(
-        "RFC 7239 §4, §5: client, scheme, host and prefix, through any number of trusted proxies",
+        "RFC 7239 §4, §5: client, scheme, host and prefix through any number of trusted proxies",
         arguments: [(ForwardedFields.xForwarded, xForwarded), (.forwarded, forwarded)])
     func trusted(kind: ForwardedFields, cases: [Case]) async throws {
         try await app(trusting: ["127.0.0.0/8", "10.0.0.0/8"], kind).test(.live) { client in
             for (pairs, expected) in cases {
-                let answer = try await client.get("/", fields: try fields(pairs))
-                #expect(answer.text == expected, "\(pairs)")
+                let response = try await client.get("/", fields: try fields(pairs))
+                #expect(response.text == expected, "\(pairs)")
             }
         }
     }
 
     @Test(
-        "RFC 7239 §8.1: nobody else is believed", arguments: [[], ["10.0.0.0/8"]], ForwardedFields.allCases)
+        "RFC 7239 §8.1: headers from other addresses are ignored", arguments: [[], ["10.0.0.0/8"]],
+        ForwardedFields.allCases)
     func untrusted(proxies: [String], kind: ForwardedFields) async throws {
         try await app(trusting: proxies, kind).test(.live) { client in
             for (pairs, _) in Self.xForwarded + Self.forwarded {
-                let answer = try await client.get("/", fields: try fields(pairs))
-                #expect(answer.text == "http 127.0.0.1 own", "\(pairs)")
+                let response = try await client.get("/", fields: try fields(pairs))
+                #expect(response.text == "http 127.0.0.1 own", "\(pairs)")
             }
         }
     }
 
-    @Test("RFC 6455 §10.2: a socket behind a proxy that rewrites Host and terminates TLS is let in")
+    @Test("RFC 6455 §10.2: a socket behind a proxy that rewrites Host and terminates TLS is accepted")
     func socketOrigin() async throws {
         let app = app(trusting: ["127.0.0.1"])
         app.webSocket("/ws") { for try await _ in $0.messages {} }
