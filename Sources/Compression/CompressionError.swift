@@ -1,9 +1,9 @@
-/// Why a compressed stream could not go on.
+/// Why a compressor or decompressor failed.
 package enum CompressionError: Error, Equatable, Sendable {
-    /// The octets are not deflate data (RFC 1951), or refer to history that was never there.
+    /// The bytes are not deflate data (RFC 1951), or refer to bytes before the beginning of the history.
     case corrupt
-    /// zlib could not have the memory it asked for, or was given settings outside its ranges.
+    /// zlib could not allocate memory, or a setting is outside its range.
     case memory
-    /// Inflating would yield more octets than the caller allows.
+    /// The output would be larger than the caller allows.
     case overLimit
 }

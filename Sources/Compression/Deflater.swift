@@ -1,18 +1,19 @@
 import CZlib
 package import NIOCore
 
-/// A deflate stream (RFC 1951) for compressing messages and content.
+/// A deflate stream (RFC 1951) that compresses WebSocket messages and response bodies.
 ///
-/// It belongs to one event loop at a time: it is not `Sendable` and takes no lock. With 15 window bits and
-/// memory level 8 it holds about 256 KiB until it is released; each bit and each level less halves its part.
+/// A stream is used on one event loop at a time: it is not `Sendable` and takes no lock. With 15 window bits and
+/// memory level 8 it holds about 256 KiB until it is released. One window bit less halves the memory for the window,
+/// and one memory level less halves the memory for the search.
 package final class Deflater {
-    /// What becomes of octets that the compressor still holds back.
+    /// What happens to bytes that the compressor has buffered.
     package enum Flush: Sendable {
-        /// They wait for more input; the output is smallest.
+        /// They stay buffered until more input arrives. This gives the smallest output.
         case none
-        /// All of them are written, and the output ends at an octet with 00 00 FF FF (RFC 7692 §7.2.1).
+        /// All of them are written. The output ends at a byte boundary with 00 00 FF FF (RFC 7692 §7.2.1).
         case sync
-        /// All of them are written, and the stream ends; it takes no more until it is reset.
+        /// All of them are written, and the stream ends. It accepts no more input until it is reset.
         case finish
 
         fileprivate var code: Int32 {
@@ -24,19 +25,19 @@ package final class Deflater {
         }
     }
 
-    /// What stands around the blocks.
+    /// The container of the compressed blocks.
     package enum Format: Sendable {
-        /// Nothing.
+        /// No container.
         case raw
-        /// A header, and a checksum behind the end (RFC 1952).
+        /// A header before the blocks, and a checksum and the length after them (RFC 1952).
         case gzip
     }
 
-    /// The window bits zlib can compress with. 8 is missing: zlib's raw deflate would silently use 9, whose
-    /// distances a peer with a window of 256 octets could not follow.
+    /// The window bits that zlib can compress with. 8 is not among them: zlib cannot compress a raw stream with a window
+    /// of 256 bytes.
     package static let windowBitsRange = 9...15
 
-    /// The memory levels zlib knows.
+    /// The memory levels that zlib supports.
     package static let memoryLevelRange = 1...9
 
     // zlib keeps a pointer back to its z_stream, so the structure must never move.
@@ -45,9 +46,9 @@ package final class Deflater {
     /// Starts a stream.
     ///
     /// - Parameters:
-    ///   - format: what stands around the blocks.
+    ///   - format: the container of the compressed blocks.
     ///   - level: 1 (fastest) to 9 (smallest).
-    ///   - windowBits: the logarithm of the history's size; see ``windowBitsRange``.
+    ///   - windowBits: the base-two logarithm of the history's size in bytes; see ``windowBitsRange``.
     ///   - memoryLevel: how much memory the search for matches may use; see ``memoryLevelRange``.
     /// - Throws: ``CompressionError/memory``.
     package init(format: Format = .raw, level: Int = 6, windowBits: Int = 15, memoryLevel: Int = 8)
@@ -64,7 +65,7 @@ package final class Deflater {
         else { throw .memory }
     }
 
-    /// zlib is told the format by the window bits.
+    /// The `windowBits` argument of zlib, which also selects the format.
     private static func zlibBits(_ windowBits: Int, _ format: Format) -> Int32 {
         switch format {
         case .raw: Int32(-windowBits)
@@ -73,25 +74,26 @@ package final class Deflater {
     }
 
     deinit {
-        // On a stream that never started this is an error without effect.
+        // If the stream never started, this returns an error and has no effect.
         deflateEnd(stream)
         stream.deinitialize(count: 1)
         stream.deallocate()
     }
 
-    /// Forgets the history and whatever is held back, as if the stream were new, without new memory.
+    /// Drops the history and all buffered input, as if the stream were new. Allocates no memory.
     package func reset() {
         deflateReset(stream)
     }
 
-    /// Appends `octets` to the history as if they had been compressed here, without output.
+    /// Appends `bytes` to the history as if this stream had compressed them, without output.
     ///
-    /// Only right after a reset or a sync flush. Only the last window of them counts.
+    /// Call it only right after the start, a reset or a sync flush. Only the last bytes, as many as the window holds, have
+    /// an effect.
     ///
     /// - Throws: ``CompressionError/memory`` when the stream is in the middle of a block.
-    package func setDictionary(_ octets: RawSpan) throws(CompressionError) {
-        let status = octets.withUnsafeBytes { source -> Int32 in
-            // No window is longer than 32 KiB, and the tail keeps the count within zlib's 32 bits.
+    package func setDictionary(_ bytes: RawSpan) throws(CompressionError) {
+        let status = bytes.withUnsafeBytes { source -> Int32 in
+            // No window is larger than 32 KiB, and the suffix keeps the count within zlib's 32 bits.
             let tail = UnsafeRawBufferPointer(rebasing: source.suffix(32 << 10))
             guard let base = tail.bindMemory(to: UInt8.self).baseAddress else { return Z_OK }
             return deflateSetDictionary(stream, base, UInt32(tail.count))
@@ -99,7 +101,7 @@ package final class Deflater {
         guard status == Z_OK else { throw .memory }
     }
 
-    /// Compresses `input` and appends what comes out to `output`, which grows as needed.
+    /// Compresses `input` and appends the result to `output`, which grows as needed.
     ///
     /// - Throws: ``CompressionError/memory``.
     package func deflate(_ input: RawSpan, into output: inout ByteBuffer, flush: Flush)
@@ -108,19 +110,19 @@ package final class Deflater {
         let status = input.withUnsafeBytes { source -> Int32 in
             run(source, into: &output, flush: flush.code)
         }
-        // Z_BUF_ERROR says that there was nothing left to do.
+        // Z_BUF_ERROR means that there was nothing to do.
         let isDone = flush == .finish ? status == Z_STREAM_END : status == Z_OK || status == Z_BUF_ERROR
         guard isDone else { throw .memory }
     }
 
-    /// Compresses the rest of a message and leaves off the final 00 00 FF FF (RFC 7692 §7.2.1).
+    /// Compresses the rest of a message and removes the final 00 00 FF FF (RFC 7692 §7.2.1).
     ///
     /// - Throws: ``CompressionError/memory``.
     package func finishMessage(_ input: RawSpan, into output: inout ByteBuffer) throws(CompressionError) {
         let start = output.writerIndex
         try deflate(input, into: &output, flush: .sync)
-        // A second flush with nothing between writes nothing: the empty block that is then due is one
-        // octet once its tail is left off (RFC 7692 §7.2.3.6).
+        // A second flush without input in between writes nothing. The message then needs an empty block, which is one
+        // byte without its tail (RFC 7692 §7.2.3.6).
         if output.writerIndex - start < Self.tailLength {
             output.moveWriterIndex(to: start)
             output.writeInteger(UInt8(0))

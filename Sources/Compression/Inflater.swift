@@ -1,27 +1,28 @@
 import CZlib
 package import NIOCore
 
-/// A raw inflate stream (RFC 1951) that never yields more than it is allowed to.
+/// A raw inflate stream (RFC 1951) that never produces more than it is allowed to.
 ///
-/// It belongs to one event loop at a time: it is not `Sendable` and takes no lock. It holds 7 KiB, and its
-/// window (up to 32 KiB) from the first octets on.
+/// A stream is used on one event loop at a time: it is not `Sendable` and takes no lock. It holds 7 KiB, and after the
+/// first input also its window of up to 32 KiB.
 package final class Inflater {
-    /// How far one call came.
+    /// How far one call got.
     package struct Progress: Equatable, Sendable {
-        /// How many octets of the input were used up.
+        /// How many bytes of the input were consumed.
         package var consumed: Int
-        /// The room was used up, and there may be more to come from the rest of the input or from within.
+        /// The room is used up. There may be more output, from the rest of the input or from what zlib holds.
         package var isFull: Bool
     }
 
     // zlib keeps a pointer back to its z_stream, so the structure must never move.
     private let stream: UnsafeMutablePointer<z_stream>
 
-    /// No block is unfinished, and the last one ended with an octet: nothing is missing if the input ends here.
+    /// No block is unfinished, and the last one ended at a byte boundary: the input may end here.
     package private(set) var isBetweenBlocks = true
 
-    /// Starts a stream that can follow distances of up to 2 to the power of `windowBits` octets, 8 to 15.
+    /// Starts a stream.
     ///
+    /// - Parameter windowBits: the base-two logarithm of the history's size in bytes, 8 to 15.
     /// - Throws: ``CompressionError/memory``.
     package init(windowBits: Int = 15) throws(CompressionError) {
         stream = .allocate(capacity: 1)
@@ -34,19 +35,19 @@ package final class Inflater {
     }
 
     deinit {
-        // On a stream that never started this is an error without effect.
+        // If the stream never started, this returns an error and has no effect.
         inflateEnd(stream)
         stream.deinitialize(count: 1)
         stream.deallocate()
     }
 
-    /// Forgets the history and any unfinished block, without new memory.
+    /// Drops the history and any unfinished block. Allocates no memory.
     package func reset() {
         inflateReset(stream)
         isBetweenBlocks = true
     }
 
-    /// The history: the last octets that came out, at most the window's size.
+    /// The history: the last bytes of the output, at most the window's size.
     package func dictionary() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 32 << 10) { target, count in
             var length: UInt32 = 0
@@ -55,20 +56,21 @@ package final class Inflater {
         }
     }
 
-    /// Gives a new stream the history of another.
+    /// Sets the history of a new stream, as another stream returned it from ``dictionary()``.
     ///
-    /// - Throws: ``CompressionError/memory`` when the stream has already begun.
-    package func setDictionary(_ octets: [UInt8]) throws(CompressionError) {
-        guard !octets.isEmpty else { return }
-        guard inflateSetDictionary(stream, octets, UInt32(octets.count)) == Z_OK else { throw .memory }
+    /// - Throws: ``CompressionError/memory``.
+    package func setDictionary(_ bytes: [UInt8]) throws(CompressionError) {
+        guard !bytes.isEmpty else { return }
+        guard inflateSetDictionary(stream, bytes, UInt32(bytes.count)) == Z_OK else { throw .memory }
     }
 
-    /// Inflates `input` and appends to `output`, until the input is used up or `room` octets were appended.
+    /// Inflates `input` and appends to `output`, until the input is consumed or `room` bytes were appended.
     ///
-    /// A block marked as the last (BFINAL) ends nothing: the next one follows it (RFC 7692 §7.2.3.4).
+    /// A block that is marked as the last one (BFINAL) does not end the stream: another one may follow it
+    /// (RFC 7692 §7.2.3.4).
     ///
-    /// - Throws: ``CompressionError/corrupt`` or ``CompressionError/memory``; what was sound before is in
-    ///   `output` then.
+    /// - Throws: ``CompressionError/corrupt`` or ``CompressionError/memory``. `output` then holds what was inflated before
+    ///   the error.
     package func inflate(_ input: RawSpan, into output: inout ByteBuffer, room: Int)
         throws(CompressionError) -> Progress
     {
@@ -77,22 +79,22 @@ package final class Inflater {
         return progress
     }
 
-    /// Uses up `input` when nothing more may come out.
+    /// Consumes `input` after the limit has been reached: it must not produce any output.
     ///
-    /// - Throws: ``CompressionError/overLimit`` when a single octet would, ``CompressionError/corrupt``,
+    /// - Throws: ``CompressionError/overLimit`` if it would produce a byte, ``CompressionError/corrupt``,
     ///   ``CompressionError/memory``.
-    package func inflateNothing(_ input: RawSpan) throws(CompressionError) {
+    package func inflateAtLimit(_ input: RawSpan) throws(CompressionError) {
         var spare = ByteBuffer()
         let (_, status) = input.withUnsafeBytes { run($0, into: &spare, room: 1) }
         guard spare.readableBytes == 0 else { throw .overLimit }
         try check(status)
     }
 
-    /// The octets every message's compressor left off: an empty stored block (RFC 7692 §7.2.2).
+    /// The bytes that the sender removes from the end of every message: an empty stored block (RFC 7692 §7.2.2).
     package static let tail: InlineArray<4, UInt8> = [0x00, 0x00, 0xFF, 0xFF]
 
     private static let largestPass = 1 << 30
-    /// What zlib's `data_type` says behind a block that was not the last, with no bits left of its last octet.
+    /// The value of zlib's `data_type` after a block that was not the last one and that ended at a byte boundary.
     private static let betweenBlocks: Int32 = 128
 
     private func check(_ status: Int32) throws(CompressionError) {
@@ -115,7 +117,7 @@ package final class Inflater {
         var status = Z_OK
         var hasSpace = false
         let sizeBefore = output.readableBytes
-        // A first guess that fits most text; afterwards it doubles with what has really come out.
+        // A first guess that fits most text. Later steps are as large as the output so far.
         var step = max(64, source.count &* 4)
         while room > 0 {
             if stream.pointee.avail_in == 0 {
@@ -136,7 +138,7 @@ package final class Inflater {
             }
             room -= produced
             if status == Z_STREAM_END {
-                // Keeps the window, unlike inflateReset: later blocks may refer to what came before.
+                // Unlike inflateReset this keeps the window: later blocks may refer to earlier output.
                 status = inflateResetKeep(stream)
                 stream.pointee.data_type = Self.betweenBlocks
                 if stream.pointee.avail_in > 0 || left > 0 { continue }
@@ -147,7 +149,7 @@ package final class Inflater {
         }
         let consumed = source.count - left - Int(stream.pointee.avail_in)
         stream.pointee.avail_in = 0
-        // A stream that nothing was done with is where it was, though zlib says otherwise of one that is new.
+        // If nothing was consumed or produced, the state has not changed, although zlib reports otherwise for a new stream.
         if consumed > 0 || output.readableBytes > sizeBefore || !isBetweenBlocks {
             isBetweenBlocks = stream.pointee.data_type == Self.betweenBlocks
         }

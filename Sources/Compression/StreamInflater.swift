@@ -1,28 +1,28 @@
 import CZlib
 package import NIOCore
 
-/// A stream of compressed content with what stands around its blocks, inflated piece by piece.
+/// A compressed stream with or without a container, inflated piece by piece.
 ///
-/// It belongs to one event loop at a time: it is not `Sendable` and takes no lock. It holds 7 KiB, and a window of
-/// 32 KiB from the first bytes on.
+/// A stream is used on one event loop at a time: it is not `Sendable` and takes no lock. It holds 7 KiB, and after the
+/// first input also a window of 32 KiB.
 package final class StreamInflater {
-    /// What stands around the blocks.
+    /// The container of the compressed blocks.
     package enum Format: Sendable {
-        /// Nothing (RFC 1951).
+        /// No container (RFC 1951).
         case raw
         /// A header of two bytes and a checksum (RFC 1950).
         case zlib
-        /// A header and a checksum (RFC 1952).
+        /// A header, a checksum and the length (RFC 1952).
         case gzip
     }
 
-    /// How far one call came.
+    /// How far one call got.
     package enum Progress: Equatable, Sendable {
-        /// The input is used up.
+        /// The input is consumed.
         case needsInput
-        /// The room is used up; there may be more without further input.
+        /// The room is used up. There may be more output without further input.
         case isFull
-        /// The stream has ended; the input may go on behind it.
+        /// The stream has ended. There may be input after it.
         case isEnded
     }
 
@@ -46,18 +46,18 @@ package final class StreamInflater {
     }
 
     deinit {
-        // On a stream that never started this is an error without effect.
+        // If the stream never started, this returns an error and has no effect.
         inflateEnd(stream)
         stream.deinitialize(count: 1)
         stream.deallocate()
     }
 
-    /// Begins another stream of the same format, without new memory.
+    /// Begins another stream of the same format. Allocates no memory.
     package func reset() { inflateReset(stream) }
 
     private static let largestPass = 1 << 30
 
-    /// Takes bytes from `input` and appends at most `room` bytes to `output`.
+    /// Inflates bytes from `input` and appends at most `room` bytes to `output`.
     ///
     /// - Throws: ``CompressionError/corrupt`` or ``CompressionError/memory``.
     package func inflate(
@@ -66,11 +66,11 @@ package final class StreamInflater {
         var status = Z_OK
         var isFull = false
         let consumed = input.withUnsafeReadableBytes { source in
-            let given = min(source.count, Self.largestPass)
-            // zlib only reads there, and not after this call.
+            let available = min(source.count, Self.largestPass)
+            // zlib only reads from this pointer, and not after this call.
             stream.pointee.next_in = UnsafeMutablePointer(
                 mutating: source.bindMemory(to: UInt8.self).baseAddress)
-            stream.pointee.avail_in = UInt32(given)
+            stream.pointee.avail_in = UInt32(available)
             defer { stream.pointee.next_in = nil }
             output.writeWithUnsafeMutableBytes(minimumWritableBytes: room) { target in
                 let capacity = min(target.count, room, Self.largestPass)
@@ -80,7 +80,7 @@ package final class StreamInflater {
                 isFull = stream.pointee.avail_out == 0
                 return capacity - Int(stream.pointee.avail_out)
             }
-            return given - Int(stream.pointee.avail_in)
+            return available - Int(stream.pointee.avail_in)
         }
         input.moveReaderIndex(forwardBy: consumed)
         switch status {

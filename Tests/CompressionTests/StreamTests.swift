@@ -15,23 +15,23 @@ struct SplitMix: RandomNumberGenerator {
     }
 }
 
-private func deflated(_ octets: [UInt8], by deflater: Deflater) throws -> [UInt8] {
+private func deflated(_ bytes: [UInt8], by deflater: Deflater) throws -> [UInt8] {
     var out = ByteBuffer()
-    try deflater.finishMessage(octets.span.bytes, into: &out)
+    try deflater.finishMessage(bytes.span.bytes, into: &out)
     return Array(out.readableBytesView)
 }
 
-private func inflated(_ octets: [UInt8], by inflater: Inflater, limit: Int = 1 << 24) throws -> [UInt8] {
+private func inflated(_ bytes: [UInt8], by inflater: Inflater, limit: Int = 1 << 24) throws -> [UInt8] {
     var out = ByteBuffer()
-    let whole = octets + [0x00, 0x00, 0xFF, 0xFF]
+    let whole = bytes + [0x00, 0x00, 0xFF, 0xFF]
     let progress = try inflater.inflate(whole.span.bytes, into: &out, room: limit)
     if progress.isFull {
-        try inflater.inflateNothing(whole.span.bytes.extracting(droppingFirst: progress.consumed))
+        try inflater.inflateAtLimit(whole.span.bytes.extracting(droppingFirst: progress.consumed))
     }
     return Array(out.readableBytesView)
 }
 
-/// Text that compresses about as chat does.
+/// Text that is about as compressible as chat.
 private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
     let words = ["the ", "socket ", "of ", "a ", "page ", "is ", "one ", "port ", "\u{e4}hnlich ", "42 "]
     var text: [UInt8] = []
@@ -40,7 +40,7 @@ private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
 }
 
 @Suite struct StreamTests {
-    @Test("every window and memory level, with one history behind 40 messages", arguments: 9...15)
+    @Test("every window and memory level, with one history for 40 messages", arguments: 9...15)
     func roundTrip(windowBits: Int) throws {
         var random = SplitMix(state: UInt64(windowBits))
         for memoryLevel in [1, 4, 8, 9] {
@@ -56,32 +56,32 @@ private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
         }
     }
 
-    @Test("window bits that zlib cannot compress with are refused", arguments: [0, 7, 8, 16])
+    @Test("window bits that zlib cannot compress with are rejected", arguments: [0, 7, 8, 16])
     func refusedWindow(windowBits: Int) {
         #expect(throws: CompressionError.memory) { _ = try Deflater(windowBits: windowBits) }
     }
 
-    @Test("RFC 1952 §2.3: a member has its header, its checksum and its length, anew after a reset")
+    @Test("RFC 1952 §2.3: a member has a header, a checksum and a length, also after a reset")
     func gzip() throws {
         let deflater = try Deflater(format: .gzip)
         for text in ["123456789", ""] {
             deflater.reset()
             var out = ByteBuffer()
             try deflater.deflate(text.utf8.span.bytes, into: &out, flush: .finish)
-            var octets = Array(out.readableBytesView)
-            #expect(octets.starts(with: [0x1F, 0x8B, 8, 0]))
-            // CRC-32 of these nine digits is the check value of its definition.
+            var bytes = Array(out.readableBytesView)
+            #expect(bytes.starts(with: [0x1F, 0x8B, 8, 0]))
+            // The CRC-32 of these nine digits is its standard check value.
             let trailer: [UInt8] =
                 text.isEmpty ? [0, 0, 0, 0, 0, 0, 0, 0] : [0x26, 0x39, 0xF4, 0xCB, 9, 0, 0, 0]
-            #expect(Array(octets.suffix(8)) == trailer)
-            octets = Array(octets.dropFirst(10).dropLast(8))
+            #expect(Array(bytes.suffix(8)) == trailer)
+            bytes = Array(bytes.dropFirst(10).dropLast(8))
             var plain = ByteBuffer()
-            _ = try Inflater().inflate(octets.span.bytes, into: &plain, room: 100)
+            _ = try Inflater().inflate(bytes.span.bytes, into: &plain, room: 100)
             #expect(String(buffer: plain) == text)
         }
     }
 
-    @Test("a stream that has ended takes no more until it is reset")
+    @Test("a stream that has ended accepts no more input until it is reset")
     func finished() throws {
         let deflater = try Deflater(format: .gzip)
         var out = ByteBuffer()
@@ -91,14 +91,14 @@ private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
         }
     }
 
-    @Test("RFC 7692 §7.2.3.6: an empty message is one octet, again and again")
+    @Test("RFC 7692 §7.2.3.6: every empty message is one byte")
     func empty() throws {
         let deflater = try Deflater()
         for _ in 0..<3 { #expect(try deflated([], by: deflater) == [0x00]) }
         #expect(try inflated([0x00], by: try Inflater()).isEmpty)
     }
 
-    @Test("the limit is met to the octet", arguments: [1, 2, 63, 64, 65, 4_096, 65_535, 65_536, 100_000])
+    @Test("the limit is exact to the byte", arguments: [1, 2, 63, 64, 65, 4_096, 65_535, 65_536, 100_000])
     func exactLimit(count: Int) throws {
         let message = [UInt8](repeating: 0x61, count: count)
         let packed = try deflated(message, by: try Deflater())
@@ -108,7 +108,7 @@ private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
         }
     }
 
-    @Test("a bomb yields no more than the limit, and room for no more is taken")
+    @Test("a decompression bomb yields and allocates no more than the limit")
     func bomb() throws {
         let packed = try deflated([UInt8](repeating: 0, count: 50_000_000), by: try Deflater(level: 9))
         #expect(packed.count < 60_000)
@@ -119,19 +119,19 @@ private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
         #expect(out.readableBytes == 1 << 20)
         #expect(out.capacity <= 1 << 21)
         #expect(throws: CompressionError.overLimit) {
-            try inflater.inflateNothing(packed.span.bytes.extracting(droppingFirst: progress.consumed))
+            try inflater.inflateAtLimit(packed.span.bytes.extracting(droppingFirst: progress.consumed))
         }
     }
 
-    @Test("octet by octet in, octet by octet out")
+    @Test("one byte at a time in both directions")
     func trickle() throws {
         var random = SplitMix(state: 5)
         let message = prose(5_000, &random)
         let packed = try deflated(message, by: try Deflater()) + [0x00, 0x00, 0xFF, 0xFF]
         let inflater = try Inflater()
         var out = ByteBuffer()
-        for octet in packed {
-            let piece = [octet]
+        for byte in packed {
+            let piece = [byte]
             var consumed = 0
             while true {
                 let rest = piece.span.bytes.extracting(droppingFirst: consumed)
@@ -143,7 +143,7 @@ private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
         #expect(Array(out.readableBytesView) == message)
     }
 
-    @Test("a message learnt as a dictionary can be referred to")
+    @Test("a message that was added as a dictionary can be referred to")
     func learns() throws {
         var random = SplitMix(state: 6)
         let first = (0..<600).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -173,26 +173,26 @@ private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
     }
 
     @Test(
-        "octets that are not deflate data are corrupt",
+        "bytes that are not deflate data are corrupt",
         arguments: [[0x07], [0xFF, 0xFF], [0x01, 0x05, 0x00, 0x00, 0x00], [0x4B, 0x04, 0x12, 0x00, 0xFF]]
             as [[UInt8]])
-    func corrupt(octets: [UInt8]) {
+    func corrupt(bytes: [UInt8]) {
         #expect(throws: CompressionError.corrupt) {
-            _ = try inflated(octets + [UInt8](repeating: 0xFF, count: 8), by: try Inflater())
+            _ = try inflated(bytes + [UInt8](repeating: 0xFF, count: 8), by: try Inflater())
         }
     }
 
-    @Test("random octets never do worse than an error")
+    @Test("random bytes cause nothing worse than an error")
     func noise() throws {
         var random = SplitMix(state: 8)
         for _ in 0..<20_000 {
-            let octets = (0..<Int.random(in: 0...64, using: &random)).map { _ in
+            let bytes = (0..<Int.random(in: 0...64, using: &random)).map { _ in
                 UInt8.random(in: 0...255, using: &random)
             }
             do throws(CompressionError) {
                 let inflater = try Inflater(windowBits: 9)
                 var out = ByteBuffer()
-                _ = try inflater.inflate(octets.span.bytes, into: &out, room: 300)
+                _ = try inflater.inflate(bytes.span.bytes, into: &out, room: 300)
                 #expect(out.readableBytes <= 300)
             } catch {
                 #expect(error == .corrupt)
@@ -200,12 +200,12 @@ private func prose(_ count: Int, _ random: inout SplitMix) -> [UInt8] {
         }
     }
 
-    @Test("RFC 7692 §7.2.3.4: last blocks end nothing, and many cost little")
+    @Test("RFC 7692 §7.2.3.4: a last block does not end the stream, and many of them cost little")
     func lastBlocks() throws {
         let hello: [UInt8] = [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
         let inflater = try Inflater()
         #expect(try inflated(hello + hello + [0x00], by: inflater) == Array("HelloHello".utf8))
-        // An empty last block is two octets.
+        // An empty last block is two bytes.
         let many = [UInt8](unsafeUninitializedCapacity: 400_000) { target, count in
             for index in 0..<200_000 { (target[index * 2], target[index * 2 + 1]) = (0x03, 0x00) }
             count = 400_000

@@ -3,10 +3,10 @@ import HTTPTypes
 import Logging
 import NIOCore
 
-/// The client's opening handshake on its channel: the tunnel of a proxy, the request, the check of the answer, and
-/// the place of a `WebSocketConnection`.
+/// The client's opening handshake on its channel: opens the tunnel through a proxy, sends the request, checks the
+/// response, and then replaces itself by a `WebSocketConnection`.
 ///
-/// Invariant: touched on the channel's event loop only.
+/// Invariant: accessed on the channel's event loop only.
 final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @unchecked Sendable {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -14,7 +14,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     private enum State {
         case idle
         case awaitingTunnel
-        case awaitingAnswer
+        case awaitingResponse
         case done
     }
 
@@ -26,13 +26,13 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     private var decoder: ResponseDecoder
     private var state: State = .idle
     private var inbound = ByteBuffer()
-    /// How many bytes have come, until the handshake is done.
+    /// How many bytes the handshake has received.
     private var received = 0
     private var interimResponses = 0
     private var context: ChannelHandlerContext?
     private var promise: EventLoopPromise<WebSocket>?
     private var timeout: Scheduled<Void>?
-    /// What is left of the connect timeout.
+    /// The rest of the connect timeout.
     private let remaining: TimeAmount
 
     init(
@@ -51,7 +51,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
         decoder = ResponseDecoder(limits: HTTPLimits())
     }
 
-    /// Sends the request, on the event loop. The future holds the socket.
+    /// Begins the handshake. Must be called on the event loop. The future returns the socket.
     func begin(_ channel: any Channel) -> EventLoopFuture<WebSocket> {
         let promise = channel.eventLoop.makePromise(of: WebSocket.self)
         self.promise = promise
@@ -64,13 +64,13 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
         timeout = channel.eventLoop.scheduleTask(in: remaining) {
             self.fail(
                 WebSocketConnectError(
-                    address: self.address, reason: "no answer within \(self.options.connectTimeout)"))
+                    address: self.address, reason: "no response within \(self.options.connectTimeout)"))
         }
         if let proxy = options.proxy {
             state = .awaitingTunnel
             sendConnect(proxy)
         } else {
-            state = .awaitingAnswer
+            state = .awaitingResponse
             sendRequest()
         }
         channel.setOption(.autoRead, value: true).whenComplete { _ in channel.read() }
@@ -118,24 +118,24 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
             guard let head = try nextHead() else { return }
             guard (200...299).contains(head.status) else {
                 throw WebSocketConnectError(
-                    address: address, reason: "the proxy answered \(head.status)",
+                    address: address, reason: "the proxy responded with \(head.status)",
                     isTransient: ReconnectPolicy.isTransient(status: head.status))
             }
-            state = .awaitingAnswer
+            state = .awaitingResponse
             sendRequest()
         }
-        guard case .awaitingAnswer = state, let head = try nextHead() else { return }
+        guard case .awaitingResponse = state, let head = try nextHead() else { return }
         let agreement = try handshake.check(
             status: head.status, minorVersion: head.minorVersion, fields: head.fields)
         try open(agreement)
     }
 
-    /// The next head that is not interim, or `nil` when it is not complete yet. A server that never comes to the point
-    /// is bounded by number and size here, and by the timeout.
+    /// Returns the next response head that is not interim, or `nil` if it is incomplete. The number and the size of the
+    /// responses are limited here, and their duration by the timeout.
     private func nextHead() throws -> ResponseHead? {
         while true {
             let head = try decoder.nextHead(&inbound)
-            // What is not part of a head yet counts only when there is no head: after a 101 it is frames.
+            // Bytes after a complete head are not counted: after a 101 they are frames.
             let size = head == nil ? received : received - inbound.readableBytes
             guard size <= options.maxHandshakeSize else {
                 throw ClientHandshakeError.tooLarge(limit: options.maxHandshakeSize)
@@ -163,7 +163,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
             handshakeFields())
     }
 
-    /// The fields of the handshake, which the caller's own cannot displace.
+    /// The header fields of the request. The caller's fields cannot replace those of the handshake.
     private func handshakeFields() -> HTTPFields {
         var fields = HTTPFields(handshake.requestFields)
         let own = Set(fields.map(\.name) + [Self.hostName].compactMap { $0 })
@@ -177,7 +177,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
         guard let context else { return }
         var buffer = context.channel.allocator.buffer(capacity: 512)
         buffer.writeString(start)
-        // Values are free of CR, LF and NUL by construction: `HTTPField` holds no others.
+        // The values contain no CR, LF or NUL: `HTTPField` guarantees that.
         for field in fields {
             buffer.writeString(field.name.rawName)
             buffer.writeStaticString(": ")
@@ -188,7 +188,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
     }
 
-    /// Puts the connection in this handler's place, with what has come behind the answer.
+    /// Replaces this handler by the connection, and passes on the bytes that followed the response.
     private func open(_ agreement: ClientHandshake.Agreement) throws {
         guard let context, let promise else { return }
         state = .done

@@ -1,19 +1,19 @@
-/// Where a client connects, and how.
+/// Where and how a client connects.
 public struct WebSocketDestination: Sendable {
     /// The address.
     public var address: WebSocketAddress
     /// Headers, subprotocols, compression, limits, proxy.
     public var options: WebSocketClientOptions
 
-    /// A destination with an address that was read before.
+    /// Creates a destination from a parsed address.
     public init(_ address: WebSocketAddress, _ options: WebSocketClientOptions = WebSocketClientOptions()) {
         self.address = address
         self.options = options
     }
 
-    /// A destination.
+    /// Creates a destination.
     ///
-    /// - Throws: `WebSocketAddressError` when `address` is not `ws://…` or `wss://…`.
+    /// - Throws: `WebSocketAddressError` if `address` is not a valid `ws://…` or `wss://…` address.
     public init(_ address: String, _ options: WebSocketClientOptions = WebSocketClientOptions())
         throws(WebSocketAddressError)
     {
@@ -23,39 +23,39 @@ public struct WebSocketDestination: Sendable {
 
 /// One attempt of `WebSocketClient.keepConnected`.
 public struct WebSocketAttempt: Sendable {
-    /// Counts the attempts since a connection was open last, from 1.
+    /// The number of the attempt since a connection was last open, from 1.
     public let number: Int
-    /// Why the attempt before it failed, or a `WebSocketClosed` when the connection was lost; `nil` at first.
+    /// Why the previous attempt failed, or a `WebSocketClosed` if the connection was lost; `nil` for the first attempt.
     public let previousError: (any Error)?
 }
 
-/// What happens to a client that is kept connected, in order.
+/// The events of a client that is kept connected, in order.
 public enum KeepConnectedEvent: Sendable {
-    /// An attempt begins. It counts from 1 since a connection was open last.
+    /// An attempt begins. Attempts are counted from 1 since a connection was last open.
     case connecting(attempt: Int)
-    /// The connection is open. `body` runs after this.
+    /// The connection is open. `body` runs after this event.
     case connected(WebSocket)
-    /// The attempt failed. The next begins after the pause; without one there is none.
+    /// The attempt failed. The next one begins after `retryIn`; `nil` means that there is none.
     case failed(any Error, retryIn: Duration?)
-    /// The connection, which was open, has ended. The next attempt begins after the pause; without one there is none.
+    /// The connection has ended. The next attempt begins after `retryIn`; `nil` means that there is none.
     case disconnected(CloseReason, retryIn: Duration?)
-    /// Nothing follows: `keepConnected` returns, or throws the error. It comes once.
+    /// The last event, which is sent once: `keepConnected` returns, or throws the error.
     case ended(error: (any Error)?)
 }
 
 extension WebSocketClient {
-    /// Keeps a WebSocket open: connects, runs `body`, and when the connection was lost, or could not be made,
-    /// connects again after the policy's pause.
+    /// Keeps a WebSocket open: connects and runs `body`. When the attempt fails or the connection is lost, it connects again
+    /// after a pause.
     ///
-    /// It returns when `body` returns while the connection is open or after it has closed it, and when the server
-    /// closed with 1000.
+    /// It returns when `body` returns while the connection is open, when `body` has closed the connection, and when the
+    /// server has closed it with 1000.
     ///
     /// - Parameters:
     ///   - clock: measures the pauses.
-    ///   - onEvent: is told of each change, in order, and awaited. The first attempt is one, too.
-    /// - Throws: what `body` throws by itself; the last error when the policy gives up; the first that
-    ///   `ReconnectPolicy.isTransient` rejects, such as that of a server that refuses; `WebSocketAddressError`;
-    ///   `CancellationError`.
+    ///   - onEvent: receives each event in order, beginning with the first attempt. It is awaited.
+    /// - Throws: errors of `body` that are not caused by the end of the connection; the last error when the policy gives up;
+    ///   the first error that is not transient according to `ReconnectPolicy.isTransient`, for example when the server
+    ///   rejects the handshake; `WebSocketAddressError`; `CancellationError`.
     public static func keepConnected(
         to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions(),
         reconnect policy: ReconnectPolicy = ReconnectPolicy(), clock: any Clock<Duration> = ContinuousClock(),
@@ -67,8 +67,8 @@ extension WebSocketClient {
             reconnect: policy, clock: clock, destination: { _ in destination }, onEvent: onEvent, body: body)
     }
 
-    /// Keeps a WebSocket open as `keepConnected(to:)` does, to a destination that is asked for before each attempt: for
-    /// tickets and tokens that are good for a while, and for servers that move.
+    /// Keeps a WebSocket open as `keepConnected(to:)` does, and calls `destination` before each attempt. Use it for tickets
+    /// and tokens that expire, and for servers whose address changes.
     ///
     /// ```swift
     /// try await WebSocketClient.keepConnected { attempt in
@@ -83,8 +83,8 @@ extension WebSocketClient {
     /// }
     /// ```
     ///
-    /// - Parameter destination: what it throws ends everything, unless `ReconnectPolicy.isTransient` takes it for
-    ///   transient: then it is a failed attempt.
+    /// - Parameter destination: returns where to connect. An error that it throws counts as a failed attempt if it is
+    ///   transient according to `ReconnectPolicy.isTransient`. Otherwise `keepConnected` throws it.
     public static func keepConnected(
         reconnect policy: ReconnectPolicy = ReconnectPolicy(), clock: any Clock<Duration> = ContinuousClock(),
         destination: (WebSocketAttempt) async throws -> WebSocketDestination,
@@ -121,7 +121,7 @@ extension WebSocketClient {
                 await onEvent(.failed(error, retryIn: pause))
             case .success(let socket):
                 series.opened()
-                guard let loss = try await live(socket, clock, onEvent, body) else { return }
+                guard let loss = try await serveConnected(socket, clock, onEvent, body) else { return }
                 error = WebSocketClosed(reason: loss.reason)
                 pause = policy.isTransient(error) ? series.lost(after: loss.lasted, random: chance) : nil
                 await onEvent(.disconnected(loss.reason, retryIn: pause))
@@ -149,10 +149,10 @@ extension WebSocketClient {
         }
     }
 
-    /// Runs `body` over a connection that has just opened.
+    /// Runs `body` with a connection that has just opened, and reports the events.
     ///
-    /// - Returns: why and after how long it was lost; `nil` when it was closed in order.
-    private func live(
+    /// - Returns: why and after how long the connection was lost; `nil` if it was closed regularly.
+    private func serveConnected(
         _ socket: WebSocket, _ clock: any Clock<Duration>,
         _ onEvent: (KeepConnectedEvent) async -> Void, _ body: (WebSocket) async throws -> Void
     ) async throws -> (reason: CloseReason, lasted: Duration)? {
@@ -168,9 +168,9 @@ extension WebSocketClient {
         return nil
     }
 
-    /// Runs `body` to the end of its connection.
+    /// Runs `body` and closes the connection.
     ///
-    /// - Returns: why the connection was lost; `nil` when it was not, but was closed in order.
+    /// - Returns: why the connection was lost; `nil` if it was closed regularly.
     private func serve(
         _ socket: WebSocket, _ body: (WebSocket) async throws -> Void
     ) async throws -> CloseReason? {
@@ -178,7 +178,7 @@ extension WebSocketClient {
             do {
                 try await body(socket)
             } catch let error as WebSocketClosed {
-                // What the end of this very socket has made `body` throw is no failure of it.
+                // An error that the end of this socket caused is not a failure of `body`.
                 try Task.checkCancellation()
                 guard await socket.closeReason != nil else { throw error }
             }
@@ -190,7 +190,7 @@ extension WebSocketClient {
 }
 
 extension Clock where Duration == Swift.Duration {
-    /// Sleeps, unless the task is cancelled already.
+    /// Sleeps for a duration. Throws at once if the task is already cancelled.
     fileprivate func pause(for duration: Duration) async throws {
         try Task.checkCancellation()
         try await sleep(for: duration)

@@ -1,31 +1,34 @@
-/// When a client that was disconnected tries again: after pauses that grow, each partly random so that many clients do
-/// not come back at once.
+/// When a disconnected client reconnects: after pauses that grow. Each pause is partly random, so that many clients do
+/// not reconnect at the same time.
 public struct ReconnectPolicy: Sendable {
-    /// The longest first pause. Pauses are never shorter than half of `shortestDelay`, whatever this is.
+    /// The upper bound of the first pause. Pauses are never shorter than half of `shortestDelay`, whatever this is.
     public var initialDelay: Duration = .milliseconds(250)
-    /// The longest pause, except one that the server asks for.
+    /// The upper bound of all pauses, except those that the server requests.
     public var maxDelay: Duration = .seconds(30)
-    /// How much longer each pause may be than the one before, until a connection has lasted longer than the pause that
-    /// is due. Below 1, or not a number, pauses do not grow.
+    /// The factor by which the upper bound grows with each pause. It starts again with `initialDelay` when a connection
+    /// has lasted longer than the next pause. Pauses do not grow if this is below 1 or not a number.
     public var factor = 2.0
-    /// How many attempts in a row may fail before the client gives up; `nil` never gives up. A connection that was open
-    /// and was lost is no failed attempt.
+    /// How many consecutive attempts may fail before the client gives up; `nil` never gives up. A lost connection does
+    /// not count as a failed attempt.
     public var maxAttempts: Int?
-    /// A server that is busy may ask for a longer pause with `Retry-After` (RFC 9110 §10.2.3). More than this is cut.
+    /// The upper bound of the pause that a busy server may request with `Retry-After` (RFC 9110 §10.2.3).
     public var maxRetryAfter: Duration = .seconds(300)
-    /// Whether it is worth trying again after this error. It is asked about failed attempts, about what the
-    /// `destination` closure of `keepConnected` throws, and, with a `WebSocketClosed`, about lost connections. What
-    /// answers `false` ends `keepConnected` with that error. `CancellationError` always does.
+    /// Returns whether it is worth trying again after an error.
+    ///
+    /// It is called for failed attempts, for errors of the `destination` closure of `keepConnected`, and, with a
+    /// `WebSocketClosed`, for lost connections. When it returns `false`, `keepConnected` throws the error.
+    /// `CancellationError` is never retried.
     public var isTransient: @Sendable (any Error) -> Bool = { ReconnectPolicy.isTransient($0) }
 
-    /// A client never pauses for less than half of this, so that no policy and no server makes it spin.
+    /// A client never pauses for less than half of this, so that no policy and no server can make it spin.
     public static let shortestDelay = Duration.milliseconds(10)
 
-    /// The defaults: a quarter of a second at first, half a minute at most, without end.
+    /// The default policy: at most 250 milliseconds for the first pause, at most 30 seconds later, and no maximum number of
+    /// attempts.
     public init() {}
 
-    /// The default answer to whether it is worth trying again: for a server or a proxy that cannot be reached or that
-    /// is busy (408, 429, 5xx), and for a connection that was lost (`CloseReason.isTransient`).
+    /// Whether it is worth trying again by default. It is if a server or a proxy cannot be reached or is busy (408, 429,
+    /// 5xx), and if a connection was lost (`CloseReason.isTransient`).
     public static func isTransient(_ error: any Error) -> Bool {
         switch error {
         case let error as WebSocketConnectError: error.isTransient
@@ -35,24 +38,24 @@ public struct ReconnectPolicy: Sendable {
         }
     }
 
-    /// Whether a server that responds with this status is busy, and does not refuse.
+    /// Whether this status means that a server is busy.
     static func isTransient(status: Int) -> Bool { status >= 500 || status == 429 || status == 408 }
 
-    /// The pause before attempt `number`, which counts from 0; `random` is within 0..<1.
+    /// The pause before attempt `number`, which counts from 0. `random` must be within 0..<1.
     ///
-    /// - Returns: between half of the bound and the bound.
+    /// - Returns: a duration between half of the upper bound and the upper bound.
     public func delay(before number: Int, random: Double) -> Duration {
         bound(before: number) * (0.5 + 0.5 * min(max(random, 0), 1))
     }
 
-    /// The longest pause before attempt `number`.
+    /// The upper bound of the pause before attempt `number`.
     func bound(before number: Int) -> Duration {
         let longest = max(maxDelay, Self.shortestDelay)
         var bound = max(initialDelay, Self.shortestDelay)
         var left = factor > 1 ? number : 0
-        // A factor so close to 1 that this takes long is no growth.
+        // With a factor very close to 1 this would take long, so the growth stops after 100,000 steps.
         while left > 0, bound < longest, number - left < 100_000 {
-            // What is larger than the longest pause in one step need not be computed.
+            // The next step would be above the longest pause, and might overflow.
             guard factor < longest / bound else { return longest }
             bound = bound * factor
             left -= 1
@@ -60,28 +63,28 @@ public struct ReconnectPolicy: Sendable {
         return min(bound, longest)
     }
 
-    /// The pause that a server has asked for with its response, cut to what the policy allows.
+    /// The pause that a server requests with its response, limited to ``maxRetryAfter``.
     func requested(by error: any Error) -> Duration {
         guard case ClientHandshakeError.status(_, _, let retryAfter?) = error else { return .zero }
         return min(retryAfter, max(maxRetryAfter, .zero))
     }
 }
 
-/// What one client's attempts have come to, and how long it pauses before the next.
+/// Counts the attempts of one client, and computes its pauses.
 struct ReconnectSeries {
     private let policy: ReconnectPolicy
-    /// Pauses since a connection lasted.
+    /// The number of pauses since a connection lasted long enough.
     private var pauses = 0
-    /// Failed attempts since the connection was open.
+    /// The number of failed attempts since a connection was last open.
     private(set) var failures = 0
 
     init(_ policy: ReconnectPolicy) { self.policy = policy }
 
-    /// The connection is open.
+    /// Records that a connection is open.
     mutating func opened() { failures = 0 }
 
-    /// The connection, which was open for that long, was lost. The pauses begin anew only when the connection lasted
-    /// longer than the pause that is due, so that a server that accepts and closes at once is not stormed.
+    /// Records that a connection was lost. The pauses start again with the shortest only if the connection lasted longer
+    /// than the next pause, so that a server that accepts and immediately closes is not flooded.
     ///
     /// - Returns: the pause before the next attempt.
     mutating func lost(after lasted: Duration, random: Double) -> Duration {
@@ -94,10 +97,10 @@ struct ReconnectSeries {
         return policy.delay(before: pauses, random: random)
     }
 
-    /// An attempt failed.
+    /// Records that an attempt failed.
     ///
-    /// - Parameter requested: how long the server asks for. The pause is not shorter, and partly random on top of it.
-    /// - Returns: the pause before the next attempt; `nil` gives up.
+    /// - Parameter requested: the pause that the server requests. The pause is not shorter, and a random part is added.
+    /// - Returns: the pause before the next attempt; `nil` if the client gives up.
     mutating func failed(random: Double, requested: Duration = .zero) -> Duration? {
         failures += 1
         if let most = policy.maxAttempts, failures >= most { return nil }
@@ -107,11 +110,10 @@ struct ReconnectSeries {
 }
 
 extension CloseReason {
-    /// Whether the connection was lost in a way that time may mend, so that connecting again is worth trying.
+    /// Whether the problem may go away, so that it is worth connecting again.
     ///
-    /// It is not after the peer's 1000, after a close that this end began and that was not for a fault of the peer's,
-    /// and after 1002, 1003, 1007 and 1010, with which the peer says that it cannot understand this end (RFC 6455
-    /// §7.4.1).
+    /// This is `false` if the peer closed with 1000, if this end closed for a reason other than a violation by the peer, and
+    /// if the peer closed with 1002, 1003, 1007 or 1010, which say that it cannot understand this end (RFC 6455 §7.4.1).
     public var isTransient: Bool {
         if isByThisEnd { return false }
         guard initiator == .peer else { return true }
@@ -121,6 +123,6 @@ extension CloseReason {
         }
     }
 
-    /// Whether this end wanted to close, and not for something that the peer did.
+    /// Whether this end closed the connection for a reason other than a violation by the peer.
     var isByThisEnd: Bool { initiator == .local && isClean || cause == .closeTimeout }
 }

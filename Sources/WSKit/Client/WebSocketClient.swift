@@ -14,14 +14,14 @@ import Synchronization
 /// }
 /// ```
 public final class WebSocketClient: Sendable {
-    /// The client on NIO's own event loops.
+    /// The shared client, which uses NIO's singleton event loop group.
     public static let shared = WebSocketClient()
 
     private let group: any EventLoopGroup
     private let logger: Logger
     private let contexts = Mutex<[ObjectIdentifier: LoopContext]>([:])
 
-    /// A client on the event loops of `group`.
+    /// Creates a client that uses the event loops of `group`.
     public init(
         group: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
         logger: Logger = Logger(label: "WebSocketClient")
@@ -32,17 +32,17 @@ public final class WebSocketClient: Sendable {
 
     // MARK: Connecting
 
-    /// Opens a WebSocket with the shared client; the caller closes it.
+    /// Opens a WebSocket with the shared client. The caller must close it.
     ///
-    /// - Throws: as `open(_:_:)` does.
+    /// - Throws: the errors of `open(_:_:)`, `WebSocketAddressError`.
     public static func connect(
         to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions()
     ) async throws -> WebSocket {
         try await shared.open(try WebSocketAddress(address), options)
     }
 
-    /// Opens a WebSocket with the shared client and closes it behind `body`, also when the task is cancelled; a
-    /// server that does not answer the close frame is waited for as long as `WSLimits.closeTimeout` says.
+    /// Opens a WebSocket with the shared client, runs `body`, and closes the socket, also when the task is cancelled. It
+    /// waits for the server's close frame for at most `WSLimits.closeTimeout`.
     public static func withConnection<Result>(
         to address: String, _ options: WebSocketClientOptions = WebSocketClientOptions(),
         _ body: (WebSocket) async throws -> Result
@@ -51,7 +51,7 @@ public final class WebSocketClient: Sendable {
         return try await shared.closing(socket, body)
     }
 
-    /// Runs `body` and closes the socket behind it, also when the task is cancelled.
+    /// Runs `body`, then closes the socket, also when the task is cancelled.
     func closing<Result>(
         _ socket: WebSocket, _ body: (WebSocket) async throws -> Result
     ) async throws -> Result {
@@ -69,17 +69,17 @@ public final class WebSocketClient: Sendable {
         }
     }
 
-    /// Opens a WebSocket; the caller closes it.
+    /// Opens a WebSocket. The caller must close it.
     ///
-    /// - Throws: `WebSocketConnectError` when the server or the proxy cannot be reached in time,
-    ///   `ClientHandshakeError` when it answers otherwise (redirects are not followed), `HTTPError` when its answer
-    ///   cannot be read, `CancellationError`.
+    /// - Throws: `WebSocketConnectError` if the server or the proxy cannot be reached in time, `ClientHandshakeError` if the
+    ///   server does not accept the handshake (redirects are not followed), `HTTPError` if its response is malformed,
+    ///   `CancellationError`.
     public func open(
         _ address: WebSocketAddress, _ options: WebSocketClientOptions = WebSocketClientOptions()
     ) async throws -> WebSocket {
         guard !address.isSecure else {
             throw WebSocketConnectError(
-                address: address, reason: "wss needs TLS, which this product does not serve",
+                address: address, reason: "wss needs TLS, which this client does not support",
                 isTransient: false)
         }
         let eventLoop = group.next()
@@ -98,14 +98,14 @@ public final class WebSocketClient: Sendable {
         do {
             channel = try await attempt.wait(for: connecting, on: eventLoop)
         } catch {
-            // However the attempt's end is told when it was cancelled.
+            // Cancellation may fail the attempt with any error.
             try Task.checkCancellation()
             throw WebSocketConnectError(address: address, reason: "\(error)")
         }
         return try await open(address, options, on: channel, deadline: deadline)
     }
 
-    /// Opens a WebSocket over a channel that is connected already and does not read by itself yet.
+    /// Opens a WebSocket over a channel that is already connected. Its `autoRead` option must be off.
     package func open(
         _ address: WebSocketAddress, _ options: WebSocketClientOptions, on channel: any Channel,
         deadline: NIODeadline? = nil
@@ -143,16 +143,16 @@ public final class WebSocketClient: Sendable {
     private func context(of eventLoop: any EventLoop) -> LoopContext {
         contexts.withLock { contexts in
             let key = ObjectIdentifier(eventLoop)
-            if let known = contexts[key] { return known }
-            let made = LoopContext(eventLoop: eventLoop)
-            contexts[key] = made
-            return made
+            if let existing = contexts[key] { return existing }
+            let created = LoopContext(eventLoop: eventLoop)
+            contexts[key] = created
+            return created
         }
     }
 }
 
-/// One attempt to connect, which may try several addresses of a name: its channels are closed when it is cancelled,
-/// so that none goes on connecting for nobody.
+/// One attempt to connect, which may try several addresses of a host name. When it is cancelled, it closes its channels,
+/// so that none continues to connect.
 private final class ConnectAttempt: Sendable {
     private struct State {
         var channels: [any Channel] = []
@@ -161,7 +161,7 @@ private final class ConnectAttempt: Sendable {
 
     private let state = Mutex(State())
 
-    /// Takes a channel that is about to connect.
+    /// Adds a channel that is about to connect.
     func add(_ channel: any Channel) -> EventLoopFuture<Void> {
         let isCancelled = state.withLock { state in
             if !state.isCancelled { state.channels.append(channel) }
@@ -171,7 +171,7 @@ private final class ConnectAttempt: Sendable {
         return channel.eventLoop.makeFailedFuture(CancellationError())
     }
 
-    /// Waits for the channel that was connected; on cancellation no longer.
+    /// Waits for the connected channel. Throws at once on cancellation.
     func wait(
         for connecting: EventLoopFuture<any Channel>, on eventLoop: any EventLoop
     ) async throws -> any Channel {
@@ -190,13 +190,13 @@ private final class ConnectAttempt: Sendable {
     }
 }
 
-/// A server could not be reached.
+/// Thrown when a server cannot be reached.
 public struct WebSocketConnectError: Error, CustomStringConvertible {
-    /// The address that was asked for.
+    /// The address of the server.
     public let address: WebSocketAddress
     /// What happened.
     public let reason: String
-    /// Whether time may mend it: not when TLS is missing, or a proxy refuses.
+    /// Whether the problem may go away. It does not if TLS is not supported or a proxy rejects the connection.
     public let isTransient: Bool
 
     init(address: WebSocketAddress, reason: String, isTransient: Bool = true) {
@@ -205,6 +205,6 @@ public struct WebSocketConnectError: Error, CustomStringConvertible {
         self.isTransient = isTransient
     }
 
-    /// Address and reason.
+    /// A description with address and reason.
     public var description: String { "cannot connect to \(address): \(reason)" }
 }

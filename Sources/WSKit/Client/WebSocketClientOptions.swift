@@ -1,42 +1,42 @@
 public import HTTPTypes
 
-/// How a client connects, and what it holds the server to.
+/// The options of a client: how it connects, and its limits for the server.
 public struct WebSocketClientOptions: Sendable {
-    /// The subprotocols that are asked for, the preferred first.
+    /// The subprotocols that the client offers, in order of preference.
     public var subprotocols: [String] = []
-    /// Fields to send beside those of the handshake, such as Authorization, Cookie or Origin.
+    /// Additional header fields for the handshake, such as Authorization, Cookie or Origin.
     public var fields: HTTPFields = [:]
-    /// How messages are compressed, where the server agrees.
+    /// How messages are compressed if the server agrees.
     public var deflate: DeflateMode = .shared
-    /// What the server is held to. By default a message may take as long as it likes: servers send some piece by piece as
-    /// they come into being, and there is only one server.
+    /// The limits for the server. By default the time that a message takes is not limited: servers may send a message
+    /// piece by piece as they produce it, and a client has only one server.
     public var limits = WSLimits {
         $0.minMessageRate = 0
         $0.messageTimeout = nil
     }
     /// How long connecting and the handshake may take together.
     public var connectTimeout: Duration = .seconds(10)
-    /// How many interim responses (1xx) a server and its proxy may send before the 101; one more fails the handshake
-    /// with `ClientHandshakeError.tooManyInterimResponses`.
+    /// The maximum number of interim responses (1xx) from the server and the proxy before the 101. Above it the handshake
+    /// fails with `ClientHandshakeError.tooManyInterimResponses`.
     public var maxInterimResponses = 8
-    /// How many bytes all responses of the handshake may have together, those of a proxy and interim ones included;
-    /// more fails it with `ClientHandshakeError.tooLarge`. What follows the 101 does not count.
+    /// The maximum size in bytes of all responses of the handshake together, including interim responses and those of a
+    /// proxy. Above it the handshake fails with `ClientHandshakeError.tooLarge`. Bytes after the 101 do not count.
     public var maxHandshakeSize = 64 << 10
-    /// A proxy that is asked for a tunnel with CONNECT (RFC 6455 §4.1 item 3); `nil` connects directly.
+    /// A proxy through which the client opens a tunnel with CONNECT (RFC 6455 §4.1 item 3). `nil` connects directly.
     public var proxy: Proxy?
-    /// Gives messages in the parts they arrive in, through `WebSocket.parts`.
+    /// Whether messages are delivered in parts as they arrive, through `WebSocket.parts`.
     public var deliversParts = false
 
-    /// A proxy.
+    /// An HTTP proxy.
     public struct Proxy: Sendable, Hashable {
-        /// Its name or address.
+        /// The host name or IP address.
         public var host: String
-        /// Its port.
+        /// The port.
         public var port: Int
-        /// The value of Proxy-Authorization, where it wants one.
+        /// The value of Proxy-Authorization, if the proxy requires one.
         public var authorization: String?
 
-        /// A proxy at `host` and `port`.
+        /// Creates a proxy.
         public init(host: String, port: Int, authorization: String? = nil) {
             self.host = host
             self.port = port
@@ -44,10 +44,10 @@ public struct WebSocketClientOptions: Sendable {
         }
     }
 
-    /// The defaults.
+    /// The default options.
     public init() {}
 
-    /// The defaults, changed by `configure`.
+    /// The default options, modified by `configure`.
     public init(_ configure: (inout WebSocketClientOptions) -> Void) {
         self.init()
         configure(&self)

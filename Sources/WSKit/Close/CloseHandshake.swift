@@ -1,26 +1,26 @@
 package import NIOCore
 
-/// Who has sent a close frame (RFC 6455 §7.1.2, §7.1.3).
+/// The close handshake: which ends have sent a close frame (RFC 6455 §7.1.2, §7.1.3).
 package struct CloseHandshake {
-    /// How far the closing is.
+    /// How far the close handshake is.
     package enum State: Equatable {
-        /// No close frame yet.
+        /// Neither end has sent a close frame.
         case open
-        /// Ours is sent, the peer's is awaited since then.
+        /// This end has sent a close frame and waits for the peer's.
         case sent(since: NIODeadline)
-        /// The peer's has come with this code, ours is due.
+        /// The peer has sent a close frame with this code. This end must reply.
         case received(CloseCode)
-        /// Both, or the connection has failed: nothing more is sent or awaited.
+        /// Both close frames were exchanged, or the connection failed. Nothing more is sent or awaited.
         case done
     }
 
-    /// How far the closing is.
+    /// How far the close handshake is.
     package private(set) var state: State = .open
 
-    /// Messages may still be sent.
+    /// Whether messages may still be sent.
     package var isOpen: Bool { state == .open }
 
-    /// Notes that this end sends a close frame; false when it must not, because one was sent before.
+    /// Records that this end sends a close frame. Returns `false` if it must not, because it has sent one already.
     package mutating func send(at now: NIODeadline) -> Bool {
         switch state {
         case .open: state = .sent(since: now)
@@ -30,7 +30,7 @@ package struct CloseHandshake {
         return true
     }
 
-    /// Notes the peer's close frame and says who began. Close frames that crossed count as begun here.
+    /// Records the peer's close frame and returns who began to close. When both close frames cross, that is this end.
     package mutating func receive(_ code: CloseCode) -> CloseReason.Initiator {
         switch state {
         case .open, .received:
@@ -42,7 +42,7 @@ package struct CloseHandshake {
         }
     }
 
-    /// Notes that the connection failed: no answer is awaited (RFC 6455 §7.1.7).
+    /// Records that the connection failed: no reply is awaited (RFC 6455 §7.1.7).
     package mutating func fail() {
         state = .done
     }

@@ -1,16 +1,16 @@
 package import NIOCore
 
-/// The payload of a close frame: nothing, or a code and a text (RFC 6455 §5.5.1).
+/// The payload of a close frame: empty, or a code and a reason (RFC 6455 §5.5.1).
 package struct ClosePayload: Equatable, Sendable {
     /// The code; ``CloseCode/noStatus`` for an empty payload.
     package var code: CloseCode
-    /// The text.
+    /// The reason.
     package var text: String
 
-    /// The longest text in octets: 125 less the code.
+    /// The longest reason in bytes: 125 minus two for the code.
     package static let maxTextLength = FrameHeader.maxControlLength - 2
 
-    /// Checks what the application wants to send.
+    /// Checks a code and a reason that the application wants to send.
     ///
     /// - Throws: ``CloseFrameError``.
     package static func check(_ code: CloseCode, reason: String) throws(CloseFrameError) {
@@ -19,7 +19,7 @@ package struct ClosePayload: Equatable, Sendable {
         guard count <= maxTextLength else { throw .reasonTooLong(bytes: count) }
     }
 
-    /// Reads a payload.
+    /// Parses a payload.
     ///
     /// - Throws: ``WSError/closePayload``, ``WSError/closeCode(_:)``, ``WSError/invalidUTF8``.
     package static func parse(_ payload: ByteBuffer) throws(WSError) -> ClosePayload {
@@ -32,8 +32,8 @@ package struct ClosePayload: Equatable, Sendable {
         return ClosePayload(code: code, text: String(buffer: rest))
     }
 
-    /// The payload for a code and a text, which is cut at a character to fit; empty for codes that may not
-    /// appear on the wire.
+    /// The payload for a code and a reason. A reason that is too long is cut at a character. The payload is empty if the
+    /// code may not appear on the wire.
     package static func encode(code: CloseCode, text: String) -> ByteBuffer {
         guard code.isAllowedOnWire else { return ByteBuffer() }
         var payload = ByteBuffer()

@@ -1,10 +1,10 @@
 package import NIOCore
 
-/// When to ask a silent peer for a sign of life (RFC 6455 §5.5.2), the time being told.
+/// Decides when to ping a silent peer, and when to give it up (RFC 6455 §5.5.2). Callers pass the time in.
 ///
-/// Any octet counts as one: the pong of a peer that is sending a long message stands behind it.
+/// Any received byte shows that the peer is alive: while a peer sends a long frame, its pong has to wait behind it.
 package struct KeepAliveClock: Sendable {
-    /// What is due.
+    /// What the caller must do.
     package enum Action: Equatable, Sendable {
         case nothing
         case ping
@@ -13,40 +13,41 @@ package struct KeepAliveClock: Sendable {
 
     private let interval: TimeAmount?
     private let timeout: TimeAmount
-    private var heard: NIODeadline
-    private var pinged: NIODeadline?
+    private var lastActivity: NIODeadline
+    private var pingSent: NIODeadline?
 
-    /// A clock for a connection that opened at `now`.
+    /// Creates a clock for a connection that opened at `now`.
     package init(limits: WSLimits, now: NIODeadline) {
         interval = limits.pingInterval.map { TimeAmount($0) }
         timeout = TimeAmount(limits.pongTimeout)
-        heard = now
+        lastActivity = now
     }
 
-    /// Notes that octets came.
+    /// Records that bytes were received.
     @inline(__always)
-    package mutating func hear(at now: NIODeadline) {
-        heard = now
-        pinged = nil
+    package mutating func recordActivity(at now: NIODeadline) {
+        lastActivity = now
+        pingSent = nil
     }
 
-    /// Notes that a pong could not be heard: the peer is not dead without it, and is asked again in time.
+    /// Records that this end could not have received a pong. The peer is not given up, and another ping follows after the
+    /// interval.
     package mutating func excusePong(at now: NIODeadline) {
-        if pinged != nil { hear(at: now) }
+        if pingSent != nil { recordActivity(at: now) }
     }
 
-    /// When something will be due; nil when never.
+    /// When ``tick(at:)`` will have something to do; `nil` if never.
     package var deadline: NIODeadline? {
         guard let interval else { return nil }
-        if let pinged { return pinged + timeout }
-        return heard + interval
+        if let pingSent { return pingSent + timeout }
+        return lastActivity + interval
     }
 
-    /// What is due at `now`.
+    /// What the caller must do at `now`.
     package mutating func tick(at now: NIODeadline) -> Action {
         guard let deadline, now >= deadline else { return .nothing }
-        if pinged != nil { return .dead }
-        pinged = now
+        if pingSent != nil { return .dead }
+        pingSent = now
         return .ping
     }
 }

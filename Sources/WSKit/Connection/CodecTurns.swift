@@ -2,28 +2,30 @@ import DequeModule
 import HTTPKit
 import NIOCore
 
-/// Shares the time of an event loop between the sockets that compress and decompress there and all else that the loop
-/// serves: when the bytes of a turn are spent, the sockets wait, and go on one after the other after a pause in which the
-/// loop reads and writes for everybody.
+/// Shares the time of an event loop between sockets that compress or decompress and everything else on the loop.
 ///
-/// Invariant: touched on its event loop only.
+/// Each turn has a budget of bytes. When it is used up, sockets wait. After a pause, in which the loop reads and writes
+/// for all connections, the waiting sockets continue one after the other.
+///
+/// Invariant: all state is accessed on its event loop only.
 final class CodecTurns: @unchecked Sendable {
-    /// Somebody who waits for a turn.
+    /// A waiting socket or sender.
     enum Waiter {
         /// A socket with messages to decompress.
         case connection(WebSocketConnection)
-        /// A sender with a message of that size to compress.
+        /// A sender with a message of this size to compress.
         case sender(UnsafeContinuation<Void, Never>, Int)
     }
 
-    /// What each socket may decompress in a turn that is spent, so that small messages do not wait behind large ones.
+    /// How many bytes each socket may decompress in a turn whose budget is used up, so that small messages do not wait
+    /// behind large ones.
     static let quantum = 16 << 10
     private static let pause = TimeAmount.milliseconds(1)
 
     private unowned let loop: LoopContext
     private let work: CodecWork
     private var waiting = Deque<(waiter: Waiter, limit: Int)>()
-    /// Tells one turn from the next.
+    /// The number of the current turn.
     private(set) var number: UInt32 = 0
     private var isGranting = false
     private var isScheduled = false
@@ -33,28 +35,30 @@ final class CodecTurns: @unchecked Sendable {
         self.work = work
     }
 
-    /// Those of a loop, by the work of its codecs.
+    /// The turns of an event loop, which count the work of its codecs.
     static func on(_ loop: LoopContext, _ work: CodecWork) -> CodecTurns {
         let key = ObjectIdentifier(CodecTurns.self)
-        if let known = loop.extensions[key] as? CodecTurns { return known }
-        let made = CodecTurns(loop: loop, work: work)
-        loop.extensions[key] = made
-        return made
+        if let existing = loop.extensions[key] as? CodecTurns { return existing }
+        let created = CodecTurns(loop: loop, work: work)
+        loop.extensions[key] = created
+        return created
     }
 
-    /// How many bytes went through the codecs in this turn.
-    var worked: Int { work.bytes }
+    /// How many bytes were compressed and decompressed in this turn.
+    var processedBytes: Int { work.bytes }
 
-    /// Nothing is left of this turn.
-    func isSpent(limit: Int) -> Bool { worked >= limit || !waiting.isEmpty }
+    /// Whether the budget of this turn is used up.
+    func isSpent(limit: Int) -> Bool { processedBytes >= limit || !waiting.isEmpty }
 
-    /// How many bytes a socket may decompress now that has done so many in this turn.
+    /// How many bytes a socket may decompress now.
+    ///
+    /// - Parameter used: how many it has decompressed in this turn.
     func grant(used: Int, limit: Int) -> Int {
-        let left = waiting.isEmpty || isGranting ? limit - worked : 0
+        let left = waiting.isEmpty || isGranting ? limit - processedBytes : 0
         return max(left, Self.quantum - used)
     }
 
-    /// Lets a socket or a sender go on in a later turn.
+    /// Lets a socket or a sender continue in a later turn.
     func wait(_ waiter: Waiter, limit: Int) {
         waiting.append((waiter, limit))
         schedule()
@@ -63,8 +67,8 @@ final class CodecTurns: @unchecked Sendable {
     private func schedule() {
         guard !isScheduled else { return }
         isScheduled = true
-        // A task that is executed without a pause would run before the loop looks at its descriptors again.
-        // The loop's context is kept for it, which may have been given up by then.
+        // Without a pause, the task would run before the loop polls its descriptors again. The task keeps the loop's
+        // context alive, which might be released before it runs.
         loop.eventLoop.scheduleTask(in: Self.pause) { [self, loop] in begin(on: loop) }
     }
 
@@ -73,18 +77,18 @@ final class CodecTurns: @unchecked Sendable {
         number &+= 1
         work.bytes = 0
         loop.turn {
-            // The first one always has its turn, whatever the limit.
+            // The first waiter always continues, whatever the limit is.
             var isFirst = true
-            while let next = waiting.first, isFirst || worked < next.limit {
+            while let next = waiting.first, isFirst || processedBytes < next.limit {
                 isFirst = false
                 waiting.removeFirst()
                 switch next.waiter {
                 case .connection(let connection):
                     isGranting = true
-                    connection.endRest()
+                    connection.resumeDecoding()
                     isGranting = false
                 case .sender(let continuation, let count):
-                    // It compresses behind this loop; until then its bytes count already.
+                    // The sender compresses after this `while` loop, but its bytes count from now on.
                     work.bytes &+= count
                     continuation.resume()
                 }
@@ -94,23 +98,23 @@ final class CodecTurns: @unchecked Sendable {
     }
 }
 
-/// Sockets whose messages are compressed give way to others.
+/// Taking turns with the other sockets of the event loop.
 extension WebSocketConnection {
-    /// How this socket takes turns with the others of its loop; nil without compression.
+    /// The turns of the event loop; `nil` without compression.
     var turns: CodecTurns? { machine.codecWork.map { CodecTurns.on(loop, $0) } }
 
-    /// What a socket may do at once.
+    /// A socket's share of a turn.
     struct Share {
         let turns: CodecTurns
-        /// How much work the codecs had done when it began.
+        /// The turn's processed bytes when the share began.
         let start: Int
-        /// How much may be added to it.
+        /// How many bytes the socket may process.
         let size: Int
 
-        var isSpent: Bool { turns.worked - start >= size }
+        var isSpent: Bool { turns.processedBytes - start >= size }
     }
 
-    /// Begins to decompress; nil when this socket has to wait for a turn, which it does then.
+    /// Begins to decompress. Returns `nil` if this socket must wait; it is then queued for a later turn.
     func beginShare(_ turns: CodecTurns) -> Share? {
         if codecTurn != turns.number {
             codecTurn = turns.number
@@ -118,49 +122,50 @@ extension WebSocketConnection {
         }
         let size = turns.grant(used: Int(codecUsed), limit: limits.codecBytesPerTurn)
         guard size > 0 else {
-            if hasUndecoded { rest(turns) }
+            if hasUndecoded { pauseDecoding(turns) }
             return nil
         }
         machine.inflateQuota = size
-        return Share(turns: turns, start: turns.worked, size: size)
+        return Share(turns: turns, start: turns.processedBytes, size: size)
     }
 
-    /// Notes what was done, and waits for a turn when there is more to do.
+    /// Records the work that was done, and queues the socket for a later turn if there is more to do.
     func endShare(_ share: Share) {
-        codecUsed = UInt32(clamping: Int(codecUsed) + share.turns.worked - share.start)
+        codecUsed = UInt32(clamping: Int(codecUsed) + share.turns.processedBytes - share.start)
         let inflated = share.size - machine.inflateQuota
-        if inflated > 0, payInflated(inflated) { return }
-        if hasUndecoded, machine.inflateQuota <= 0 || share.isSpent { rest(share.turns) }
+        if inflated > 0, exceedsInflateRate(inflated) { return }
+        if hasUndecoded, machine.inflateQuota <= 0 || share.isSpent { pauseDecoding(share.turns) }
     }
 
-    private func rest(_ turns: CodecTurns) {
-        isResting = true
+    private func pauseDecoding(_ turns: CodecTurns) {
+        isDecodingPaused = true
         turns.wait(.connection(self), limit: limits.codecBytesPerTurn)
     }
 
-    func endRest() {
-        isResting = false
+    func resumeDecoding() {
+        isDecodingPaused = false
         process()
     }
 
-    /// Counts decompressed bytes; true when this socket has had more than its rate, and rests until that is made up for.
-    private func payInflated(_ count: Int) -> Bool {
+    /// Counts decompressed bytes. If they exceed the socket's rate, pauses decoding until the average is back within the
+    /// limit, and returns `true`.
+    private func exceedsInflateRate(_ count: Int) -> Bool {
         guard let rate = limits.maxInflatedBytesPerSecond else { return false }
         let second = 1_000_000_000.0
         let now = Int64(clamping: loop.now.milliseconds) &* 1_000_000
-        // The time at which all would have come at that rate may be a second away.
+        // `inflatedUntil` is when all bytes would have been decompressed at that rate. It may be up to a second ahead.
         let cost = Int64(min(Double(count) / Double(max(1, rate)), 3600) * second)
         inflatedUntil = max(inflatedUntil, now) &+ cost
         let excess = inflatedUntil &- now &- Int64(second)
         guard excess > 0, case .open = phase else { return false }
-        isResting = true
+        isDecodingPaused = true
         loop.eventLoop.scheduleTask(in: .nanoseconds(excess)) { [self] in
-            loop.turn { endRest() }
+            loop.turn { resumeDecoding() }
         }
         return true
     }
 
-    /// Waits before a large message is compressed, when this turn is spent.
+    /// Waits for a turn before compressing a large message, if the current turn's budget is used up.
     @inline(never)
     func waitForTurn(_ count: Int) async {
         guard let turns, turns.isSpent(limit: limits.codecBytesPerTurn) else { return }

@@ -1,54 +1,54 @@
 import DequeModule
 public import NIOCore
 
-/// A piece of a message as it arrives; a whole message is one piece that is the last.
+/// A part of a message, delivered as it arrives. A message that is delivered whole is a single, final part.
 public struct MessagePart: Sendable {
     /// Whether the message is text or binary.
     public let kind: Message.Kind
-    /// The octets of this piece; text may be cut between the octets of a character.
+    /// The payload of this part. A part of a text may end within a character.
     public let data: ByteBuffer
-    /// Whether the message ends with it.
+    /// Whether this is the last part of the message.
     public let isFinal: Bool
 }
 
-/// What has been received and not yet read by the application; confined to the connection's event loop.
+/// The received messages that the application has not read. Confined to the connection's event loop.
 struct Inbox {
     private var parts = Deque<MessagePart>()
-    private var octets = 0
+    private var bytes = 0
     private var waiter: UnsafeContinuation<Void, Never>?
     private(set) var isEnded = false
 
     var isAwaited: Bool { waiter != nil }
 
-    /// Whether so much waits that the peer is held back.
-    func isFull(maxMessages: Int, maxOctets: Int) -> Bool {
-        parts.count >= maxMessages || octets >= maxOctets
+    /// Whether so much is queued that the connection must stop reading.
+    func isFull(maxMessages: Int, maxBytes: Int) -> Bool {
+        parts.count >= maxMessages || bytes >= maxBytes
     }
 
-    /// Adds a part and wakes the reader.
+    /// Appends a part and wakes the reader.
     mutating func push(_ part: MessagePart) {
         guard !isEnded else { return }
-        octets += part.data.readableBytes
+        bytes += part.data.readableBytes
         parts.append(part)
         wake()
     }
 
     mutating func pop() -> MessagePart? {
         guard let part = parts.popFirst() else { return nil }
-        octets -= part.data.readableBytes
+        bytes -= part.data.readableBytes
         return part
     }
 
-    /// Nothing more comes; what waits can still be read.
+    /// Marks the end. The queued parts can still be read.
     mutating func end() {
         isEnded = true
         wake()
     }
 
-    /// The reader was cancelled: it is woken to see that.
+    /// Wakes the reader after its task was cancelled.
     mutating func wakeReader() { wake() }
 
-    /// Gives back the room that a burst has taken.
+    /// Frees the queue's memory if it is empty.
     mutating func shrink() {
         if parts.isEmpty { parts = Deque() }
     }

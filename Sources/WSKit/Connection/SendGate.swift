@@ -1,22 +1,22 @@
 import Synchronization
 
-/// What other threads may know of a socket's way out: `trySend` answers there without a hop, and what it has taken
-/// for the loop is bounded.
+/// The send state of a socket that other threads may read. With it `trySend` can return its result on any thread, and
+/// the bytes on their way to the event loop are bounded.
 final class SendGate: Sendable {
     private static let full = 1
     private static let closed = 2
 
     private let state = Atomic(0)
-    /// Octets of messages on their way to the loop.
-    private let octets = Atomic(0)
+    /// The bytes of messages on their way to the event loop.
+    private let reservedBytes = Atomic(0)
 
-    /// The send buffer is full; set on the loop.
+    /// Whether the send buffer is full. Set on the event loop.
     var isFull: Bool {
         get { state.load(ordering: .relaxed) & Self.full != 0 }
         set { set(Self.full, newValue) }
     }
 
-    /// The connection has ended; set on the loop.
+    /// Whether the connection has ended. Set on the event loop.
     var isClosed: Bool {
         get { state.load(ordering: .relaxed) & Self.closed != 0 }
         set { set(Self.closed, newValue) }
@@ -30,17 +30,17 @@ final class SendGate: Sendable {
         }
     }
 
-    /// What a message takes on its way beside its octets, about: even empty ones are bounded.
+    /// The approximate memory of a message beside its payload, so that the number of empty messages is bounded too.
     static let overhead = 128
 
-    /// Asks for a message's way to the loop; `leave` is called there when it was given.
-    func enter(_ count: Int, limit: Int) -> SendOutcome {
+    /// Reserves bytes for a message on its way to the event loop. If this returns `.sent`, call `release` on the loop.
+    func reserve(_ count: Int, limit: Int) -> SendOutcome {
         if isClosed { return .closed }
-        guard !isFull, octets.load(ordering: .relaxed) < limit else { return .full }
-        octets.wrappingAdd(count + Self.overhead, ordering: .relaxed)
+        guard !isFull, reservedBytes.load(ordering: .relaxed) < limit else { return .full }
+        reservedBytes.wrappingAdd(count + Self.overhead, ordering: .relaxed)
         return .sent
     }
 
-    /// The message has come to the loop.
-    func leave(_ count: Int) { octets.wrappingSubtract(count + Self.overhead, ordering: .relaxed) }
+    /// Releases the bytes of a message that has reached the event loop.
+    func release(_ count: Int) { reservedBytes.wrappingSubtract(count + Self.overhead, ordering: .relaxed) }
 }

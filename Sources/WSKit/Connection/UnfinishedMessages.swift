@@ -1,12 +1,12 @@
 import HTTPKit
 import NIOCore
 
-/// The messages of one event loop that have begun and not ended, the oldest first, and the memory that they hold.
+/// The unfinished received messages of one event loop, oldest first, and the memory that they hold.
 ///
-/// Invariant: touched on its event loop only. The list owns its entries, and they their connections, until they are
-/// removed, which the end of a connection does.
+/// Invariant: accessed on its event loop only. The list owns its entries, and each entry owns its connection, until the
+/// entry is removed. A connection removes its entry when it ends.
 final class UnfinishedMessages {
-    /// A place in the list; a connection has at most one, and keeps it for its next message.
+    /// An entry of the list. A connection has at most one, and reuses it for its next message.
     final class Entry {
         fileprivate(set) var connection: WebSocketConnection?
         fileprivate var bytes = 0
@@ -14,21 +14,21 @@ final class UnfinishedMessages {
         fileprivate unowned(unsafe) var previous: Entry?
     }
 
-    /// How much memory the messages hold together, about.
+    /// The approximate memory of all messages in bytes.
     private(set) var bytes = 0
     private var oldest: Entry?
     private var newest: Entry?
 
-    /// Those of a loop.
+    /// The unfinished messages of an event loop.
     static func on(_ loop: LoopContext) -> UnfinishedMessages {
         let key = ObjectIdentifier(UnfinishedMessages.self)
-        if let known = loop.extensions[key] as? UnfinishedMessages { return known }
-        let made = UnfinishedMessages()
-        loop.extensions[key] = made
-        return made
+        if let existing = loop.extensions[key] as? UnfinishedMessages { return existing }
+        let created = UnfinishedMessages()
+        loop.extensions[key] = created
+        return created
     }
 
-    /// Notes how much memory a connection's message holds now.
+    /// Records how much memory a connection's message holds now.
     func update(_ entry: Entry, of connection: WebSocketConnection, bytes: Int) {
         if entry.connection == nil { append(entry, connection) }
         self.bytes += bytes - entry.bytes
@@ -42,7 +42,7 @@ final class UnfinishedMessages {
         newest = entry
     }
 
-    /// The message has ended.
+    /// Removes a message that has ended.
     func remove(_ entry: Entry) {
         guard entry.connection != nil else { return }
         let (previous, next) = (entry.previous, entry.next)
@@ -64,35 +64,35 @@ final class UnfinishedMessages {
     }
 }
 
-/// How fast a message arrives, as looked at now and then.
+/// How fast a message arrives. It is checked at every tick.
 struct IncomingPace {
     private let number: UInt32
-    /// When it was first seen, moved on by the time in which this end did not read.
+    /// When the message was first seen, plus the time in which this end did not read.
     private var began: LoopInstant
-    private var looked: LoopInstant
+    private var lastChecked: LoopInstant
     private let receivedBefore: Int
 
-    /// The first look at a message.
+    /// Starts with a message that is seen for the first time.
     init(_ progress: MessageAssembler.Progress, at now: LoopInstant) {
         number = progress.number
         began = now
-        looked = now
+        lastChecked = now
         receivedBefore = progress.received
     }
 
-    /// Looks again.
+    /// Checks the message against the limits.
     ///
-    /// - Parameter isHeldBack: this end does not read, or has not looked at all that it has read.
-    /// - Returns: the limit that the message does not keep.
-    mutating func look(
+    /// - Parameter isHeldBack: whether this end does not read, or has not decoded everything that it has read.
+    /// - Returns: the limit that the message violates; `nil` if none.
+    mutating func check(
         _ progress: MessageAssembler.Progress, at now: LoopInstant, isHeldBack: Bool, limits: WSLimits
     ) -> WSError? {
         guard progress.number == number else {
             self = IncomingPace(progress, at: now)
             return nil
         }
-        if isHeldBack { began = began.advanced(byMilliseconds: now.milliseconds - looked.milliseconds) }
-        looked = now
+        if isHeldBack { began = began.advanced(byMilliseconds: now.milliseconds - lastChecked.milliseconds) }
+        lastChecked = now
         if let timeout = limits.messageTimeout, !progress.isInParts, now >= began.advanced(by: timeout) {
             return .messageTimeout
         }
@@ -104,46 +104,46 @@ struct IncomingPace {
     }
 }
 
-/// Messages under way: their pace, and the memory of all on the loop.
+/// Limits for unfinished messages: their rate, and the memory of all of them on the event loop.
 extension WebSocketConnection {
-    /// Notes what the message under way holds, or that it has ended.
+    /// Records the memory of the unfinished message, or that the message has ended.
     @inline(__always)
     func noteUnfinished() {
-        if machine.isInMessage || known?.unfinished?.connection != nil { updateUnfinished() }
+        if machine.isInMessage || rareState?.unfinished?.connection != nil { updateUnfinished() }
     }
 
     @inline(never)
     private func updateUnfinished() {
         let messages = UnfinishedMessages.on(loop)
         guard case .open = phase, let progress = machine.messageUnderWay else {
-            if let entry = known?.unfinished { messages.remove(entry) }
+            if let entry = rareState?.unfinished { messages.remove(entry) }
             return
         }
-        let aside = setAside()
-        let entry = aside.unfinished ?? UnfinishedMessages.Entry()
-        aside.unfinished = entry
+        let rare = makeRareState()
+        let entry = rare.unfinished ?? UnfinishedMessages.Entry()
+        rare.unfinished = entry
         messages.update(entry, of: self, bytes: progress.heldBytes)
         let limit = limits.maxUnfinishedBytesPerLoop
         if messages.bytes > limit { messages.shrink(to: limit) }
     }
 
-    /// Forgets the message under way at the end of the connection: what it holds is free then, however long somebody
-    /// still has the socket.
+    /// Drops the unfinished message when the connection ends. This frees its memory even if the application keeps the
+    /// socket.
     func dropUnfinished() {
         machine.discardMessage()
-        if let entry = known?.unfinished { UnfinishedMessages.on(loop).remove(entry) }
+        if let entry = rareState?.unfinished { UnfinishedMessages.on(loop).remove(entry) }
     }
 
-    /// Which limit the message under way does not keep; nil when all is well.
-    func lookAtMessage(_ now: LoopInstant) -> WSError? {
+    /// Checks the rate and the duration of the unfinished message. Returns the violated limit, or `nil`.
+    func checkMessagePace(_ now: LoopInstant) -> WSError? {
         guard machine.isOpen, let progress = machine.messageUnderWay else {
-            known?.incoming = nil
+            rareState?.incoming = nil
             return nil
         }
-        var pace = known?.incoming ?? IncomingPace(progress, at: now)
-        let isHeldBack = isReadHeld || isResting || hasUndecoded || !mayReceive
-        let error = pace.look(progress, at: now, isHeldBack: isHeldBack, limits: limits)
-        setAside().incoming = pace
+        var pace = rareState?.incoming ?? IncomingPace(progress, at: now)
+        let isHeldBack = isReadHeldBack || isDecodingPaused || hasUndecoded || !mayReceive
+        let error = pace.check(progress, at: now, isHeldBack: isHeldBack, limits: limits)
+        makeRareState().incoming = pace
         return error
     }
 }

@@ -1,10 +1,10 @@
-/// Something that a socket belongs to until it ends: a set of sockets, or a subscription.
+/// Something that a connection belongs to until it ends: a set of sockets, or a subscription.
 protocol Membership: AnyObject, Sendable {
-    /// The connection has ended. Called once, on the connection's event loop.
+    /// Called once, on the connection's event loop, when the connection has ended.
     func connectionEnded(_ connection: WebSocketConnection)
 }
 
-/// Where an application keeps the topics that its sockets subscribe to.
+/// The topics of an application to which its sockets can subscribe.
 ///
 /// `subscribe` and `unsubscribe` are called on the connection's event loop.
 package protocol TopicDirectory: AnyObject, Sendable {
@@ -16,22 +16,22 @@ package protocol TopicDirectory: AnyObject, Sendable {
 }
 
 extension WebSocket {
-    /// Subscribes to a topic of the application until the socket closes or unsubscribes.
+    /// Subscribes to a topic of the application until the socket unsubscribes or closes.
     ///
-    /// When it returns, the socket receives what is published.
+    /// Messages that are published after this returns reach the socket.
     ///
     /// - Parameters:
-    ///   - topic: the name of the topic. Topics and rooms share their names.
+    ///   - topic: the name of the topic. A topic is the room with the same name.
     ///   - slowClients: what happens to messages for this socket while its send buffer is full.
     public final func subscribe(_ topic: String, slowClients: SlowClientPolicy = .default) async {
         guard let subscription = subscription(to: topic, slowClients) else { return }
         await connection.onLoopAsync(subscription)
     }
 
-    /// Subscribes to a topic, from code that cannot wait, such as a callback.
+    /// Subscribes to a topic from code that cannot wait, such as a callback.
     ///
-    /// On the socket's event loop, where callbacks run, the subscription holds when it returns. From elsewhere it begins
-    /// shortly after, ahead of everything that the caller asks of the socket later.
+    /// On the socket's event loop, where callbacks run, messages that are published after this returns reach the socket.
+    /// From elsewhere the subscription begins later, but before any later call of this thread on the socket takes effect.
     @available(*, noasync, message: "use await subscribe(_:slowClients:)")
     public final func subscribe(_ topic: String, slowClients: SlowClientPolicy = .default) {
         guard let subscription = subscription(to: topic, slowClients) else { return }
@@ -55,7 +55,7 @@ extension WebSocket {
         connection.onLoop { connection in topics.unsubscribe(connection, self, from: topic) }
     }
 
-    /// Publishes a message to a topic of the application, to all subscribers except this socket.
+    /// Publishes a message to all subscribers of a topic of the application, except for this socket.
     public final func publish(_ message: Message, to topic: String) {
         connection.topics?.publish(message, to: topic, except: self)
     }

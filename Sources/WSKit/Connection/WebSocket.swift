@@ -1,23 +1,25 @@
 public import HTTPKit
 public import NIOCore
 
-/// One end of a WebSocket connection (RFC 6455), for any task: on its own event loop it acts at once, from
-/// elsewhere it hops there, in order.
+/// One end of a WebSocket connection (RFC 6455).
 ///
-/// A socket lives as long as the closure that serves it: when that returns, it closes with 1000; when it throws,
-/// with 1011. Its messages are read by one task.
+/// A socket may be used from any task. Calls on its event loop take effect immediately, and calls from elsewhere hop to
+/// the event loop, in order.
+///
+/// A socket that is served by a closure closes when the closure ends: with 1000 if it returns, with 1011 if it throws.
+/// Only one task may read its messages at a time.
 public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertible {
-    /// Tells this socket from all others.
+    /// A unique identifier.
     public final let id: WebSocketID
-    /// The request that became this socket; `nil` for a client's.
+    /// The request that was upgraded to this socket; `nil` for a client.
     public final let request: Request?
-    /// The subprotocol that was agreed on (RFC 6455 §1.9).
+    /// The negotiated subprotocol; `nil` if there is none (RFC 6455 §1.9).
     public final let subprotocol: String?
-    /// Whether permessage-deflate was agreed on (RFC 7692).
+    /// Whether permessage-deflate was negotiated (RFC 7692).
     public final let isCompressed: Bool
     /// The address of the peer.
     public final let remoteAddress: SocketAddress?
-    /// Invariant: its state is touched on its event loop only, which debug builds assert.
+    /// Invariant: its state is accessed on its event loop only, which debug builds assert.
     final let connection: WebSocketConnection
 
     init(
@@ -32,42 +34,44 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
         self.connection = connection
     }
 
-    /// The parameters of the route that became this socket.
+    /// The path parameters of the socket's route.
     public final var parameters: PathParameters { request?.parameters ?? PathParameters() }
 
     /// The event loop of the connection.
     public final var eventLoop: any EventLoop { connection.loop.eventLoop }
 
-    /// The id.
+    /// The identifier.
     public final var description: String { "WebSocket \(id)" }
 
     // MARK: Receiving
 
-    /// The messages as they come, one task reading them. The sequence ends when the connection does; why, is in
-    /// `closeReason` then. While nobody reads, at most `WSLimits.maxQueuedMessages` wait and the peer is held back.
+    /// The received messages. Only one task may read them at a time.
+    ///
+    /// The sequence ends when the connection ends; `closeReason` then says why. While nobody reads, the connection stops
+    /// reading at `WSLimits.maxQueuedMessages` or `WSLimits.maxQueuedBytes`.
     public final var messages: WebSocketMessages { WebSocketMessages(connection: connection) }
 
-    /// The messages as text; binary ones are passed over.
+    /// The received text messages as strings. Binary messages are skipped.
     public final var texts: WebSocketTexts { WebSocketTexts(messages: messages) }
 
-    /// Messages as values decoded from JSON. One that does not decode is a failure that names the field; the
-    /// socket goes on.
+    /// The received messages, decoded from JSON. A message that cannot be decoded is a failure that names the field, and
+    /// the socket stays open.
     public final func messages<Value: Decodable & Sendable>(as type: Value.Type) -> WebSocketValues<Value> {
         WebSocketValues(messages: messages)
     }
 
-    /// The messages in the parts they arrive in, where the endpoint asked for that with
-    /// `WebSocketOptions.deliversParts`; otherwise each message is one part.
+    /// The received messages in parts as they arrive, if `WebSocketOptions.deliversParts` is set. Otherwise each message
+    /// is a single part.
     public final var parts: WebSocketParts { WebSocketParts(connection: connection) }
 
     // MARK: Sending
 
-    /// Sends a message. While the peer does not read and the send buffer is full, the caller is suspended.
+    /// Sends a message. Suspends while the send buffer is full.
     ///
-    /// - Parameter compress: `false` sends it plain even where deflate was agreed on: for secrets beside text that
-    ///   an attacker chooses (CRIME, BREACH).
-    /// - Throws: `WebSocketClosed` when the connection is closing or closed, `CancellationError` when the task was
-    ///   cancelled while it waited; then the message was not sent.
+    /// - Parameter compress: `false` sends the message uncompressed even if compression was negotiated. Use it for messages
+    ///   that contain a secret together with text that an attacker can choose (CRIME, BREACH).
+    /// - Throws: `WebSocketClosed` if the connection is closing or closed, `CancellationError` if the task was cancelled
+    ///   while it waited. The message was then not sent.
     public final func send(_ message: Message, compress: Bool = true) async throws {
         try await connection.send(message, compress: compress)
     }
@@ -82,27 +86,27 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
         try await connection.send(Message(binary: data), compress: compress)
     }
 
-    /// Sends a value as a text message of JSON.
+    /// Sends a value as a JSON text message.
     public final func send(json value: some Encodable & Sendable, compress: Bool = true) async throws {
         try await connection.send(Message(kind: .text, payload: try JSON.encode(value)), compress: compress)
     }
 
-    /// Sends a message piece by piece, each as a fragment (RFC 6455 §5.4), through constant memory; other sends wait
-    /// until it is whole.
+    /// Sends a message in parts with constant memory. Each part is sent as a fragment (RFC 6455 §5.4). Other sends wait
+    /// until the message is complete.
     public final func sendStream(
         _ kind: Message.Kind, compress: Bool = true, _ write: (MessageWriter) async throws -> Void
     ) async throws {
         try await connection.sendStream(kind, compress: compress, write)
     }
 
-    /// Sends without waiting, for callbacks.
+    /// Sends a message without waiting, for callbacks.
     ///
-    /// On another thread than the event loop's the answer is about that moment: a connection that closes before
-    /// the message has come to its loop takes it along, and a streamed message (`sendStream`) that has begun by then
-    /// cannot be interrupted: the message is dropped, and counted in `ServerStatistics.messagesDropped`.
+    /// From a thread other than the event loop's, the result describes that moment. A message is lost if the connection
+    /// closes before the message reaches the event loop. It is dropped, and counted in `ServerStatistics.messagesDropped`,
+    /// if a streamed message (`sendStream`) has begun by then, because that cannot be interrupted.
     ///
-    /// - Returns: whether it was taken; a full send buffer takes nothing until `WebSocketHandler.onDrain`, nor does
-    ///   a socket that is sending a stream.
+    /// - Returns: whether the message was accepted. No message is accepted while the send buffer is full, until
+    ///   `WebSocketHandler.onDrain`, or while the socket sends a stream.
     @discardableResult
     public final func trySend(_ message: Message, compress: Bool = true) -> SendOutcome {
         connection.trySend(message, compress: compress)
@@ -110,8 +114,8 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
 
     /// Sends a ping (RFC 6455 §5.5.2) and waits for its pong.
     ///
-    /// - Returns: the time between.
-    /// - Throws: `WebSocketClosed` when the connection ends first, `CancellationError`.
+    /// - Returns: the round-trip time.
+    /// - Throws: `WebSocketClosed` if the connection ends first, `CancellationError`.
     @discardableResult
     public final func ping() async throws -> Duration {
         try await connection.ping()
@@ -119,12 +123,11 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
 
     // MARK: Closing
 
-    /// Closes with 1000: sends a close frame (RFC 6455 §7.1.2) and waits until the other end has answered or the close
-    /// timeout is over.
+    /// Closes with 1000: sends a close frame (RFC 6455 §7.1.2) and waits for the peer's reply, up to the close timeout.
     public final func close() async { await connection.close(.normal, reason: "") }
 
-    /// Closes with a code and a reason: sends a close frame (RFC 6455 §7.1.2) and waits until the other end has answered
-    /// or the close timeout is over.
+    /// Closes with a code and a reason: sends a close frame (RFC 6455 §7.1.2) and waits for the peer's reply, up to the
+    /// close timeout.
     ///
     /// - Parameter reason: at most 123 bytes of UTF-8.
     /// - Throws: ``CloseFrameError`` when the code must not be sent or the reason is too long. The socket stays open.
@@ -133,10 +136,10 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
         await connection.close(code, reason: reason)
     }
 
-    /// Begins to close with 1000, without waiting, for callbacks.
+    /// Begins to close with 1000 without waiting, for callbacks.
     public final func beginClose() { connection.onLoop { $0.startClose(.normal, reason: "") } }
 
-    /// Begins to close with a code and a reason, without waiting, for callbacks.
+    /// Begins to close with a code and a reason without waiting, for callbacks.
     ///
     /// - Parameter reason: at most 123 bytes of UTF-8.
     /// - Throws: ``CloseFrameError`` when the code must not be sent or the reason is too long. The socket stays open.
@@ -145,18 +148,18 @@ public class WebSocket: @unchecked Sendable, Identifiable, CustomStringConvertib
         connection.onLoop { $0.startClose(code, reason: reason) }
     }
 
-    /// Why the connection ended, once it has.
+    /// Why the connection ended; `nil` while it is open.
     public final var closeReason: CloseReason? {
         get async { await connection.onLoopAsync { $0.closeReason } }
     }
 }
 
-/// Tells one socket from all others: 128 random bits, written as a UUID is.
+/// A unique identifier of a socket: 128 random bits, written as a UUID.
 public struct WebSocketID: Hashable, Sendable, CustomStringConvertible {
     let high: UInt64
     let low: UInt64
 
-    /// A new one.
+    /// Creates a random identifier.
     public init() {
         var generator = SystemRandomNumberGenerator()
         // The version and variant bits of a random UUID (RFC 9562 §5.4).
@@ -175,9 +178,9 @@ public struct WebSocketID: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A socket with what its route's `admit` has returned.
+/// A socket with the value that its route's `admit` closure returned.
 public final class StatefulWebSocket<State: Sendable>: WebSocket, @unchecked Sendable {
-    /// What `admit` has returned before the handshake was answered.
+    /// The value that `admit` returned before the handshake response was sent.
     public let state: State
 
     init(
@@ -193,44 +196,45 @@ public final class StatefulWebSocket<State: Sendable>: WebSocket, @unchecked Sen
     }
 }
 
-/// What became of a message that was sent without waiting.
+/// The result of sending a message without waiting.
 public enum SendOutcome: Sendable, Hashable {
-    /// It is on its way.
+    /// The message was accepted.
     case sent
-    /// The send buffer is full: it was not taken.
+    /// The message was not accepted because the send buffer is full.
     case full
-    /// The connection is closing or closed: it was not taken.
+    /// The message was not accepted because the connection is closing or closed.
     case closed
 }
 
-/// Thrown by what needs an open connection.
+/// Thrown by operations that need an open connection.
 public struct WebSocketClosed: Error, Sendable, CustomStringConvertible {
-    /// Why it is closed; `nil` while the close handshake is under way.
+    /// Why the connection is closed; `nil` during the close handshake.
     public let reason: CloseReason?
 
-    /// An error with that reason.
+    /// Creates an error with a reason.
     public init(reason: CloseReason?) { self.reason = reason }
 
-    /// Names the reason.
+    /// A description with the reason.
     public var description: String {
         reason.map { "the WebSocket is closed: \($0)" } ?? "the WebSocket is closing"
     }
 }
 
-/// A socket served by callbacks on its event loop, without a task: for the highest rates and the smallest memory.
+/// Serves sockets with callbacks on the event loop, without a task for each socket. This gives the highest rates with the
+/// least memory.
 ///
-/// The callbacks must not block. Messages wait while the send buffer is full, so an answer per message always
-/// finds room.
+/// The callbacks must not block. While the send buffer is full, no messages are delivered, so there is always room for
+/// one reply to each message.
 public protocol WebSocketHandler: Sendable {
-    /// The handshake is done.
+    /// Called after the handshake.
     func onOpen(_ socket: WebSocket)
-    /// A message has come.
+    /// Called for each received message.
     func onMessage(_ message: Message, _ socket: WebSocket)
-    /// The send buffer, which was full, has room again, or a stream that was being sent is whole.
+    /// Called when a full send buffer has room again, or when a streamed message is complete.
     func onDrain(_ socket: WebSocket)
-    /// The connection has ended.
+    /// Called when the connection has ended.
     func onClose(_ reason: CloseReason, _ socket: WebSocket)
-    /// The connection is about to end because of an error.
+    /// Called before the connection is closed because of an error.
     func onError(_ error: any Error, _ socket: WebSocket)
 }
 

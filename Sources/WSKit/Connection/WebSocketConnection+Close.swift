@@ -2,15 +2,15 @@ import HTTPKit
 import Logging
 import NIOCore
 
-/// The end: the close handshake (RFC 6455 §7), failures, and a peer that vanishes.
+/// Closing: the close handshake (RFC 6455 §7), failures, and lost connections.
 extension WebSocketConnection {
     private static let lingerTime = Duration.seconds(2)
 
-    /// Sends a close frame, once; messages go no further.
+    /// Sends a close frame, unless one was sent already. No messages are sent after it.
     func startClose(_ code: CloseCode, reason: String) {
         guard case .open = phase, machine.isOpen else { return }
         let now = now
-        withOut { machine, out in machine.encodeClose(code, reason, into: &out, now: now) }
+        appendOutput { machine, out in machine.encodeClose(code, reason, into: &out, now: now) }
         wakeSenders()
     }
 
@@ -20,13 +20,13 @@ extension WebSocketConnection {
             return await Task(executorPreference: loop) { await self.close(code, reason: reason) }.value
         }
         startClose(code, reason: reason)
-        // Nobody reads the inbox any more, so what stands before the peer's close frame must not hold it back.
+        // Nobody reads the inbox any more, so messages before the peer's close frame must not block it.
         discardInbox()
         guard case .open = phase else { return }
-        await withUnsafeContinuation { setAside().closeWaiters.append($0) }
+        await withUnsafeContinuation { makeRareState().closeWaiters.append($0) }
     }
 
-    /// Lets the peer's close frame through where the application has stopped to read.
+    /// Drops the received messages, so that the peer's close frame is read although the application no longer reads.
     private func discardInbox() {
         loop.turn {
             while inbox.pop() != nil {}
@@ -37,17 +37,17 @@ extension WebSocketConnection {
         }
     }
 
-    /// The peer's close frame has come: it is answered unless ours went before, and the transport is closed.
+    /// Handles the peer's close frame: replies unless this end has sent a close frame, and closes the transport.
     func receiveClose(_ reason: CloseReason) {
         closeReason = closeReason ?? reason
-        if machine.owesCloseReply {
+        if machine.isCloseReplyDue {
             let now = now
-            withOut { machine, out in machine.encodeCloseReply(into: &out, now: now) }
+            appendOutput { machine, out in machine.encodeCloseReply(into: &out, now: now) }
         }
         beginLinger()
     }
 
-    /// The peer broke a rule or a limit: it is told why, and nothing more of it is read (RFC 6455 §7.1.7).
+    /// Fails the connection because of a violation: tells the peer why, and reads nothing more (RFC 6455 §7.1.7).
     func fail(_ error: WSError) {
         guard case .open = phase else { return }
         loop.clientLog.log("WebSocket failed", to: logger, on: loop) {
@@ -59,38 +59,38 @@ extension WebSocketConnection {
         }
         closeReason = closeReason ?? .failed(error)
         let now = now
-        withOut { machine, out in machine.fail(with: error, into: &out, now: now) }
+        appendOutput { machine, out in machine.fail(with: error, into: &out, now: now) }
         beginLinger()
     }
 
-    /// Flushes and closes this side; what the peer still sends is dropped for a moment, since a reset could destroy
-    /// the close frame on its way.
+    /// Flushes and closes the output. Input is read and dropped for a moment, because closing with unread input resets the
+    /// TCP connection, and the reset could discard the close frame on its way.
     private func beginLinger() {
         flush()
         guard case .open = phase else { return }
         phase = .lingering(deadline: loop.now.advanced(by: Self.lingerTime))
         inbound = ByteBuffer()
-        ended()
+        notifyEnd()
         resumeReading()
         context?.close(mode: .output, promise: nil)
     }
 
-    /// The transport has ended.
-    func peerIsGone(_ reason: CloseReason) {
+    /// Ends the connection after its transport has ended.
+    func transportEnded(_ reason: CloseReason) {
         if case .closed = phase { return }
         closeReason = closeReason ?? reason
         phase = .closed
         inbound = ByteBuffer()
-        ended()
+        notifyEnd()
         loop.statistics.sockets -= 1
         loop.remove(self)
         context?.close(promise: nil)
-        // Whatever still runs on behind a closed socket is told to stop, but given time to clean up.
+        // A closure that still runs after its socket has closed is cancelled, but gets time to clean up first.
         if let task { loop.eventLoop.scheduleTask(in: .seconds(5)) { task.cancel() } }
     }
 
-    /// Tells everybody who waits or listens, once.
-    private func ended() {
+    /// Resumes all waiting tasks, leaves all rooms and calls `onClose`. Called once.
+    private func notifyEnd() {
         let reason = closeReason ?? .lost(.transportClosed)
         gate.isClosed = true
         dropUnfinished()
@@ -98,15 +98,15 @@ extension WebSocketConnection {
         memberships = []
         for subscription in subscriptions.values { subscription.connectionEnded(self) }
         subscriptions = [:]
-        let left = known
-        left?.owedPong = nil
-        left?.latestMissed = []
+        let rare = rareState
+        rare?.pendingPong = nil
+        rare?.latestMissed = []
         inbox.end()
         wakeSenders()
-        for waiter in left?.closeWaiters ?? [] { waiter.resume() }
-        left?.closeWaiters = []
-        for ping in left?.pings ?? [] { ping.waiter.resume(returning: nil) }
-        left?.pings = []
+        for waiter in rare?.closeWaiters ?? [] { waiter.resume() }
+        rare?.closeWaiters = []
+        for ping in rare?.pings ?? [] { ping.waiter.resume(returning: nil) }
+        rare?.pings = []
         if case .callbacks(let handler) = consumer, let socket {
             loop.begin(self)
             handler.onClose(reason, socket)

@@ -1,17 +1,17 @@
 import HTTPKit
 import NIOCore
 
-/// The way in: what the machine makes of the octets, and who gets it.
+/// Receiving: decoding input, and delivering messages to the application.
 extension WebSocketConnection {
-    /// Hands on what has arrived, as far as the application can take it.
+    /// Decodes and delivers received bytes, as far as the application can accept messages and the turn allows.
     func process() {
-        guard !isProcessing, !isResting else { return }
+        guard !isProcessing, !isDecodingPaused else { return }
         isProcessing = true
         defer {
             isProcessing = false
             if inbound.readableBytes == 0 { inbound = ByteBuffer() }
             resumeReading()
-            endInput()
+            finishInput()
         }
         if let turns {
             guard let share = beginShare(turns) else { return }
@@ -23,7 +23,7 @@ extension WebSocketConnection {
         noteUnfinished()
     }
 
-    /// Decodes what has arrived, as far as the application can take it, until `isEnough`.
+    /// Decodes received bytes until the application accepts no more messages or `isEnough` returns `true`.
     @inline(__always)
     private func decode(until isEnough: () -> Bool) {
         while case .open = phase, mayReceive, !isDeferred {
@@ -33,18 +33,18 @@ extension WebSocketConnection {
             } catch {
                 fail(error)
             }
-            if let out, out.readableBytes > Self.handOverSize { flush() }
+            if let out, out.readableBytes > Self.flushThreshold { flush() }
             if isEnough() { return }
         }
     }
 
-    /// Ends the connection once all of a peer that is gone has been read.
-    private func endInput() {
+    /// Ends the connection when the peer has closed its side and all its bytes have been decoded.
+    private func finishInput() {
         guard isInputClosed, !hasUndecoded else { return }
-        peerIsGone(.lost(.transportClosed))
+        transportEnded(.lost(.transportClosed))
     }
 
-    private static let handOverSize = 64 << 10
+    private static let flushThreshold = 64 << 10
 
     private func handle(_ event: WebSocketMachine.Event) {
         switch event {
@@ -57,10 +57,10 @@ extension WebSocketConnection {
             deliver(MessagePart(kind: kind, data: data, isFinal: isFinal))
         case .ping(let payload):
             guard !isFull else {
-                setAside().owedPong = payload
+                makeRareState().pendingPong = payload
                 return
             }
-            withOut { machine, out in machine.encodePong(payload, into: &out) }
+            appendOutput { machine, out in machine.encodePong(payload, into: &out) }
         case .pong(let payload):
             receivePong(payload)
         case .close(let reason):
@@ -71,7 +71,7 @@ extension WebSocketConnection {
     private func deliver(_ part: MessagePart) {
         switch consumer {
         case .task:
-            // Once the application reads no more, nothing waits for it either.
+            // When the application has stopped reading, messages are dropped.
             guard !inbox.isEnded else { return }
             inbox.push(part)
             if hasReader || !hasWaitedForReader {
@@ -86,16 +86,16 @@ extension WebSocketConnection {
     }
 
     private func receivePong(_ payload: ByteBuffer) {
-        guard let aside = known, let index = aside.pings.firstIndex(where: { $0.payload == payload }) else {
+        guard let rare = rareState, let index = rare.pings.firstIndex(where: { $0.payload == payload }) else {
             return
         }
-        // A peer may answer only the newest of several pings (RFC 6455 §5.5.3).
-        let answered = aside.pings[...index]
-        aside.pings = Array(aside.pings[(index + 1)...])
+        // A peer may reply only to the latest of several pings (RFC 6455 §5.5.3).
+        let answered = rare.pings[...index]
+        rare.pings = Array(rare.pings[(index + 1)...])
         for ping in answered { ping.waiter.resume(returning: ping.sent.duration(to: .now)) }
     }
 
-    /// The application's side: the next message or part; `nil` at the end.
+    /// Returns the next message or part to the application; `nil` at the end.
     func nextPart() async throws -> MessagePart? {
         guard loop.eventLoop.inEventLoop else {
             return try await loop.run { try await self.nextPart() }
@@ -108,8 +108,8 @@ extension WebSocketConnection {
         while true {
             if let part = try takePart() { return part }
             if inbox.isEnded { return nil }
-            // Nobody but this connection cancels the task that serves it, and that after its end only: it waits
-            // without a cancellation handler, whose frame would cost each idle socket another KiB of stack.
+            // Only this connection cancels its serving task, and only after the connection has ended. So that task
+            // waits without a cancellation handler, whose frame would cost each idle socket another KiB of stack.
             if isServingTask {
                 await withUnsafeContinuation { inbox.wait($0) }
             } else {
@@ -118,24 +118,24 @@ extension WebSocketConnection {
         }
     }
 
-    /// The next part, where one is there or can be decoded; `nil` where it has to be waited for, or none will come.
+    /// Returns the next part if one is queued or can be decoded. Returns `nil` if the caller must wait, or if none will come.
     @inline(never)
     private func takePart() throws(ConcurrentReadError) -> MessagePart? {
         while true {
             if let part = inbox.pop() {
-                if isReadHeld { loop.turn { process() } }
+                if isReadHeldBack { loop.turn { process() } }
                 return part
             }
             if inbox.isEnded { return nil }
             deferredUntil = LoopInstant(milliseconds: 0)
-            guard hasUndecoded, !isProcessing, !isResting, mayReceive else { break }
+            guard hasUndecoded, !isProcessing, !isDecodingPaused, mayReceive else { break }
             loop.turn { process() }
         }
         guard !inbox.isAwaited else { throw ConcurrentReadError() }
         return nil
     }
 
-    /// Not part of its caller, on whose frame it depends whether an idle socket's task fits into one slab.
+    /// Not inlined: the caller's frame must stay small, so that an idle socket's task fits into one slab.
     @inline(never)
     private func waitAsAnyTask() async throws {
         try await waiting { connection, continuation in

@@ -1,7 +1,7 @@
 import HTTPKit
 public import NIOCore
 
-/// The way out: messages, prepared messages, streams, pings.
+/// Sending: messages, prepared messages, streams, pings.
 extension WebSocketConnection {
     // MARK: Messages
 
@@ -20,12 +20,12 @@ extension WebSocketConnection {
 
     func trySend(_ message: Message, compress: Bool) -> SendOutcome {
         guard loop.eventLoop.inEventLoop else {
-            let outcome = gate.enter(message.count, limit: limits.sendBufferSize)
+            let outcome = gate.reserve(message.count, limit: limits.sendBufferSize)
             guard case .sent = outcome else { return outcome }
             onLoop { connection in
-                connection.gate.leave(message.count)
-                // It was taken when there was room, and what was taken is bounded: so it is sent, unless a stream
-                // has begun since, which nothing may interrupt.
+                connection.gate.release(message.count)
+                // The message was accepted when there was room, and the accepted bytes are bounded. So it is sent even
+                // if the buffer is full now, unless a stream has begun since, which no message may interrupt.
                 if !connection.isStreaming {
                     _ = connection.trySendOnLoop(message, compress: compress)
                 } else {
@@ -42,7 +42,7 @@ extension WebSocketConnection {
         guard case .open = phase, machine.isOpen else { return .closed }
         do throws(WSError) {
             if message.count > FrameEncoder.copySize,
-                let frame = try machine.frame(standingBefore: message, compress: compress)
+                let frame = try machine.reusableFrame(for: message, compress: compress)
             {
                 write(frame)
             } else {
@@ -59,7 +59,7 @@ extension WebSocketConnection {
         return .sent
     }
 
-    /// Waits until the send buffer has room and no stream is under way.
+    /// Waits until the send buffer has room and no stream is being sent.
     private func waitForRoom() async throws {
         flush()
         while isFull || isStreaming {
@@ -68,12 +68,12 @@ extension WebSocketConnection {
         }
     }
 
-    /// Suspends until the senders are woken.
+    /// Suspends until the waiting senders are resumed.
     private func waitForSenders() async throws {
         try await waiting { connection, continuation in
             connection.sendWaiters.append(continuation)
         } cancel: {
-            // All look again whether there is room, and the cancelled one gives up.
+            // All senders check again whether there is room, and the cancelled one throws.
             $0.wakeSenders()
         }
     }
@@ -84,25 +84,25 @@ extension WebSocketConnection {
         for waiter in waiters { waiter.resume() }
     }
 
-    /// A published message: the same octets for everybody, and no waiting.
+    /// Sends a published message, whose bytes are shared with other connections. Never waits.
     ///
-    /// - Parameter room: whose message it is: of each room the newest missed one is kept, where that is wanted.
-    func deliver(_ message: PreparedMessage, policy: SlowClientPolicy, room: ObjectIdentifier) {
+    /// - Parameter room: identifies the room. With `.latestOnly`, the newest missed message of each room is kept.
+    func sendPublished(_ message: PreparedMessage, policy: SlowClientPolicy, room: ObjectIdentifier) {
         var frames = PreparedFrames(message)
-        deliver(&frames, policy: policy, room: room)
+        sendPublished(&frames, policy: policy, room: room)
     }
 
-    /// The same, with the frames that other sockets of this loop have used.
-    func deliver(_ frames: inout PreparedFrames, policy: SlowClientPolicy, room: ObjectIdentifier) {
+    /// Sends a published message with the frames that are shared by the sockets of this event loop.
+    func sendPublished(_ frames: inout PreparedFrames, policy: SlowClientPolicy, room: ObjectIdentifier) {
         guard case .open = phase, machine.isOpen else { return }
-        guard !isFull, !isStreaming, !mustWaitForTaking(policy) else {
-            guard case .latestOnly = policy else { return miss(1, policy: policy) }
-            let aside = setAside()
-            if let index = aside.latestMissed.firstIndex(where: { $0.room == room }) {
+        guard !isFull, !isStreaming, !mustHoldBack(policy) else {
+            guard case .latestOnly = policy else { return handleMissed(1, policy: policy) }
+            let rare = makeRareState()
+            if let index = rare.latestMissed.firstIndex(where: { $0.room == room }) {
                 loop.statistics.messagesDropped &+= 1
-                aside.latestMissed.remove(at: index)
+                rare.latestMissed.remove(at: index)
             }
-            aside.latestMissed.append((room, frames.message))
+            rare.latestMissed.append((room, frames.message))
             return
         }
         do throws(WSError) {
@@ -118,8 +118,8 @@ extension WebSocketConnection {
         }
     }
 
-    /// So many published messages cannot come; of a policy that wants the latest, the caller brings that.
-    func miss(_ count: Int, policy: SlowClientPolicy) {
+    /// Handles `count` published messages that the connection misses. With `.latestOnly`, the caller then sends the latest.
+    func handleMissed(_ count: Int, policy: SlowClientPolicy) {
         guard case .open = phase, machine.isOpen else { return }
         switch policy {
         case .drop: loop.statistics.messagesDropped &+= count
@@ -138,19 +138,19 @@ extension WebSocketConnection {
         }
         isFull = false
         updateGate()
-        known?.stall = nil
-        if let payload = known?.owedPong {
-            known?.owedPong = nil
-            withOut { machine, out in machine.encodePong(payload, into: &out) }
+        rareState?.stall = nil
+        if let payload = rareState?.pendingPong {
+            rareState?.pendingPong = nil
+            appendOutput { machine, out in machine.encodePong(payload, into: &out) }
         }
-        deliverMissed()
+        sendMissed()
         wakeSenders()
-        tellOfRoom()
+        notifyDrain()
         process()
         resumeReading()
     }
 
-    private func tellOfRoom() {
+    private func notifyDrain() {
         if case .callbacks(let handler) = consumer, let socket, case .open = phase {
             loop.begin(self)
             handler.onDrain(socket)
@@ -159,28 +159,29 @@ extension WebSocketConnection {
 
     private func updateGate() { gate.isFull = isFull || isStreaming }
 
-    /// Whether so much waits unsent that a newer message may still take the place of this one, if that is wanted.
+    /// Whether a published message must be held back, so that a newer one can replace it. This is the case with
+    /// `.latestOnly` while too many bytes are unsent.
     @inline(__always)
-    private func mustWaitForTaking(_ policy: SlowClientPolicy) -> Bool {
+    private func mustHoldBack(_ policy: SlowClientPolicy) -> Bool {
         guard case .latestOnly = policy else { return false }
-        return isTakingAwaited()
+        return isUnsentLimitReached()
     }
 
     @inline(never)
-    private func isTakingAwaited() -> Bool {
-        if known?.awaitsTaking == true { return true }
+    private func isUnsentLimitReached() -> Bool {
+        if rareState?.awaitsWrite == true { return true }
         guard let context,
             let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes),
             waiting + (out?.readableBytes ?? 0) >= max(1, limits.latestOnlyUnsentSize)
         else { return false }
-        setAside().awaitsTaking = true
-        handOver()
-        // A write without bytes is done once all before it are taken.
+        makeRareState().awaitsWrite = true
+        writeOutput()
+        // An empty write completes when the transport has accepted all writes before it.
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.whenComplete { [self] _ in
             loop.turn {
-                known?.awaitsTaking = false
-                if !isFull { deliverMissed() }
+                rareState?.awaitsWrite = false
+                if !isFull { sendMissed() }
             }
         }
         context.write(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: promise)
@@ -189,20 +190,20 @@ extension WebSocketConnection {
         return true
     }
 
-    /// Keeps what the kernel has not sent small while a room wants the latest message only: what is there cannot be taken
-    /// back. TCP on Linux.
+    /// Limits the unsent bytes in the kernel while the socket has a `.latestOnly` membership, because they cannot be
+    /// replaced by newer messages. Only for TCP on Linux.
     func limitUnsent(_ isLimited: Bool) {
         #if os(Linux)
-            let aside = setAside()
-            aside.latestMemberships += isLimited ? 1 : -1
-            guard case .open = phase, aside.latestMemberships == (isLimited ? 1 : 0),
+            let rare = makeRareState()
+            rare.latestMemberships += isLimited ? 1 : -1
+            guard case .open = phase, rare.latestMemberships == (isLimited ? 1 : 0),
                 let channel = context?.channel
             else { return }
             switch channel.localAddress {
             case .v4, .v6: break
             case .unixDomainSocket, nil: return
             }
-            // 0 gives the system's setting back.
+            // 0 restores the system's setting.
             let size = isLimited ? min(max(1, limits.latestOnlyUnsentSize), Int(CInt.max)) : 0
             try? channel.syncOptions?.setOption(.tcpOption(Self.notSentLowWaterMark), value: size)
         #endif
@@ -211,10 +212,10 @@ extension WebSocketConnection {
     /// `TCP_NOTSENT_LOWAT` of Linux.
     private static let notSentLowWaterMark = NIOBSDSocket.Option(rawValue: 25)
 
-    private func deliverMissed() {
-        guard let missed = known?.latestMissed, !missed.isEmpty else { return }
-        known?.latestMissed = []
-        for (room, message) in missed { deliver(message, policy: .latestOnly, room: room) }
+    private func sendMissed() {
+        guard let missed = rareState?.latestMissed, !missed.isEmpty else { return }
+        rareState?.latestMissed = []
+        for (room, message) in missed { sendPublished(message, policy: .latestOnly, room: room) }
     }
 
     // MARK: Streams
@@ -227,8 +228,8 @@ extension WebSocketConnection {
             try await body(MessageWriter(connection: self))
             try await writePart(ByteBuffer(), isFinal: true)
         } catch {
-            // A message that was begun cannot be taken back (RFC 6455 §5.4): the connection ends with it.
-            await close(.internalError, reason: "a message could not be finished")
+            // An unfinished message cannot be abandoned (RFC 6455 §5.4), so the connection must be closed.
+            await close(.internalError, reason: "a message could not be completed")
             throw error
         }
     }
@@ -253,10 +254,10 @@ extension WebSocketConnection {
         while isFull {
             guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
             flush()
-            // The transport may have taken all of it at once: then nobody would wake this writer.
+            // If the transport has accepted everything at once, nothing would resume this writer.
             if isFull { try await waitForSenders() }
         }
-        // A writer that outlives its stream writes nothing.
+        // A `MessageWriter` that is used after its closure must not write.
         guard case .open = phase, machine.isOpen, isStreaming else {
             throw WebSocketClosed(reason: closeReason)
         }
@@ -268,9 +269,9 @@ extension WebSocketConnection {
             loop.countSentMessage()
             isStreaming = false
             updateGate()
-            deliverMissed()
+            sendMissed()
             wakeSenders()
-            if !isFull { tellOfRoom() }
+            if !isFull { notifyDrain() }
         }
     }
 
@@ -281,35 +282,35 @@ extension WebSocketConnection {
             return try await loop.run { try await self.ping() }
         }
         guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
-        let aside = setAside()
-        aside.pingCounter += 1
-        // The first octet keeps it apart from the pings of the keep-alive.
-        let payload = ByteBuffer(bytes: [0x61] + withUnsafeBytes(of: aside.pingCounter.bigEndian, Array.init))
-        withOut { machine, out in machine.encodePing(payload, into: &out) }
+        let rare = makeRareState()
+        rare.pingCounter += 1
+        // The first byte distinguishes it from keep-alive pings.
+        let payload = ByteBuffer(bytes: [0x61] + withUnsafeBytes(of: rare.pingCounter.bigEndian, Array.init))
+        appendOutput { machine, out in machine.encodePing(payload, into: &out) }
         try Task.checkCancellation()
-        let answer = await withTaskCancellationHandler {
+        let elapsed = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                aside.pings.append(Ping(payload: payload, sent: .now, waiter: continuation))
+                rare.pings.append(Ping(payload: payload, sent: .now, waiter: continuation))
             }
         } onCancel: {
             loop.eventLoop.execute { self.forgetPing(payload) }
         }
         try Task.checkCancellation()
-        guard let answer else { throw WebSocketClosed(reason: closeReason) }
-        return answer
+        guard let elapsed else { throw WebSocketClosed(reason: closeReason) }
+        return elapsed
     }
 
     private func forgetPing(_ payload: ByteBuffer) {
-        guard let aside = known, let index = aside.pings.firstIndex(where: { $0.payload == payload }) else {
+        guard let rare = rareState, let index = rare.pings.firstIndex(where: { $0.payload == payload }) else {
             return
         }
-        aside.pings.remove(at: index).waiter.resume(returning: nil)
+        rare.pings.remove(at: index).waiter.resume(returning: nil)
     }
 
-    // MARK: The buffer
+    // MARK: Output
 
-    /// Has `body` append frames to what is sent at the end of this turn.
-    func withOut(_ body: (inout WebSocketMachine, inout ByteBuffer) -> Void) {
+    /// Lets `body` append frames to the output, which is sent at the end of this turn of the event loop.
+    func appendOutput(_ body: (inout WebSocketMachine, inout ByteBuffer) -> Void) {
         var buffer = out ?? loop.takeBuffer()
         out = nil
         body(&machine, &buffer)
@@ -330,18 +331,19 @@ extension WebSocketConnection {
         }
         let isLarge = buffer.readableBytes > FrameEncoder.copySize
         out = buffer
-        if isLarge { handOver() }
+        if isLarge { writeOutput() }
         requestFlush()
     }
 
-    /// Writes a frame that others share: by itself when nothing waits before it.
+    /// Writes a frame that connections share. A small frame is copied into the output if there is output before it;
+    /// otherwise the frame is written without a copy.
     private func write(_ frame: ByteBuffer) {
         if frame.readableBytes <= FrameEncoder.copySize, out != nil || isBacklogged {
-            withOut { _, out in out.writeImmutableBuffer(frame) }
-            if let out, out.readableBytes > FrameEncoder.copySize { handOver() }
+            appendOutput { _, out in out.writeImmutableBuffer(frame) }
+            if let out, out.readableBytes > FrameEncoder.copySize { writeOutput() }
         } else {
-            handOver()
-            give(frame)
+            writeOutput()
+            writeToChannel(frame)
         }
         requestFlush()
     }
@@ -352,32 +354,34 @@ extension WebSocketConnection {
         loop.flushLater(self)
     }
 
-    private func handOver() {
+    private func writeOutput() {
         guard let buffer = out else { return }
         out = nil
-        give(buffer)
+        writeToChannel(buffer)
         loop.recycle(buffer)
     }
 
-    private func give(_ buffer: ByteBuffer) {
-        count(buffer.readableBytes)
+    private func writeToChannel(_ buffer: ByteBuffer) {
+        countSent(buffer.readableBytes)
         context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
         needsFlush = true
     }
 
-    private func count(_ octets: Int) {
-        loop.countSent(octets: octets)
-        given &+= UInt32(truncatingIfNeeded: octets)
+    private func countSent(_ bytes: Int) {
+        loop.countSent(octets: bytes)
+        writtenSinceRateCheck &+= UInt32(truncatingIfNeeded: bytes)
     }
 
-    /// How many writes there are between two looks at whether the peer takes them.
-    private static let writesPerLook: UInt8 = 32
+    /// How many writes there are between two checks whether the peer reads them.
+    private static let writesPerCheck: UInt8 = 32
 
-    /// The transport keeps a buffer for each write that the peer has not taken, however few octets are in it, and its
-    /// bound counts the octets. So while one of these promises waits, small frames are gathered here.
+    /// Returns a promise for every 32nd write, to detect a backlog.
+    ///
+    /// The channel keeps a buffer for each write that the peer has not read, however small it is, but its water mark counts
+    /// only bytes. So while one of these promises is not completed, small frames are coalesced here.
     private func backlogPromise() -> EventLoopPromise<Void>? {
         writes &+= 1
-        guard writes % Self.writesPerLook == 0, !isBacklogged, let context else { return nil }
+        guard writes % Self.writesPerCheck == 0, !isBacklogged, let context else { return nil }
         isBacklogged = true
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.whenComplete { _ in
@@ -387,15 +391,15 @@ extension WebSocketConnection {
         return promise
     }
 
-    /// A few octets wait behind what the peer has not taken; at the end nothing does.
-    private var isGathering: Bool {
+    /// Whether the output is small and stays here because of a backlog. When the connection closes, it does not.
+    private var isCoalescing: Bool {
         guard isBacklogged, !needsFlush, !isClosed, machine.isOpen, let out else { return false }
         return out.readableBytes <= FrameEncoder.copySize
     }
 
     package func flush() {
         isFlushRequested = false
-        guard !isGathering, let buffer = out else {
+        guard !isCoalescing, let buffer = out else {
             if needsFlush {
                 needsFlush = false
                 context?.flush()
@@ -404,21 +408,21 @@ extension WebSocketConnection {
         }
         out = nil
         needsFlush = false
-        count(buffer.readableBytes)
+        countSent(buffer.readableBytes)
         context?.writeAndFlush(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
         loop.recycle(buffer)
     }
 }
 
-/// Writes one message piece by piece.
+/// Writes one message in parts.
 public struct MessageWriter: Sendable {
     let connection: WebSocketConnection
 
-    /// Sends a piece as a fragment; suspended while the send buffer is full.
+    /// Sends a part as a fragment. Suspends while the send buffer is full.
     ///
-    /// The pieces of a text need not end at characters, but together they must be UTF-8.
+    /// A part of a text may end within a character, but all parts together must be UTF-8.
     ///
-    /// - Throws: `WebSocketClosed`.
+    /// - Throws: `WebSocketClosed`, `CancellationError`.
     public func write(_ data: ByteBuffer) async throws {
         guard data.readableBytes > 0 else { return }
         try await connection.writePart(data, isFinal: false)

@@ -1,7 +1,7 @@
 package import HTTPKit
 import NIOCore
 
-/// What happens to a connection as time passes: pings, peers that vanish or do not read, the drain.
+/// Timers: pings, lost peers, slow peers, and the drain at shutdown.
 extension WebSocketConnection {
     package func tick(now: LoopInstant) {
         if let end = loop.drainDeadline, now >= end {
@@ -18,14 +18,14 @@ extension WebSocketConnection {
         }
         if let drainAt, now >= drainAt {
             self.drainAt = nil
-            startClose(.goingAway, reason: "the server stops")
+            startClose(.goingAway, reason: "the server is shutting down")
         }
         if isStalled(now) || isSlow(now) {
             closeReason = closeReason ?? .lost(.sendTimeout)
             context?.close(promise: nil)
             return
         }
-        if let error = lookAtMessage(now) { return fail(error) }
+        if let error = checkMessagePace(now) { return fail(error) }
         if now >= lastMessage.advanced(by: limits.deflateIdleTimeout) {
             if machine.isAwake { machine.sleep() }
             inbox.shrink()
@@ -35,7 +35,7 @@ extension WebSocketConnection {
         switch machine.tick(at: NIODeadline(now)) {
         case .nothing: break
         case .sendPing(let payload):
-            withOut { machine, out in machine.encodePing(payload, into: &out) }
+            appendOutput { machine, out in machine.encodePing(payload, into: &out) }
         case .peerIsDead:
             closeReason = closeReason ?? .lost(.pingTimeout)
             context?.close(promise: nil)
@@ -45,14 +45,14 @@ extension WebSocketConnection {
         }
     }
 
-    /// The pongs of a peer whose messages are held back, or that our pings do not reach, cannot be read. One that has
-    /// closed its side sends none any more.
+    /// Excuses missing pongs: this end cannot read them while it holds back reads, and the peer does not get the pings while
+    /// it does not read. A peer that has closed its side is not excused, since it sends no more pongs.
     private func excuseSilence(_ now: LoopInstant) {
         guard machine.isOpen, !isInputClosed else { return }
         if isFull {
             machine.excuseSilence(at: NIODeadline(now))
-        } else if isReadHeld || isResting || !mayReceive {
-            // Pings are of use without their pongs: the transport of a peer that is gone fails by them.
+        } else if isReadHeldBack || isDecodingPaused || !mayReceive {
+            // Pings are useful even without pongs: sending them makes the transport of a lost peer fail.
             machine.excusePong(at: NIODeadline(now))
         }
     }
@@ -61,39 +61,39 @@ extension WebSocketConnection {
         guard let channel = context?.channel, !channel.isWritable,
             let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
         else {
-            known?.stall = nil
+            rareState?.stall = nil
             return false
         }
-        guard let stall = known?.stall, waiting >= stall.octets else {
-            setAside().stall = (now, waiting)
+        guard let stall = rareState?.stall, waiting >= stall.bytes else {
+            makeRareState().stall = (now, waiting)
             return false
         }
         return now >= stall.since.advanced(by: limits.sendTimeout)
     }
 
-    /// Whether octets wait that the peer should have taken by now at the least rate. A peer that takes a little now and
-    /// then makes progress, and could keep its buffer full and its senders suspended for ever.
+    /// Whether the peer reads more slowly than the minimum rate. A peer that reads a little now and then does make progress,
+    /// and could otherwise keep the send buffer full and senders suspended forever.
     private func isSlow(_ now: LoopInstant) -> Bool {
-        // Of an idle socket nobody asks how much waits, and it keeps nothing for it.
-        guard given > 0 || known?.pace != nil else { return false }
-        let added = Int(given)
-        given = 0
+        // An idle socket is not measured and needs no state for this.
+        guard writtenSinceRateCheck > 0 || rareState?.pace != nil else { return false }
+        let added = Int(writtenSinceRateCheck)
+        writtenSinceRateCheck = 0
         guard limits.minSendRate > 0,
             let waiting = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes), waiting > 0
         else {
-            known?.pace = nil
+            rareState?.pace = nil
             return false
         }
-        var pace = known?.pace ?? TakingPace()
+        var pace = rareState?.pace ?? TakingPace()
         let isSlow = pace.isSlow(
             added: added, unsent: waiting, now: now, rate: limits.minSendRate,
             grace: limits.sendRateGracePeriod)
-        setAside().pace = pace
+        makeRareState().pace = pace
         return isSlow
     }
 
-    /// Says goodbye with 1001, at a moment of its own within the first part of the drain time, so that thousands of
-    /// clients do not come back at once.
+    /// Begins to close with 1001 when the server shuts down. With many sockets, each waits for a random time within the
+    /// first part of the drain time, so that thousands of clients do not reconnect at once.
     package func drain(deadline: LoopInstant) {
         let time = deadline.milliseconds - loop.now.milliseconds
         let spread = loop.memberCount < 100 ? 0 : min(3000, time / 4)
@@ -104,7 +104,7 @@ extension WebSocketConnection {
 }
 
 extension NIODeadline {
-    /// The same point on the same clock.
+    /// The same point in time on NIO's clock.
     init(_ instant: LoopInstant) {
         self = .uptimeNanoseconds(UInt64(clamping: instant.milliseconds) &* 1_000_000)
     }

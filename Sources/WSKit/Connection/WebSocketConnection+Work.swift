@@ -1,7 +1,7 @@
 import HTTPKit
 
-/// The connection is the executor of its socket's closure, on its loop: so the watchdog can name the socket that held the
-/// loop, whatever has woken the closure.
+/// The connection is the task executor of its socket's closure, on its event loop. So the watchdog can name the socket
+/// that blocked the loop, whatever has resumed the closure.
 extension WebSocketConnection: LoopWork {
     /// The route of the socket.
     package var label: String { "WebSocket \(route)" }

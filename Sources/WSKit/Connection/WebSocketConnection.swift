@@ -2,23 +2,23 @@ import HTTPKit
 import Logging
 package import NIOCore
 
-/// One WebSocket connection between its channel and its socket: the thin I/O around `WebSocketMachine`.
+/// One WebSocket connection: the I/O around `WebSocketMachine`, between the channel and the application's socket.
 ///
-/// Invariant: the state is touched on the channel's event loop only, which debug builds assert where a call may
-/// come from elsewhere; `onLoop` and its kin are the entrances for other threads.
+/// Invariant: the state is accessed on the channel's event loop only, which debug builds assert where a call may come
+/// from elsewhere. Other threads enter through `onLoop` and `onLoopAsync`.
 ///
-/// `@exclusivity(unchecked)` as in `HTTPConnection`: what is passed on `inout`, the machine and the buffers, goes to
-/// code that knows nothing of the connection, so no two accesses overlap.
+/// `@exclusivity(unchecked)` as in `HTTPConnection`: the machine and the buffers are passed `inout` only to code that has
+/// no reference to the connection, so accesses never overlap.
 package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unchecked Sendable {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = IOData
     package typealias OutboundOut = IOData
 
-    /// How far the end is.
+    /// The state of the transport.
     enum Phase {
-        /// Messages and control frames go both ways, or the close handshake is under way.
+        /// Frames go both ways. This includes the close handshake.
         case open
-        /// Our side of the transport is closed; what still arrives is dropped until `deadline`.
+        /// This end has closed its output. Input is dropped until `deadline`.
         case lingering(deadline: LoopInstant)
         case closed
     }
@@ -28,7 +28,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         init(_ reason: CloseReason) { self.reason = reason }
     }
 
-    /// Who gets the messages.
+    /// Who receives the messages.
     enum Consumer {
         case task
         case callbacks(any WebSocketHandler)
@@ -37,25 +37,25 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     let loop: LoopContext
     private let sharedLimits: SharedLimits
     var limits: WSLimits { sharedLimits.value }
-    /// Where the topics are that the socket may subscribe to.
+    /// The topics to which the socket can subscribe.
     let topics: (any TopicDirectory)?
     let logger: Logger
     let consumer: Consumer
     /// The route, for logs.
     let route: String
-    /// The connection lives through its socket, and the socket through this reference until the end.
+    /// Keeps the socket, and through it the connection, alive until the connection ends.
     @exclusivity(unchecked) var socket: WebSocket?
     @exclusivity(unchecked) var context: ChannelHandlerContext?
     package var memberIndex = -1
 
     @exclusivity(unchecked) var machine: WebSocketMachine
     @exclusivity(unchecked) var phase: Phase = .open
-    /// How many octets the channel was given since the last look at how fast the peer takes them. It stands where the
-    /// phase leaves room, and so costs none.
-    @exclusivity(unchecked) var given: UInt32 = 0
+    /// How many bytes were written to the channel since the last check of the send rate. It is declared here because it fits
+    /// into the padding after `phase` and takes no memory.
+    @exclusivity(unchecked) var writtenSinceRateCheck: UInt32 = 0
     @exclusivity(unchecked) var inbound = ByteBuffer()
     @exclusivity(unchecked) var inbox = Inbox()
-    /// Why the connection ended; apart from it, since most of its life there is no reason.
+    /// The close reason. It is stored in an object of its own because most of the time there is none.
     @exclusivity(unchecked) private var ending: Ending?
     var closeReason: CloseReason? {
         get { ending?.reason }
@@ -67,44 +67,45 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     @exclusivity(unchecked) var memberships: [any Membership] = []
     var subscriptions: [String: any Membership] = [:]
     @exclusivity(unchecked) var isProcessing = false
-    @exclusivity(unchecked) var isReadHeld = false
+    @exclusivity(unchecked) var isReadHeldBack = false
     /// Nothing is decoded until this socket has its turn: see `CodecTurns`.
-    @exclusivity(unchecked) var isResting = false
-    /// The turn in which this socket decompressed last, and how much.
+    @exclusivity(unchecked) var isDecodingPaused = false
+    /// The turn in which this socket last decompressed, and how many bytes it processed in it.
     @exclusivity(unchecked) var codecTurn: UInt32 = 0
     @exclusivity(unchecked) var codecUsed: UInt32 = 0
-    /// Until when it would have taken to decompress all at `WSLimits.maxInflatedBytesPerSecond`, in nanoseconds.
+    /// When all bytes so far would have been decompressed at `WSLimits.maxInflatedBytesPerSecond`, in nanoseconds.
     @exclusivity(unchecked) var inflatedUntil: Int64 = 0
     @exclusivity(unchecked) var hasReader = false
     @exclusivity(unchecked) var isFlushRequested = false
     @exclusivity(unchecked) var needsFlush = false
-    /// Counts what was given to the channel, to look now and then whether the peer takes it.
+    /// Counts writes to the channel, to check for a backlog now and then.
     @exclusivity(unchecked) var writes: UInt8 = 0
-    /// Something that was given to the channel some time ago has not been taken yet.
+    /// The transport has not yet accepted an earlier write.
     @exclusivity(unchecked) var isBacklogged = false
     @exclusivity(unchecked) var isFull = false
     @exclusivity(unchecked) var isStreaming = false
     @exclusivity(unchecked) var streamKind = Message.Kind.text
     @exclusivity(unchecked) var streamCompresses = true
-    /// The first message waits for a first reader too: a client's may come together with the 101.
+    /// Decoding has been deferred once for a first reader. A client's first message may arrive together with the 101, when
+    /// nobody reads yet.
     @exclusivity(unchecked) var hasWaitedForReader = false
-    /// The peer sends no more; what it sent before is read to its end first.
+    /// The peer has closed its side. What it sent before is still decoded.
     @exclusivity(unchecked) var isInputClosed = false
-    /// Until then, what has arrived behind a message waits for the reader of that message to come back.
+    /// Until then, input after a message is not decoded before the reader of that message asks for the next one.
     @exclusivity(unchecked) var deferredUntil = LoopInstant(milliseconds: 0)
-    /// Tells the task that runs the socket's closure from others; 0 when there is none.
+    /// Identifies the task that runs the socket's closure; 0 if there is none.
     @exclusivity(unchecked) var servingTask = 0
     var drainAt: LoopInstant?
-    /// When a message went either way last: compression with context takeover sleeps some time after.
+    /// When a message was last sent or received. Some time later, compression with context takeover goes to sleep.
     @exclusivity(unchecked) var lastMessage = LoopInstant.now
 
     // Sending.
     @exclusivity(unchecked) var out: ByteBuffer?
     @exclusivity(unchecked) var sendWaiters: [UnsafeContinuation<Void, Never>] = []
-    /// What threads other than the loop's see of the way out.
+    /// The send state that other threads may read.
     let gate = SendGate()
-    /// What most connections never need.
-    @exclusivity(unchecked) private var aside: Aside?
+    /// State that most connections never need; see ``makeRareState()``.
+    @exclusivity(unchecked) private(set) var rareState: RareState?
 
     init(
         loop: LoopContext, machine: consuming WebSocketMachine, limits: SharedLimits, consumer: Consumer,
@@ -119,46 +120,44 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         self.route = route
     }
 
-    /// What most connections never need, made when it is first set: an idle socket does not pay for it.
-    final class Aside {
+    /// State that most connections never need. It is created when first needed, so that idle sockets take less memory.
+    final class RareState {
         var closeWaiters: [UnsafeContinuation<Void, Never>] = []
-        /// The newest message that was missed of each room with `SlowClientPolicy.latestOnly`.
+        /// The newest missed message of each room with `SlowClientPolicy.latestOnly`.
         var latestMissed: [(room: ObjectIdentifier, message: PreparedMessage)] = []
-        /// The last ping that came while the send buffer was full: earlier ones need no answer (RFC 6455 §5.5.3).
-        var owedPong: ByteBuffer?
-        /// Since when the peer has taken nothing, and how much waited then.
-        var stall: (since: LoopInstant, octets: Int)?
-        /// How fast the peer takes what waits for it; `nil` when nothing does.
+        /// The payload of the last ping that arrived while the send buffer was full. Earlier ones need no pong
+        /// (RFC 6455 §5.5.3).
+        var pendingPong: ByteBuffer?
+        /// Since when the peer has read nothing, and how many bytes were unsent then.
+        var stall: (since: LoopInstant, bytes: Int)?
+        /// How fast the peer reads; `nil` without unsent bytes.
         var pace: TakingPace?
-        /// The place of the message under way among those of the loop.
+        /// The entry of the unfinished received message in the loop's list.
         var unfinished: UnfinishedMessages.Entry?
-        /// How fast it arrives.
+        /// How fast the unfinished message arrives.
         var incoming: IncomingPace?
-        /// So many memberships of rooms want the latest message only.
+        /// The number of memberships with `SlowClientPolicy.latestOnly`.
         var latestMemberships = 0
-        /// Enough waits unsent: newer messages of such rooms wait until the transport has taken it.
-        var awaitsTaking = false
-        /// Pings of the application's own that wait for their pongs.
+        /// Messages of such memberships are held back until the transport has accepted all writes.
+        var awaitsWrite = false
+        /// Pings of the application that wait for their pongs.
         var pings: [Ping] = []
         var pingCounter: UInt64 = 0
     }
 
-    /// A ping of the application's own.
+    /// A ping of the application.
     struct Ping {
         let payload: ByteBuffer
         let sent: ContinuousClock.Instant
         let waiter: UnsafeContinuation<Duration?, Never>
     }
 
-    /// What was set aside, if anything was.
-    var known: Aside? { aside }
-
-    /// A place to set something aside.
-    func setAside() -> Aside {
-        if let aside { return aside }
-        let made = Aside()
-        aside = made
-        return made
+    /// Returns ``rareState``, and creates it if there is none yet.
+    func makeRareState() -> RareState {
+        if let rareState { return rareState }
+        let created = RareState()
+        rareState = created
+        return created
     }
 
     var isClosed: Bool {
@@ -168,9 +167,9 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     var now: NIODeadline { NIODeadline(loop.now) }
 
-    // MARK: Entrances from other threads
+    // MARK: Calls from other threads
 
-    /// Runs `body` on the loop: at once when this is it, otherwise in order behind what was asked before.
+    /// Runs `body` on the event loop: immediately if called there, otherwise after earlier calls from this thread.
     func onLoop(_ body: @escaping @Sendable (WebSocketConnection) -> Void) {
         if loop.eventLoop.inEventLoop {
             loop.turn { body(self) }
@@ -179,7 +178,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         }
     }
 
-    /// Runs `body` on the loop and returns what it returns.
+    /// Runs `body` on the event loop and returns its result.
     func onLoopAsync<Result: Sendable>(_ body: @escaping @Sendable (WebSocketConnection) -> Result) async
         -> Result
     {
@@ -189,9 +188,9 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         }
     }
 
-    /// Suspends until what `enlist` was given is resumed; on cancellation `cancel` is to resume it.
+    /// Suspends until the continuation that `enlist` stores is resumed. When the task is cancelled, `cancel` must resume it.
     ///
-    /// It is part of its callers: a frame of its own would stand on the stack of every idle socket's task.
+    /// Always inlined: a frame of its own would take stack in the task of every idle socket.
     ///
     /// - Throws: `CancellationError`.
     @inline(__always)
@@ -203,7 +202,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         await withTaskCancellationHandler {
             await withUnsafeContinuation { enlist(self, $0) }
         } onCancel: {
-            // Never at once: the canceller may be in the middle of a change of this state.
+            // Never immediately: the code that cancels may be in the middle of changing this state.
             loop.eventLoop.execute { self.loop.turn { cancel(self) } }
         }
         try Task.checkCancellation()
@@ -225,7 +224,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         loop.turn { receive(unwrapInboundIn(data)) }
     }
 
-    /// Takes what the channel has read, or what was read before the hand-over.
+    /// Receives bytes from the channel, or bytes that the HTTP handler read before the upgrade.
     func receive(_ data: ByteBuffer) {
         loop.countReceived(octets: data.readableBytes)
         guard case .open = phase else { return }
@@ -239,43 +238,46 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         process()
     }
 
-    /// Reads are held back while the application does not take what has come.
+    /// Reads are held back while the application does not read its messages.
     package func read(context: ChannelHandlerContext) {
-        if mayRead { context.read() } else { isReadHeld = true }
+        if mayRead { context.read() } else { isReadHeldBack = true }
     }
 
     private var mayRead: Bool { mayReceive && inbound.readableBytes < Self.readAhead }
 
-    /// What may wait undecoded behind a message that is being worked on.
+    /// How many received bytes may stay undecoded before the connection stops reading.
     private static let readAhead = 64 << 10
-    /// How long it may wait, in milliseconds: the pings in it are answered after that at the latest.
+    /// How long decoding may be deferred, in milliseconds. Pings among the deferred bytes are replied to after that at the
+    /// latest.
     static let deferral: Int64 = 1000
 
-    /// Whether the reader is at work on a message. What follows is decoded when it asks for more, so that its answer
-    /// goes out before an error or a close frame behind that message ends the connection. Once this side closes there
-    /// is no answer to wait for, and one that waits for a pong would wait for itself.
+    /// Whether decoding is deferred because the reader is handling a message.
+    ///
+    /// Decoding continues when the reader asks for the next message. So its reply is sent before an error or a close frame
+    /// after that message ends the connection. There is no deferral after this end has begun to close, because there is no
+    /// reply to wait for, and none while the application waits for a pong, which would then never be read.
     var isDeferred: Bool {
-        !inbox.isAwaited && loop.now < deferredUntil && machine.isOpen && aside?.pings.isEmpty != false
+        !inbox.isAwaited && loop.now < deferredUntil && machine.isOpen && rareState?.pings.isEmpty != false
     }
 
-    /// Whether something can be decoded without waiting for the peer.
-    var hasUndecoded: Bool { inbound.readableBytes > 0 || machine.owesPart }
+    /// Whether there is input to decode.
+    var hasUndecoded: Bool { inbound.readableBytes > 0 || machine.hasPendingPart }
 
-    /// Whether the application can take more: the inbox has room, or a callback's answer would find room.
+    /// Whether the application can accept messages: the inbox has room, or there is room for the reply of a callback.
     var mayReceive: Bool {
         guard case .open = phase else { return true }
         switch consumer {
         case .task:
             return !inbox.isFull(
                 maxMessages: sharedLimits.value.maxQueuedMessages,
-                maxOctets: sharedLimits.value.maxQueuedOctets)
+                maxBytes: sharedLimits.value.maxQueuedBytes)
         case .callbacks: return !isFull
         }
     }
 
     func resumeReading() {
-        guard isReadHeld, mayRead else { return }
-        isReadHeld = false
+        guard isReadHeldBack, mayRead else { return }
+        isReadHeldBack = false
         context?.read()
     }
 
@@ -286,16 +288,16 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         loop.turn { inputClosed() }
     }
 
-    /// The peer sends no more. What it sent before still counts, most of all a close frame.
+    /// Handles that the peer has closed its side. What it sent before is still decoded, above all a close frame.
     func inputClosed() {
         isInputClosed = true
         process()
-        // In the close handshake's last phase nothing else is awaited.
-        if isClosed { peerIsGone(.lost(.transportClosed)) }
+        // While lingering, nothing else is awaited.
+        if isClosed { transportEnded(.lost(.transportClosed)) }
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        loop.turn { peerIsGone(.lost(.transportClosed)) }
+        loop.turn { transportEnded(.lost(.transportClosed)) }
         context.fireChannelInactive()
     }
 

@@ -1,50 +1,50 @@
 public import HTTPKit
 
-/// The messages of a socket, as they come.
+/// The received messages of a socket.
 public struct WebSocketMessages: AsyncSequence, Sendable {
     let connection: WebSocketConnection
 
-    /// Reads one after the other.
+    /// Returns the elements one after the other.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let connection: WebSocketConnection
 
-        /// The next message; `nil` when the connection has ended.
+        /// Returns the next message, or `nil` when the connection has ended.
         ///
-        /// - Throws: `ConcurrentReadError` when another task is reading already, `CancellationError`; no message is
-        ///   lost by that.
+        /// - Throws: `ConcurrentReadError` if another task is already reading, `CancellationError`. No message is lost by
+        ///   either.
         public mutating func next() async throws -> Message? { try await connection.nextMessage() }
     }
 
-    /// Begins to read; messages that have come already are not lost.
+    /// Begins to read. Messages that were received before are not lost.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(connection: connection) }
 }
 
-/// The messages of a socket in the parts they arrive in (`WebSocketOptions.deliversParts`): constant memory for
-/// messages of any size.
+/// The received messages of a socket in parts as they arrive (`WebSocketOptions.deliversParts`), for messages of any size
+/// with constant memory.
 public struct WebSocketParts: AsyncSequence, Sendable {
     let connection: WebSocketConnection
 
-    /// Reads one after the other.
+    /// Returns the elements one after the other.
     public struct AsyncIterator: AsyncIteratorProtocol {
         let connection: WebSocketConnection
 
-        /// The next part; `nil` when the connection has ended.
+        /// Returns the next part, or `nil` when the connection has ended.
         public mutating func next() async throws -> MessagePart? { try await connection.nextPart() }
     }
 
-    /// Begins to read.
+    /// Begins to read the sequence.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(connection: connection) }
 }
 
-/// The text messages of a socket.
+/// The received text messages of a socket.
 public struct WebSocketTexts: AsyncSequence, Sendable {
     let messages: WebSocketMessages
 
-    /// Reads one after the other.
+    /// Returns the elements one after the other.
     public struct AsyncIterator: AsyncIteratorProtocol {
         var messages: WebSocketMessages.AsyncIterator
 
-        /// The next text; `nil` when the connection has ended.
+        /// Returns the next text, or `nil` when the connection has ended.
         public mutating func next() async throws -> String? {
             while let message = try await messages.next() {
                 if let text = message.text { return text }
@@ -53,19 +53,19 @@ public struct WebSocketTexts: AsyncSequence, Sendable {
         }
     }
 
-    /// Begins to read.
+    /// Begins to read the sequence.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(messages: messages.makeAsyncIterator()) }
 }
 
-/// The messages of a socket, decoded from JSON.
+/// The received messages of a socket, decoded from JSON.
 public struct WebSocketValues<Value: Decodable & Sendable>: AsyncSequence, Sendable {
     let messages: WebSocketMessages
 
-    /// Reads one after the other.
+    /// Returns the elements one after the other.
     public struct AsyncIterator: AsyncIteratorProtocol {
         var messages: WebSocketMessages.AsyncIterator
 
-        /// The next value, or why a message is none; `nil` when the connection has ended.
+        /// Returns the next value, or why a message could not be decoded; `nil` when the connection has ended.
         public mutating func next() async throws -> Result<Value, JSONContentError>? {
             guard let message = try await messages.next() else { return nil }
             return Result { () throws(JSONContentError) in try JSON.decode(Value.self, from: message.payload)
@@ -73,12 +73,12 @@ public struct WebSocketValues<Value: Decodable & Sendable>: AsyncSequence, Senda
         }
     }
 
-    /// Begins to read.
+    /// Begins to read the sequence.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(messages: messages.makeAsyncIterator()) }
 }
 
-/// Two tasks read the messages of one socket.
+/// Thrown when two tasks read the messages of one socket at the same time.
 public struct ConcurrentReadError: Error, CustomStringConvertible {
-    /// Says so.
+    /// A description.
     public var description: String { "another task is reading this socket's messages" }
 }

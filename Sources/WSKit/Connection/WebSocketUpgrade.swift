@@ -5,7 +5,7 @@ import NIOCore
 
 extension HandshakeRejection: ResponseError {}
 
-/// What serves a socket: a closure that runs as long as the socket lives, or callbacks.
+/// What serves a socket: a closure that runs until the socket closes, or callbacks.
 package enum WebSocketService: Sendable {
     case closure(@Sendable (WebSocketConnection.Parts) async throws -> Void)
     case callbacks(any WebSocketHandler)
@@ -14,13 +14,14 @@ package enum WebSocketService: Sendable {
 extension Request {
     /// Whether the request asks to become a WebSocket (RFC 6455 §4.1).
     public var isWebSocketRequest: Bool {
-        // Mostly there is no Upgrade at all, and then nothing is read.
+        // Most requests have no Upgrade field. Then no values are parsed.
         fields.contains(.upgrade) && ServerHandshake.isUpgradeRequest(fields.all)
     }
 
-    /// The answer that turns this request into a WebSocket.
+    /// The response that upgrades this request to a WebSocket.
     ///
-    /// - Throws: `HandshakeRejection`, an answer of its own: 426 for another version, 403 for a foreign page.
+    /// - Throws: `HandshakeRejection`, for example 426 for another version or 403 for a foreign page; `HTTPFailure` (429)
+    ///   above `WebSocketOptions.maxSocketsPerAddress`, or 400 for a request with a body.
     package func webSocketResponse(
         options: WebSocketOptions, topics: (any TopicDirectory)?, logger: Logger, service: WebSocketService
     ) throws -> Response {
@@ -36,10 +37,10 @@ extension Request {
         return Response(upgrade: upgrade, fields: acceptance.fields)
     }
 
-    /// Checks the handshake (RFC 6455 §4.2.1) and makes the answer to it.
+    /// Checks the handshake (RFC 6455 §4.2.1) and returns what to respond.
     ///
-    /// - Throws: `HandshakeRejection`; `HTTPFailure` (400) for a request with content; `OriginListError` for a mistake
-    ///   in the options.
+    /// - Throws: `HandshakeRejection`; `HTTPFailure` (400) for a request with a body; `OriginListError` for an invalid
+    ///   origin in the options.
     @discardableResult
     package func checkWebSocketRequest(options: WebSocketOptions) throws -> ServerHandshake.Acceptance {
         try options.origin.check()
@@ -48,12 +49,12 @@ extension Request {
         let acceptance = try handshake.accept(
             method: method, isHTTP11: version == "HTTP/1.1", scheme: scheme, host: authority,
             fields: fields.all)
-        guard body.isEmpty else { throw HTTPFailure(.badRequest, "a WebSocket request has no content") }
+        guard body.isEmpty else { throw HTTPFailure(.badRequest, "a WebSocket request must not have a body") }
         return acceptance
     }
 }
 
-/// Puts a `WebSocketConnection` in the place of the HTTP handler.
+/// Replaces the HTTP handler by a `WebSocketConnection`.
 private struct WebSocketOpening {
     let request: Request
     let acceptance: ServerHandshake.Acceptance
@@ -112,7 +113,7 @@ private struct WebSocketOpening {
 }
 
 extension WebSocketConnection {
-    /// What a socket is made of.
+    /// Everything needed to create a socket.
     package struct Parts: Sendable {
         let connection: WebSocketConnection
         let request: Request?
@@ -120,7 +121,7 @@ extension WebSocketConnection {
         let isCompressed: Bool
         let remoteAddress: SocketAddress?
 
-        /// A socket without a state of its own.
+        /// Creates a socket without state.
         package func openSocket() -> WebSocket {
             let socket = WebSocket(
                 request: request, subprotocol: subprotocol, isCompressed: isCompressed,
@@ -130,7 +131,7 @@ extension WebSocketConnection {
             return socket
         }
 
-        /// A socket with what `admit` has returned.
+        /// Creates a socket with the value that `admit` returned.
         package func openSocket<State: Sendable>(state: State) -> StatefulWebSocket<State> {
             let socket = StatefulWebSocket(
                 state: state, request: request, subprotocol: subprotocol, isCompressed: isCompressed,
@@ -140,7 +141,7 @@ extension WebSocketConnection {
         }
     }
 
-    /// Runs the closure of a socket on this loop and closes behind it: 1000 when it returns, 1011 when it throws.
+    /// Runs the closure of a socket on the event loop, then closes: with 1000 if it returns, with 1011 if it throws.
     func run(_ body: @escaping @Sendable () async throws -> Void) {
         loop.begin(self)
         let task = Task.immediate(executorPreference: self) { [self] in
@@ -159,15 +160,15 @@ extension WebSocketConnection {
         if !inbox.isEnded { self.task = task }
     }
 
-    // What is not part of the closure above does not stand on its stack, of which each idle socket keeps a slab of
-    // 1 KiB for as long as it fits.
+    // These are not inlined into the closure above. Its frame must stay small, so that the task of an idle socket needs
+    // only one slab of 1 KiB.
 
     @inline(never)
     private static var currentTask: Int { withUnsafeCurrentTask { $0?.hashValue ?? 0 } }
 
     @inline(never)
     private func report(_ error: any Error) {
-        // What the end of this very socket has made the closure throw is no failure of it.
+        // An error that the end of this socket caused is not a failure of the closure.
         let isEnd = error is CancellationError || error is WebSocketClosed
         guard !isEnd || (!isClosed && machine.isOpen) else { return }
         logger.error("WebSocket handler failed", metadata: ["route": .clean(route), "error": .clean(error)])
@@ -175,12 +176,12 @@ extension WebSocketConnection {
 }
 
 extension SharedDeflate {
-    /// The codecs of a loop.
+    /// The codecs of an event loop.
     static func shared(on loop: LoopContext) -> SharedDeflate {
         let key = ObjectIdentifier(SharedDeflate.self)
-        if let known = loop.extensions[key] as? SharedDeflate { return known }
-        let made = SharedDeflate()
-        loop.extensions[key] = made
-        return made
+        if let existing = loop.extensions[key] as? SharedDeflate { return existing }
+        let created = SharedDeflate()
+        loop.extensions[key] = created
+        return created
     }
 }

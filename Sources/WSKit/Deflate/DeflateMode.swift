@@ -8,8 +8,8 @@ public struct DeflateMode: Sendable, Hashable {
 
     package var kind: Kind
 
-    /// Messages with fewer octets than this go uncompressed: for them the work is not worth it. It does not
-    /// count with context takeover, which lives from small messages.
+    /// Messages with fewer bytes than this are sent uncompressed, because compressing them is not worth the work. It has no
+    /// effect with context takeover, which pays off for small messages.
     public var threshold = 128
 
     /// zlib's level: 1 (fastest) to 9 (smallest).
@@ -19,34 +19,34 @@ public struct DeflateMode: Sendable, Hashable {
         self.kind = kind
     }
 
-    /// No compression is negotiated.
+    /// Compression is not negotiated.
     public static let off = DeflateMode(.off)
 
-    /// Every message is compressed on its own; one compressor and one decompressor serve all connections of an
-    /// event loop, so that an idle connection costs nothing.
+    /// Every message is compressed on its own. The connections of an event loop share their compressors and decompressors,
+    /// so an idle connection costs nothing.
     public static let shared = DeflateMode(.shared)
 
-    /// Messages refer back to those before them, which suits streams of small similar messages, at the price
-    /// of memory per connection: about 2^(windowBits+2) + 2^(memoryLevel+9) octets while it is busy, and at
-    /// most 2^windowBits while idle.
+    /// Messages may refer to the messages before them, which suits streams of small, similar messages. It takes memory per
+    /// connection: about 2^(windowBits+2) + 2^(memoryLevel+9) bytes while it is busy, and at most 2^windowBits while it is
+    /// idle.
     ///
     /// - Parameters:
-    ///   - windowBits: the logarithm of the history's size, 9 to 15; values outside are brought inside.
-    ///   - memoryLevel: zlib's, 1 to 9; values outside are brought inside.
+    ///   - windowBits: the base-two logarithm of the history's size in bytes, clamped to 9...15.
+    ///   - memoryLevel: zlib's memory level, clamped to 1...9.
     public static func contextTakeover(windowBits: Int = 15, memoryLevel: Int = 8) -> DeflateMode {
         DeflateMode(
             .contextTakeover(
                 windowBits: min(max(windowBits, 9), 15), memoryLevel: min(max(memoryLevel, 1), 9)))
     }
 
-    /// The same mode with another threshold.
-    public func threshold(_ octets: Int) -> DeflateMode {
+    /// Returns the same mode with another threshold.
+    public func threshold(_ bytes: Int) -> DeflateMode {
         var mode = self
-        mode.threshold = max(0, octets)
+        mode.threshold = max(0, bytes)
         return mode
     }
 
-    /// The same mode with another level; values outside 1 to 9 are brought inside.
+    /// Returns the same mode with another level, which is clamped to 1...9.
     public func level(_ level: Int) -> DeflateMode {
         var mode = self
         mode.level = min(max(level, 1), 9)

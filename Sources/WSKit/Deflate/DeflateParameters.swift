@@ -1,15 +1,15 @@
-/// What both ends agreed on for permessage-deflate (RFC 7692 §7.1).
+/// The negotiated parameters of permessage-deflate (RFC 7692 §7.1).
 package struct DeflateParameters: Sendable, Hashable {
-    /// The server's messages each start with an empty history (§7.1.1.1).
+    /// Each of the server's messages starts with an empty history (§7.1.1.1).
     package var serverNoContextTakeover = false
-    /// The client's messages each start with an empty history (§7.1.1.2).
+    /// Each of the client's messages starts with an empty history (§7.1.1.2).
     package var clientNoContextTakeover = false
-    /// The logarithm of the server's window, 8 to 15 (§7.1.2.1).
+    /// The base-two logarithm of the server's window, 8 to 15 (§7.1.2.1).
     package var serverMaxWindowBits = 15
-    /// The logarithm of the client's window, 8 to 15 (§7.1.2.2).
+    /// The base-two logarithm of the client's window, 8 to 15 (§7.1.2.2).
     package var clientMaxWindowBits = 15
 
-    /// Parameters of those values.
+    /// Creates parameters.
     package init(
         serverNoContextTakeover: Bool = false, clientNoContextTakeover: Bool = false,
         serverMaxWindowBits: Int = 15, clientMaxWindowBits: Int = 15
@@ -20,7 +20,7 @@ package struct DeflateParameters: Sendable, Hashable {
         self.clientMaxWindowBits = clientMaxWindowBits
     }
 
-    /// The window and the history of what `role` sends.
+    /// The window of the messages that `role` sends, and whether they keep their history.
     package func direction(from role: Role) -> (windowBits: Int, takesContextOver: Bool) {
         switch role {
         case .server: (serverMaxWindowBits, !serverNoContextTakeover)

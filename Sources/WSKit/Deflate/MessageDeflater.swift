@@ -4,10 +4,10 @@ package import NIOCore
 /// Compresses the messages of one direction of a connection (RFC 7692 §7.2.1).
 package struct MessageDeflater {
     private enum Context {
-        /// Every message on its own.
+        /// Every message is compressed on its own.
         case shared
-        /// Each after the ones before; nil while asleep. A compressor may start afresh at any time, since its
-        /// peer keeps a longer history than it will be referred to.
+        /// Messages refer to those before them. It is `nil` while asleep. A compressor may start with an empty history at
+        /// any time: the peer then keeps a longer history than necessary.
         case takeover(Deflater?)
     }
 
@@ -19,11 +19,11 @@ package struct MessageDeflater {
     private let memoryLevel: Int
     private let shared: SharedDeflate
 
-    /// A compressor of what `role` sends.
+    /// Creates a compressor for the messages that `role` sends.
     package init(_ parameters: DeflateParameters, role: Role, mode: DeflateMode, shared: SharedDeflate) {
         let direction = parameters.direction(from: role)
         windowBits = direction.windowBits
-        // A history of 256 octets is more than zlib can promise to stay within, so each message is on its own.
+        // zlib cannot limit itself to a history of 256 bytes, so each message is compressed on its own.
         var takesOver = direction.takesContextOver && direction.windowBits >= 9
         if case .contextTakeover = mode.kind {} else { takesOver = false }
         context = takesOver ? .takeover(nil) : .shared
@@ -33,18 +33,21 @@ package struct MessageDeflater {
         self.shared = shared
     }
 
-    /// Messages refer to those before them.
+    /// Whether messages refer to those before them.
     package var takesContextOver: Bool {
         if case .takeover = context { true } else { false }
     }
 
-    /// zlib compresses with at least 9 window bits. With 8 negotiated, a message of at most 256 octets still
-    /// cannot hold a distance that is too far; longer ones go uncompressed, which is always allowed.
+    /// Whether a message of `count` bytes can be compressed within the window.
+    ///
+    /// zlib compresses with at least 9 window bits. With 8 negotiated, a message of at most 256 bytes still cannot contain
+    /// a distance that is too large. Longer ones are sent uncompressed, which is always allowed.
     package static func canCompress(_ count: Int, windowBits: Int) -> Bool {
         windowBits >= 9 || count <= 256
     }
 
-    /// Appends `plain` compressed to `out`; false, with nothing appended, when it is to go uncompressed.
+    /// Compresses `plain` and appends the result to `out`. Appends nothing and returns `false` if the message must be sent
+    /// uncompressed.
     package mutating func compress(_ plain: RawSpan, into out: inout ByteBuffer) throws(WSError) -> Bool {
         guard plain.byteCount > 0, plain.byteCount >= threshold,
             Self.canCompress(plain.byteCount, windowBits: windowBits)
@@ -53,8 +56,8 @@ package struct MessageDeflater {
         do throws(CompressionError) {
             switch context {
             case .takeover:
-                // It may grow by a few octets, and goes compressed all the same: else the histories differ.
-                shared.worked &+= plain.byteCount
+                // Sent compressed even if it grew by a few bytes. Otherwise the histories of both ends would differ.
+                shared.processedBytes &+= plain.byteCount
                 try awake().finishMessage(plain, into: &out)
                 return true
             case .shared:
@@ -71,8 +74,8 @@ package struct MessageDeflater {
         return true
     }
 
-    /// The compressor for a message that is sent in parts, which is its own unless contexts are taken over;
-    /// nil when its window forbids messages of unknown length.
+    /// Returns the compressor for a message that is sent in parts. Without context takeover, it is a new one. Returns `nil`
+    /// if the window does not allow messages of unknown length.
     package mutating func streamDeflater() throws(WSError) -> Deflater? {
         guard windowBits >= 9 else { return nil }
         do throws(CompressionError) {
@@ -85,9 +88,9 @@ package struct MessageDeflater {
         }
     }
 
-    /// Takes a message that was compressed elsewhere, and has been sent in that form, into the history.
+    /// Adds a message that was compressed elsewhere, and sent in that form, to the history.
     ///
-    /// The peer's history now ends with it. A compressor that sleeps has no history and needs none.
+    /// The peer's history now ends with it. A compressor that is asleep has no history and needs none.
     package mutating func learn(_ plain: RawSpan) {
         guard case .takeover(let deflater?) = context else { return }
         do throws(CompressionError) {
@@ -97,12 +100,12 @@ package struct MessageDeflater {
         }
     }
 
-    /// Gives back the working memory; the next message starts afresh.
+    /// Frees the working memory. The next message starts with an empty history.
     package mutating func sleep() {
         if case .takeover = context { context = .takeover(nil) }
     }
 
-    /// Working memory is held.
+    /// Whether working memory is held.
     package var isAwake: Bool {
         if case .takeover(_?) = context { true } else { false }
     }
@@ -116,7 +119,7 @@ package struct MessageDeflater {
 }
 
 extension WSError {
-    /// What a failure of the codec means for the connection.
+    /// The connection error for a failed compressor or decompressor. `limit` is that of the message size.
     init(_ error: CompressionError, limit: Int) {
         switch error {
         case .corrupt: self = .corruptDeflate

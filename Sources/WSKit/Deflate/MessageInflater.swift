@@ -1,25 +1,25 @@
 package import Compression
 package import NIOCore
 
-/// Decompresses the messages of one direction of a connection, as their octets arrive (RFC 7692 §7.2.2).
+/// Decompresses the messages of one direction of a connection, as their bytes arrive (RFC 7692 §7.2.2).
 package struct MessageInflater {
     private enum Context {
-        /// Every message on its own; the decompressor is borrowed while one is being read.
+        /// Every message is decompressed on its own. The decompressor is borrowed while a message is being read.
         case shared(Inflater?)
-        /// Each after the ones before.
+        /// Messages refer to those before them.
         case takeover(Inflater)
-        /// Each after the ones before; only their history is kept.
+        /// Messages refer to those before them, and only their history is kept.
         case asleep([UInt8])
     }
 
     private var context: Context
     private var isInMessage = false
-    /// The room was used up: more may come out without more octets.
-    private var holdsMore = false
+    /// The last call used up its room: there may be more output without more input.
+    private var hasMoreOutput = false
     private let windowBits: Int
     private let shared: SharedDeflate
 
-    /// A decompressor of what `role` sends.
+    /// Creates a decompressor for the messages that `role` sends.
     package init(_ parameters: DeflateParameters, from role: Role, shared: SharedDeflate) {
         let direction = parameters.direction(from: role)
         windowBits = direction.windowBits
@@ -27,52 +27,53 @@ package struct MessageInflater {
         self.shared = shared
     }
 
-    /// Where masked octets may be put to be inflated from.
+    /// The owner of the scratch buffer into which masked bytes are unmasked.
     package var scratch: SharedDeflate { shared }
 
-    /// Appends what comes out of `input`, a part of a message, to `out`, at most `room` octets.
+    /// Inflates `input`, a part of a message, and appends at most `room` bytes to `out`.
     package mutating func inflate(_ input: RawSpan, into out: inout ByteBuffer, room: Int)
         throws(CompressionError) -> Inflater.Progress
     {
         let progress = try begin().inflate(input, into: &out, room: room)
-        holdsMore = progress.isFull
+        hasMoreOutput = progress.isFull
         return progress
     }
 
-    /// Uses up `input` when the message is at its limit.
-    package mutating func inflateNothing(_ input: RawSpan) throws(CompressionError) {
-        try begin().inflateNothing(input)
+    /// Consumes `input` after the message has reached its limit: it must not produce any output.
+    package mutating func inflateAtLimit(_ input: RawSpan) throws(CompressionError) {
+        try begin().inflateAtLimit(input)
     }
 
-    /// Appends what the end of the message brings out, at most `room` octets; true when that was all.
+    /// Inflates the end of the message and appends at most `room` bytes to `out`. Returns whether the message is complete.
     ///
-    /// A message that leaves no block unfinished needs no tail: one without octets, or whose sender did not leave
-    /// the tail off. The tail would be a beginning without an end then, and spoil the messages behind.
+    /// Normally the tail that the sender removed is fed to the decompressor. A message that leaves no block unfinished gets
+    /// no tail: an empty one, or one whose sender did not remove the tail. The tail would then begin a block that never
+    /// ends, and corrupt the messages after this one.
     ///
-    /// - Throws: ``CompressionError/corrupt`` when the message ends in the middle of a block, and as inflating does.
+    /// - Throws: ``CompressionError/corrupt`` if the message ends in the middle of a block, and the errors of inflating.
     package mutating func finish(into out: inout ByteBuffer, room: Int) throws(CompressionError) -> Bool {
         let inflater = try begin()
-        if holdsMore, !inflater.isBetweenBlocks {
-            // What is left of the message itself comes out first: none of it may come of the tail.
-            holdsMore = try inflater.inflate(RawSpan(), into: &out, room: room).isFull
-            if holdsMore { return false }
+        if hasMoreOutput, !inflater.isBetweenBlocks {
+            // The rest of the message itself comes first, so that any output after the tail is an error.
+            hasMoreOutput = try inflater.inflate(RawSpan(), into: &out, room: room).isFull
+            if hasMoreOutput { return false }
         }
         if !inflater.isBetweenBlocks { try feedTail(to: inflater, after: &out) }
         end()
         return true
     }
 
-    /// Ends a message at its limit.
-    package mutating func finishNothing() throws(CompressionError) {
+    /// Ends a message that has reached its limit: its end must not produce any output.
+    package mutating func finishAtLimit() throws(CompressionError) {
         let inflater = try begin()
-        try inflater.inflateNothing(RawSpan())
+        try inflater.inflateAtLimit(RawSpan())
         var nothing = ByteBuffer()
         if !inflater.isBetweenBlocks { try feedTail(to: inflater, after: &nothing) }
         end()
     }
 
-    /// With its tail the message is whole blocks, or octets of it are missing. The tail is a block without content: when
-    /// something comes out, it was taken for the last octets of a stored block.
+    /// With the tail, the message must consist of whole blocks; otherwise bytes of it are missing. The tail is an empty
+    /// block. If it produces output, it was read as the last bytes of a stored block.
     private func feedTail(to inflater: Inflater, after out: inout ByteBuffer) throws(CompressionError) {
         let end = out.writerIndex
         _ = try inflater.inflate(Inflater.tail.span.bytes, into: &out, room: 1)
@@ -82,13 +83,13 @@ package struct MessageInflater {
         }
     }
 
-    /// Gives back the working memory between messages, and keeps the history: at most 32 KiB.
+    /// Frees the working memory between messages. The history is kept, at most 32 KiB.
     package mutating func sleep() {
         guard !isInMessage, case .takeover(let inflater) = context else { return }
         context = .asleep(inflater.dictionary())
     }
 
-    /// Working memory is held.
+    /// Whether working memory is held.
     package var isAwake: Bool {
         switch context {
         case .takeover, .shared(_?): true
@@ -96,10 +97,10 @@ package struct MessageInflater {
         }
     }
 
-    /// What a message under way takes here beside its bytes, about: zlib's state and a window of 32 KiB.
+    /// The approximate memory of an unfinished message beside its bytes: zlib's state and a window of 32 KiB.
     package var messageMemory: Int { isInMessage ? 48 << 10 : 0 }
 
-    /// Forgets the message under way, and the history with it: nothing more is decompressed.
+    /// Drops the unfinished message and the history. Nothing may be decompressed after this.
     package mutating func discardMessage() {
         guard isInMessage else { return }
         end()
@@ -109,7 +110,7 @@ package struct MessageInflater {
     private mutating func begin() throws(CompressionError) -> Inflater {
         if !isInMessage {
             isInMessage = true
-            holdsMore = false
+            hasMoreOutput = false
         }
         switch context {
         case .takeover(let inflater), .shared(let inflater?): return inflater

@@ -1,23 +1,23 @@
 package import NIOCore
 
-/// Takes frame headers off a stream of octets, however it was cut (RFC 6455 §5.2).
+/// Reads frame headers from a stream of bytes, however it is split (RFC 6455 §5.2).
 package struct FrameDecoder {
-    /// Who sent the octets.
+    /// The end that sent the bytes.
     private let sender: Role
     private let allowsCompression: Bool
-    /// The beginning of a header whose rest has not come: it is kept here so that no octet waits outside.
+    /// The beginning of an incomplete header, so that the input can always be consumed.
     private var partial = InlineArray<14, UInt8>(repeating: 0)
     private var partialCount = 0
 
-    /// A decoder of what `sender` sends.
+    /// Creates a decoder for the frames of `sender`.
     ///
-    /// - Parameter allowsCompression: permessage-deflate was negotiated, so that RSV1 has a meaning.
+    /// - Parameter allowsCompression: whether permessage-deflate was negotiated, which gives RSV1 a meaning.
     package init(sender: Role, allowsCompression: Bool) {
         self.sender = sender
         self.allowsCompression = allowsCompression
     }
 
-    /// Takes the next header from `input`; nil when more octets are needed, all of `input` being used up.
+    /// Reads the next header from `input`. Returns `nil` if more bytes are needed; `input` is then consumed.
     ///
     /// - Throws: see ``FrameHeader/parse(_:from:allowsCompression:)``.
     package mutating func next(_ input: inout ByteBuffer) throws(WSError) -> FrameHeader? {
@@ -33,8 +33,8 @@ package struct FrameDecoder {
     }
 
     private mutating func nextFromPieces(_ input: inout ByteBuffer) throws(WSError) -> FrameHeader? {
-        while partialCount < FrameHeader.maxEncodedLength, let octet = input.readInteger(as: UInt8.self) {
-            partial[partialCount] = octet
+        while partialCount < FrameHeader.maxEncodedLength, let byte = input.readInteger(as: UInt8.self) {
+            partial[partialCount] = byte
             partialCount += 1
             if let header = try FrameHeader.parse(
                 partial.span.extracting(0..<partialCount), from: sender, allowsCompression: allowsCompression)

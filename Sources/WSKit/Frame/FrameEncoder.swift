@@ -1,9 +1,9 @@
 import HTTPKit
 package import NIOCore
 
-/// Writes frames (RFC 6455 §5.2), lengths in the fewest octets.
+/// Writes frames (RFC 6455 §5.2), with lengths in the fewest bytes.
 package enum FrameEncoder {
-    /// Appends the header alone.
+    /// Appends a header without a payload.
     package static func write(_ header: FrameHeader, into out: inout ByteBuffer) {
         out.writeWithOutputRawSpan(minimumWritableBytes: FrameHeader.maxEncodedLength) {
             append(header, to: &$0)
@@ -25,42 +25,45 @@ package enum FrameEncoder {
         if let mask = header.mask { span.append(mask.littleEndian, as: UInt32.self) }
     }
 
-    /// Below this size a payload is copied behind its header; a larger one is sent from where it is.
+    /// Payloads up to this size are copied into the output after their header. Larger ones are sent without a copy.
     package static let copySize = 4096
 
-    /// A buffer for a payload that arrives under `header`; where the message may be sent on as it is, the header that
-    /// a server would send it under stands before its first octet: see ``frame(before:_:)``.
+    /// Creates a buffer for a received payload.
     ///
-    /// - Parameter reserves: whether to make room for all of the payload.
+    /// If a server may send the message on unchanged, the buffer holds the server's frame header before the reader index:
+    /// see ``reusableFrame(for:_:)``.
+    ///
+    /// - Parameter reserves: whether to allocate room for the whole payload.
     static func payloadBuffer(for header: FrameHeader, reserves: Bool) -> ByteBuffer {
-        let isWorthIt = header.length > copySize && header.isFinal && header.mask != nil
-        let needed = (reserves ? header.length : 0) + (isWorthIt ? FrameHeader.maxEncodedLength : 0)
+        let isReusable = header.length > copySize && header.isFinal && header.mask != nil
+        let needed = (reserves ? header.length : 0) + (isReusable ? FrameHeader.maxEncodedLength : 0)
         var payload = needed > 0 ? ByteBufferAllocator().buffer(capacity: needed) : ByteBuffer()
-        if isWorthIt {
+        if isReusable {
             write(FrameHeader(opcode: header.opcode, length: header.length), into: &payload)
             payload.moveReaderIndex(to: payload.writerIndex)
         }
         return payload
     }
 
-    /// `payload` together with `header`, where that very header stands before its first octet: then nothing has to be
-    /// copied to send on what was received. The octets are compared, so it does not matter how they came there.
-    static func frame(before payload: ByteBuffer, _ header: FrameHeader) -> ByteBuffer? {
+    /// Returns `header` and `payload` as one buffer if the bytes before the payload's reader index are exactly that header.
+    /// A received message can then be sent on without a copy. The bytes are compared, so it does not matter how they got
+    /// there.
+    static func reusableFrame(for payload: ByteBuffer, _ header: FrameHeader) -> ByteBuffer? {
         let length = header.encodedLength
         guard payload.readerIndex >= length, header.length == payload.readableBytes else { return nil }
         var frame = payload
         frame.moveReaderIndex(to: payload.readerIndex - length)
-        let octets = frame.readableBytesUInt8Span
-        // A client's header has a mask, which is not parsed as a server's.
-        guard let found = try? FrameHeader.parse(octets, from: .server, allowsCompression: false),
+        let bytes = frame.readableBytesUInt8Span
+        // A client's header has a mask and does not parse as a server's.
+        guard let found = try? FrameHeader.parse(bytes, from: .server, allowsCompression: false),
             found == header
         else { return nil }
         return frame
     }
 
-    /// Appends the header and `payload`, masked in the same pass when the header has a key.
+    /// Appends the header and `payload`, which is masked in the same pass if the header has a key.
     ///
-    /// The header's length must be that of the payload. Nothing is allocated when `out` has room.
+    /// The header's length must be that of the payload. Allocates nothing if `out` has room.
     package static func write(_ header: FrameHeader, _ payload: RawSpan, into out: inout ByteBuffer) {
         let room = FrameHeader.maxEncodedLength + payload.byteCount
         if let mask = header.mask {
@@ -68,7 +71,7 @@ package enum FrameEncoder {
             write(header, into: &out)
             Mask.append(payload, key: mask, phase: 0, to: &out)
         } else {
-            // One write, since each checks the buffer anew, which costs more than to copy the few octets of most.
+            // A single write: each one checks the buffer again, which costs more than copying a typical payload.
             out.writeWithOutputRawSpan(minimumWritableBytes: room) { span in
                 append(header, to: &span)
                 payload.withUnsafeBytes { span.append($0) }

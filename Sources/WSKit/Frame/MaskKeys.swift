@@ -1,4 +1,4 @@
-/// Where a client's masking keys come from: fresh and unpredictable for every frame (RFC 6455 §5.3, §10.3).
+/// The source of a client's masking keys. Every frame gets a new, unpredictable key (RFC 6455 §5.3, §10.3).
 package struct MaskKeys: Sendable {
     private enum Source: Sendable {
         case system
@@ -8,10 +8,10 @@ package struct MaskKeys: Sendable {
     private var source: Source
     private var spare: UInt32?
 
-    /// Keys from the system's source of randomness.
+    /// Keys from the system's random number generator.
     package static var system: MaskKeys { MaskKeys(source: .system) }
 
-    /// The same keys for the same seed: for tests only.
+    /// The same keys for the same seed, for tests only.
     package static func repeatable(seed: UInt64) -> MaskKeys { MaskKeys(source: .repeatable(seed)) }
 
     private init(source: Source) {
@@ -20,7 +20,7 @@ package struct MaskKeys: Sendable {
 
     /// The key of the next frame.
     package mutating func next() -> UInt32 {
-        // One draw makes two keys.
+        // One random number makes two keys.
         if let key = spare {
             spare = nil
             return key
@@ -36,7 +36,7 @@ package struct MaskKeys: Sendable {
             var generator = SystemRandomNumberGenerator()
             return generator.next()
         case .repeatable(let state):
-            // SplitMix64: every state gives a well mixed value.
+            // SplitMix64.
             let next = state &+ 0x9E37_79B9_7F4A_7C15
             source = .repeatable(next)
             var mixed = next

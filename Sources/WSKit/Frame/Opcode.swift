@@ -1,4 +1,4 @@
-/// What a frame carries (RFC 6455 §5.2, §11.8). The reserved numbers are no opcodes and fail the connection.
+/// What a frame carries (RFC 6455 §5.2, §11.8). Reserved numbers have no case: they fail the connection.
 package enum Opcode: UInt8, Sendable {
     case continuation = 0x0
     case text = 0x1
@@ -7,6 +7,6 @@ package enum Opcode: UInt8, Sendable {
     case ping = 0x9
     case pong = 0xA
 
-    /// Close, ping and pong: at most 125 octets, never fragmented (RFC 6455 §5.5).
+    /// Whether this is close, ping or pong. Those have at most 125 bytes and are never fragmented (RFC 6455 §5.5).
     package var isControl: Bool { rawValue & 0x8 != 0 }
 }

@@ -1,14 +1,14 @@
 package import NIOCore
 
-/// Counts events per second, the time being told.
+/// Counts events per second. Callers pass the time in.
 package struct RateWindow: Sendable {
     private var start: NIODeadline = .uptimeNanoseconds(0)
     private var count = 0
 
-    /// A window without events.
+    /// Creates a window without events.
     package init() {}
 
-    /// Counts an event at `now`; true when it is one more than `limit` in its second.
+    /// Counts an event at `now`. Returns whether there were more than `limit` events within the second.
     package mutating func exceeds(_ limit: Int, at now: NIODeadline) -> Bool {
         if count == 0 || now - start >= .seconds(1) {
             start = now

@@ -1,20 +1,20 @@
 import HTTPKit
 package import HTTPTypes
 
-/// Why a server's answer does not open a WebSocket (RFC 6455 §4.1).
+/// Why a server's response does not open a WebSocket (RFC 6455 §4.1).
 public enum ClientHandshakeError: Error, Equatable, Sendable {
-    /// A status other than 101. Redirects are not followed: the caller decides whom it trusts. `retryAfter` is what
-    /// the server asks for with `Retry-After` (RFC 9110 §10.2.3).
+    /// The status is not 101. Redirects are not followed: the caller decides which servers to trust. `retryAfter` is
+    /// the delay of the response's `Retry-After` (RFC 9110 §10.2.3).
     case status(Int, location: String?, retryAfter: Duration? = nil)
-    /// `Upgrade` is not `websocket`, or the answer is one of HTTP/1.0, which has no upgrades.
+    /// `Upgrade` is not `websocket`, or the response is an HTTP/1.0 response, which cannot upgrade.
     case upgrade
-    /// `Connection` does not say `Upgrade`.
+    /// `Connection` does not contain `Upgrade`.
     case connection
-    /// `Sec-WebSocket-Accept` is missing or does not answer the key.
+    /// `Sec-WebSocket-Accept` is missing or does not match the key.
     case accept
-    /// A subprotocol that was not asked for.
+    /// The server chose a subprotocol that the client did not offer.
     case subprotocol(String)
-    /// An extension that was not offered, or with parameters that were not.
+    /// The server chose an extension or parameters that the client did not offer.
     case extensions(String)
     /// More interim responses (1xx) than `WebSocketClientOptions.maxInterimResponses`.
     case tooManyInterimResponses(limit: Int)
@@ -23,17 +23,17 @@ public enum ClientHandshakeError: Error, Equatable, Sendable {
 }
 
 extension ClientHandshakeError: CustomStringConvertible {
-    /// What the server did wrong, in words. What the server sent is quoted and cut, so that it can be logged.
+    /// A description for logs. Text from the server is quoted and shortened.
     public var description: String {
         switch self {
         case .status(let code, let location?, _):
-            "the server answered \(code) and points to \(Self.quoted(location))"
-        case .status(let code, nil, _): "the server answered \(code)"
+            "the server responded with \(code) and redirects to \(Self.quoted(location))"
+        case .status(let code, nil, _): "the server responded with \(code)"
         case .upgrade: "the response lacks Upgrade: websocket"
         case .connection: "the response lacks Connection: Upgrade"
         case .accept: "Sec-WebSocket-Accept does not match the key"
         case .subprotocol(let name):
-            "the server chose a subprotocol that was not asked for: \(Self.quoted(name))"
+            "the server chose a subprotocol that was not offered: \(Self.quoted(name))"
         case .extensions(let value):
             "the server chose extensions that were not offered: \(Self.quoted(value))"
         case .tooManyInterimResponses(let limit): "the server sent more than \(limit) interim responses"
@@ -44,19 +44,19 @@ extension ClientHandshakeError: CustomStringConvertible {
     private static func quoted(_ text: String) -> String {
         let scalars = text.unicodeScalars
         let start = String(String.UnicodeScalarView(scalars.prefix(200)))
-        // `debugDescription` leaves C1 controls as they are, and terminals obey those too.
+        // `debugDescription` does not escape C1 control characters, but terminals interpret them.
         let shown = start.unicodeScalars.map { (0x80...0x9F).contains($0.value) ? "\u{FFFD}" : String($0) }
         return shown.joined().debugDescription + (scalars.count > 200 ? "…" : "")
     }
 }
 
-/// The client's side of the opening handshake (RFC 6455 §4.1), a pure function of its random key.
+/// The client's side of the opening handshake (RFC 6455 §4.1), without I/O. The random key is passed in.
 package struct ClientHandshake: Sendable {
     /// What both ends agreed on.
     package struct Agreement: Equatable, Sendable {
-        /// The subprotocol the server chose.
+        /// The subprotocol that the server chose; `nil` if none.
         package var subprotocol: String?
-        /// What was agreed on for permessage-deflate; nil without.
+        /// The parameters of permessage-deflate; `nil` if it was not negotiated.
         package var deflate: DeflateParameters?
     }
 
@@ -64,22 +64,22 @@ package struct ClientHandshake: Sendable {
     private let subprotocols: [String]
     private let offers: [DeflateOffer]
 
-    /// A handshake.
+    /// Creates a handshake.
     ///
     /// - Parameters:
-    ///   - nonce: two random numbers, new for every connection: the 16 octets of the key.
-    ///   - subprotocols: what the client asks for, best first.
-    ///   - deflate: how it wants to compress.
+    ///   - nonce: two random numbers, new for every connection: the 16 bytes of the key.
+    ///   - subprotocols: the subprotocols that the client offers, in order of preference.
+    ///   - deflate: how the client wants to compress.
     package init(nonce: (UInt64, UInt64), subprotocols: [String] = [], deflate: DeflateMode = .shared) {
-        let octets = [nonce.0, nonce.1].flatMap { word in
+        let bytes = [nonce.0, nonce.1].flatMap { word in
             stride(from: UInt64(56), through: 0, by: -8).map { UInt8(truncatingIfNeeded: word &>> $0) }
         }
-        key = Base64.encode(octets)
+        key = Base64.encode(bytes)
         self.subprotocols = subprotocols
         offers = DeflateNegotiation.offers(mode: deflate)
     }
 
-    /// The fields of the request, without `Host`.
+    /// The header fields of the request, without `Host`.
     package var requestFields: HTTPFields {
         var fields: HTTPFields = [
             .upgrade: "websocket", .connection: "Upgrade", .secWebSocketKey: key, .secWebSocketVersion: "13",
@@ -91,9 +91,9 @@ package struct ClientHandshake: Sendable {
         return fields
     }
 
-    /// Checks the server's answer.
+    /// Checks the server's response.
     ///
-    /// - Throws: the first rule that it breaks; the connection must be dropped then.
+    /// - Throws: the first violation. The caller must then close the connection.
     package func check(
         status: Int, minorVersion: Int = 1, fields: HTTPFields
     ) throws(ClientHandshakeError) -> Agreement {
@@ -102,11 +102,11 @@ package struct ClientHandshake: Sendable {
                 status, location: fields[.location],
                 retryAfter: fields[.retryAfter].flatMap { RetryAfter.parse($0, date: fields[.date]) })
         }
-        // HTTP/1.0 knows no change of protocol (RFC 9110 §7.8).
+        // HTTP/1.0 has no protocol upgrade (RFC 9110 §7.8).
         guard minorVersion > 0 else { throw .upgrade }
         guard fields[values: .upgrade].map({ $0.lowercased() }) == ["websocket"] else { throw .upgrade }
         guard FieldList.contains("upgrade", in: fields[values: .connection]) else { throw .connection }
-        guard fields[values: .secWebSocketAccept] == [AcceptKey.answer(to: key)] else { throw .accept }
+        guard fields[values: .secWebSocketAccept] == [AcceptKey.value(for: key)] else { throw .accept }
         return Agreement(subprotocol: try subprotocol(fields), deflate: try deflate(fields))
     }
 
@@ -134,11 +134,10 @@ package struct ClientHandshake: Sendable {
 
 /// `Retry-After = HTTP-date / delay-seconds` (RFC 9110 §10.2.3).
 enum RetryAfter {
-    /// The delay, or `nil` when the value is malformed. Never negative, and at most about 68 years, however large the
-    /// number is.
+    /// The delay, or `nil` if the value is malformed. It is never negative and at most about 68 years.
     ///
-    /// - Parameter date: the response's `Date`. A `Retry-After` that is a date is read against it, so that the clocks
-    ///   of both ends need not agree; without it there is no delay.
+    /// - Parameter date: the response's `Date`. A date in `Retry-After` is compared with it, so that the clocks of both
+    ///   ends need not agree. Without it, a date gives `nil`.
     static func parse(_ value: String, date: String?) -> Duration? {
         if !value.isEmpty, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
             return .seconds(min(Int64(value) ?? longest, longest))

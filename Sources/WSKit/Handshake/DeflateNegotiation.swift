@@ -1,45 +1,45 @@
-/// Agreeing on permessage-deflate (RFC 7692 §5, §7.1).
+/// The negotiation of permessage-deflate (RFC 7692 §5, §7.1).
 package enum DeflateNegotiation {
-    /// The server's choice: the first offer that is sound, with the answer to it; nil to go without.
+    /// The server's choice: the parameters and the response for the first valid offer, or `nil` to decline all.
     ///
-    /// Offers stand in the client's order of preference, and one that is declined leaves those after it.
+    /// Offers are in the client's order of preference. If one is declined, the next one is considered.
     package static func accept(_ offers: [ExtensionOffer], mode: DeflateMode)
         -> (parameters: DeflateParameters, response: String)?
     {
         guard mode.kind != .off else { return nil }
         for offer in offers where offer.name == DeflateOffer.name {
             guard let deflate = DeflateOffer(offer, isResponse: false) else { continue }
-            let answer = answer(to: deflate, mode: mode)
-            return (parameters(of: answer), answer.fieldValue)
+            let response = response(to: deflate, mode: mode)
+            return (parameters(of: response), response.fieldValue)
         }
         return nil
     }
 
-    /// What the server answers to a sound offer (§7.1.1, §7.1.2).
-    private static func answer(to offer: DeflateOffer, mode: DeflateMode) -> DeflateOffer {
-        var answer = DeflateOffer()
-        // The server's window: never above what was offered; said only when it is not the default.
-        answer.serverMaxWindowBits = offer.serverMaxWindowBits
+    /// The server's response to a valid offer (§7.1.1, §7.1.2).
+    private static func response(to offer: DeflateOffer, mode: DeflateMode) -> DeflateOffer {
+        var response = DeflateOffer()
+        // The server's window is never larger than offered. A default window that was not offered is left out.
+        response.serverMaxWindowBits = offer.serverMaxWindowBits
         switch mode.kind {
         case .off, .shared:
-            // Both may be answered without having been offered (§7.1.1.1, §7.1.1.2).
-            answer.serverNoContextTakeover = true
-            answer.clientNoContextTakeover = true
+            // A response may contain both without an offer (§7.1.1.1, §7.1.1.2).
+            response.serverNoContextTakeover = true
+            response.clientNoContextTakeover = true
         case .contextTakeover(let windowBits, _):
-            answer.serverNoContextTakeover = offer.serverNoContextTakeover
-            answer.clientNoContextTakeover = offer.clientNoContextTakeover
-            if windowBits < offer.serverMaxWindowBits ?? 15 { answer.serverMaxWindowBits = windowBits }
-            // Only a client that knows the parameter may be told a window (§7.1.2.2).
+            response.serverNoContextTakeover = offer.serverNoContextTakeover
+            response.clientNoContextTakeover = offer.clientNoContextTakeover
+            if windowBits < offer.serverMaxWindowBits ?? 15 { response.serverMaxWindowBits = windowBits }
+            // A response may contain this parameter only if the offer has it (§7.1.2.2).
             switch offer.clientMaxWindowBits {
             case .absent: break
-            case .anyValue: if windowBits < 15 { answer.clientMaxWindowBits = .bits(windowBits) }
-            case .bits(let bits): answer.clientMaxWindowBits = .bits(min(bits, windowBits))
+            case .anyValue: if windowBits < 15 { response.clientMaxWindowBits = .bits(windowBits) }
+            case .bits(let bits): response.clientMaxWindowBits = .bits(min(bits, windowBits))
             }
         }
-        return answer
+        return response
     }
 
-    /// The offers of a client, best first; the last is the one every server can take.
+    /// A client's offers, in order of preference. Every server can accept the last one.
     package static func offers(mode: DeflateMode) -> [DeflateOffer] {
         var last = DeflateOffer()
         last.clientMaxWindowBits = .anyValue
@@ -60,32 +60,32 @@ package enum DeflateNegotiation {
         }
     }
 
-    /// Checks the server's answer against the offers that were made; nil when it fits none of them, and the
-    /// connection must fail (§5.1, §7.1).
-    package static func check(_ response: ExtensionOffer, offers: [DeflateOffer]) -> DeflateParameters? {
-        guard response.name == DeflateOffer.name, let answer = DeflateOffer(response, isResponse: true) else {
+    /// Checks the server's response against the client's offers. Returns `nil` if it matches none of them. The client
+    /// must then fail the connection (§5.1, §7.1).
+    package static func check(_ element: ExtensionOffer, offers: [DeflateOffer]) -> DeflateParameters? {
+        guard element.name == DeflateOffer.name, let response = DeflateOffer(element, isResponse: true) else {
             return nil
         }
-        for offer in offers where fits(answer, offer) { return parameters(of: answer) }
+        for offer in offers where matches(response, offer) { return parameters(of: response) }
         return nil
     }
 
-    private static func fits(_ answer: DeflateOffer, _ offer: DeflateOffer) -> Bool {
+    private static func matches(_ response: DeflateOffer, _ offer: DeflateOffer) -> Bool {
         // A server accepts these by repeating them (§7.1.1.1, §7.1.2.1).
-        if offer.serverNoContextTakeover, !answer.serverNoContextTakeover { return false }
+        if offer.serverNoContextTakeover, !response.serverNoContextTakeover { return false }
         if let bits = offer.serverMaxWindowBits {
-            guard let answered = answer.serverMaxWindowBits, answered <= bits else { return false }
+            guard let chosen = response.serverMaxWindowBits, chosen <= bits else { return false }
         }
-        if case .bits = answer.clientMaxWindowBits, offer.clientMaxWindowBits == .absent { return false }
+        if case .bits = response.clientMaxWindowBits, offer.clientMaxWindowBits == .absent { return false }
         return true
     }
 
-    private static func parameters(of answer: DeflateOffer) -> DeflateParameters {
+    private static func parameters(of response: DeflateOffer) -> DeflateParameters {
         var parameters = DeflateParameters(
-            serverNoContextTakeover: answer.serverNoContextTakeover,
-            clientNoContextTakeover: answer.clientNoContextTakeover,
-            serverMaxWindowBits: answer.serverMaxWindowBits ?? 15)
-        if case .bits(let bits) = answer.clientMaxWindowBits { parameters.clientMaxWindowBits = bits }
+            serverNoContextTakeover: response.serverNoContextTakeover,
+            clientNoContextTakeover: response.clientNoContextTakeover,
+            serverMaxWindowBits: response.serverMaxWindowBits ?? 15)
+        if case .bits(let bits) = response.clientMaxWindowBits { parameters.clientMaxWindowBits = bits }
         return parameters
     }
 }

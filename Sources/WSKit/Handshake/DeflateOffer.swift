@@ -1,6 +1,6 @@
-/// The parameters of one permessage-deflate element, in an offer or in an answer (RFC 7692 §7.1).
+/// The parameters of one permessage-deflate element, in an offer or in a response (RFC 7692 §7.1).
 package struct DeflateOffer: Equatable, Sendable {
-    /// `client_max_window_bits`, which in an offer may stand without a value (§7.1.2.2).
+    /// `client_max_window_bits`, which may have no value in an offer (§7.1.2.2).
     package enum ClientWindow: Equatable, Sendable {
         case absent
         case anyValue
@@ -15,13 +15,13 @@ package struct DeflateOffer: Equatable, Sendable {
     /// The extension's registered name (§7).
     package static let name = "permessage-deflate"
 
-    /// An offer without parameters.
+    /// Creates an offer without parameters.
     package init() {}
 
-    /// Reads the parameters; nil when one is unknown, given twice, or has an invalid value: then the element
-    /// is to be declined (§7.1: "a server MUST decline", "the client MUST fail the connection").
+    /// Parses the parameters. Returns `nil` if one is unknown, repeated, or has an invalid value. A server then declines the
+    /// offer, and a client fails the connection (§7.1).
     ///
-    /// - Parameter isResponse: in an answer `client_max_window_bits` must have a value.
+    /// - Parameter isResponse: whether this is a response, in which `client_max_window_bits` must have a value.
     package init?(_ offer: ExtensionOffer, isResponse: Bool) {
         var seen: Set<String> = []
         for parameter in offer.parameters {
@@ -58,7 +58,7 @@ package struct DeflateOffer: Equatable, Sendable {
         }
     }
 
-    /// The element as it is written in `Sec-WebSocket-Extensions`.
+    /// The element's text in `Sec-WebSocket-Extensions`.
     package var fieldValue: String {
         var value = Self.name
         if serverNoContextTakeover { value += "; server_no_context_takeover" }

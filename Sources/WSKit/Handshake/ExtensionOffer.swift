@@ -1,6 +1,6 @@
 /// One element of `Sec-WebSocket-Extensions` (RFC 6455 §9.1).
 package struct ExtensionOffer: Equatable, Sendable {
-    /// `name`, or `name=value` with the quotes taken off.
+    /// `name`, or `name=value` with the value unquoted.
     package struct Parameter: Equatable, Sendable {
         package var name: String
         package var value: String?
@@ -8,17 +8,17 @@ package struct ExtensionOffer: Equatable, Sendable {
 
     /// The extension's token.
     package var name: String
-    /// Its parameters in order.
+    /// The parameters in order.
     package var parameters: [Parameter]
 
-    /// Reads the server's answer: the elements of all of its headers of that name, in order. Returns nil when one does
-    /// not fit the grammar: then the client fails the connection (RFC 6455 §9.1).
+    /// Parses a server's response: the elements of all its fields of that name, in order. Returns `nil` if one is malformed.
+    /// The client then fails the connection (RFC 6455 §9.1).
     ///
     ///     extension-list = 1#extension
     ///     extension = extension-token *( ";" extension-param )
     ///     extension-param = token [ "=" (token | quoted-string) ]
     ///
-    /// A quoted string must be a token once it is unquoted.
+    /// After unquoting, a quoted string must be a token.
     package static func parse(_ values: [String]) -> [ExtensionOffer]? {
         var offers: [ExtensionOffer] = []
         for value in values {
@@ -31,9 +31,8 @@ package struct ExtensionOffer: Equatable, Sendable {
         return offers
     }
 
-    /// Reads a client's offers. An element that does not fit the grammar is left out, which declines it
-    /// (RFC 7692 §5.1); the others stand. Returns nil only when a quoted string never ends: then nothing tells where
-    /// its element does, and the handshake is rejected.
+    /// Parses a client's offers. A malformed element is left out, which declines it (RFC 7692 §5.1). Returns `nil` only if
+    /// a quoted string never ends: the end of its element is then unknown, and the handshake is rejected.
     package static func parseOffers(_ values: [String]) -> [ExtensionOffer]? {
         var offers: [ExtensionOffer] = []
         for value in values {
@@ -44,29 +43,29 @@ package struct ExtensionOffer: Equatable, Sendable {
     }
 
     private struct Parser {
-        let octets: ArraySlice<UInt8>
+        let bytes: ArraySlice<UInt8>
         var index: Int
 
-        private init(_ octets: ArraySlice<UInt8>) {
-            self.octets = octets
-            index = octets.startIndex
+        private init(_ bytes: ArraySlice<UInt8>) {
+            self.bytes = bytes
+            index = bytes.startIndex
         }
 
-        /// The elements of a list, nil for each that does not fit the grammar; nil as a whole when a quoted string
-        /// never ends. Empty elements are ignored (RFC 9110 §5.6.1.2).
+        /// The elements of a list, with `nil` for each malformed one. Returns `nil` if a quoted string never ends. Empty
+        /// elements are ignored (RFC 9110 §5.6.1.2).
         static func elements(of value: String) -> [ExtensionOffer?]? {
-            let octets = Array(value.utf8)
+            let bytes = Array(value.utf8)
             var elements: [ExtensionOffer?] = []
             var start = 0
             var index = 0
             var isQuoted = false
-            while index <= octets.count {
-                let octet = index < octets.count ? octets[index] : UInt8(ascii: ",")
-                switch octet {
+            while index <= bytes.count {
+                let byte = index < bytes.count ? bytes[index] : UInt8(ascii: ",")
+                switch byte {
                 case UInt8(ascii: "\""): isQuoted.toggle()
                 case UInt8(ascii: "\\") where isQuoted: index += 1
                 case UInt8(ascii: ",") where !isQuoted:
-                    var parser = Parser(octets[start..<index])
+                    var parser = Parser(bytes[start..<index])
                     if !parser.isBlank { elements.append(parser.wholeElement()) }
                     start = index + 1
                 default: break
@@ -76,11 +75,11 @@ package struct ExtensionOffer: Equatable, Sendable {
             return isQuoted ? nil : elements
         }
 
-        private var isBlank: Bool { octets.allSatisfy(FieldList.isWhitespace) }
+        private var isBlank: Bool { bytes.allSatisfy(FieldList.isWhitespace) }
 
         private mutating func wholeElement() -> ExtensionOffer? {
             skipWhitespace()
-            guard let offer = element(), index == octets.endIndex else { return nil }
+            guard let offer = element(), index == bytes.endIndex else { return nil }
             return offer
         }
 
@@ -108,31 +107,31 @@ package struct ExtensionOffer: Equatable, Sendable {
 
         mutating func token() -> String? {
             let start = index
-            while index < octets.endIndex, FieldList.isTokenCharacter(octets[index]) { index += 1 }
-            return index > start ? String(decoding: octets[start..<index], as: UTF8.self) : nil
+            while index < bytes.endIndex, FieldList.isTokenCharacter(bytes[index]) { index += 1 }
+            return index > start ? String(decoding: bytes[start..<index], as: UTF8.self) : nil
         }
 
-        /// After the first quote (RFC 9110 §5.6.4).
+        /// Parses the rest of a quoted string after its first quote (RFC 9110 §5.6.4).
         mutating func quoted() -> String? {
             var value: [UInt8] = []
-            while index < octets.endIndex {
+            while index < bytes.endIndex {
                 if take("\"") { return value.isEmpty ? nil : String(decoding: value, as: UTF8.self) }
                 _ = take("\\")
-                guard index < octets.endIndex, FieldList.isTokenCharacter(octets[index]) else { return nil }
-                value.append(octets[index])
+                guard index < bytes.endIndex, FieldList.isTokenCharacter(bytes[index]) else { return nil }
+                value.append(bytes[index])
                 index += 1
             }
             return nil
         }
 
         mutating func take(_ character: Unicode.Scalar) -> Bool {
-            guard index < octets.endIndex, octets[index] == UInt8(ascii: character) else { return false }
+            guard index < bytes.endIndex, bytes[index] == UInt8(ascii: character) else { return false }
             index += 1
             return true
         }
 
         mutating func skipWhitespace() {
-            while index < octets.endIndex, FieldList.isWhitespace(octets[index]) { index += 1 }
+            while index < bytes.endIndex, FieldList.isWhitespace(bytes[index]) { index += 1 }
         }
     }
 }

@@ -1,6 +1,6 @@
-/// Comma-separated field values (RFC 9110 §5.6.1), as the handshake needs them.
+/// Comma-separated field values (RFC 9110 §5.6.1), for the handshake.
 enum FieldList {
-    /// The tokens of all `values` in order; nil when an element is not a token. Empty elements are ignored.
+    /// The tokens of all `values` in order, or `nil` if an element is not a token. Empty elements are ignored.
     static func tokens(_ values: [String]) -> [String]? {
         var tokens: [String] = []
         for value in values {
@@ -14,7 +14,7 @@ enum FieldList {
         return tokens
     }
 
-    /// Whether an element of `values` is `token`, without regard to case. Other elements may be anything.
+    /// Whether an element of `values` is `token`, ignoring case. Other elements may be anything.
     static func contains(_ token: String, in values: [String]) -> Bool {
         let wanted = token.lowercased()
         return values.contains { value in
@@ -25,8 +25,8 @@ enum FieldList {
     }
 
     /// `tchar` of RFC 9110 §5.6.2.
-    static func isTokenCharacter(_ octet: UInt8) -> Bool {
-        switch octet {
+    static func isTokenCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):
             true
@@ -39,8 +39,8 @@ enum FieldList {
     }
 
     /// `OWS` of RFC 9110 §5.6.3.
-    static func isWhitespace(_ octet: UInt8) -> Bool {
-        octet == UInt8(ascii: " ") || octet == UInt8(ascii: "\t")
+    static func isWhitespace(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 
     private static func trim(_ element: Substring.UTF8View) -> Substring.UTF8View {

@@ -1,29 +1,29 @@
 public import HTTPTypes
 
-/// Why a request does not become a WebSocket, each rule with its answer (RFC 6455 §4.2.1, §4.2.2).
+/// Why a server rejects a WebSocket handshake, with the response for each case (RFC 6455 §4.2.1, §4.2.2).
 public enum HandshakeRejection: Error, Equatable, Sendable {
-    /// A method other than GET.
+    /// The method is not GET.
     case method
-    /// A version before HTTP/1.1.
+    /// The version is older than HTTP/1.1.
     case httpVersion
-    /// An ordinary request: `Upgrade: websocket` or `Connection: Upgrade` is missing.
+    /// This is an ordinary request: `Upgrade: websocket` or `Connection: Upgrade` is missing.
     case notAnUpgrade
-    /// No `Host`.
+    /// `Host` is missing.
     case missingHost
     /// `Sec-WebSocket-Version` is missing or not 13.
     case version(String?)
-    /// A client of the draft of 2010 (hixie-76), which sends `Sec-WebSocket-Key1` and `Key2`.
+    /// The client speaks the draft of 2010 (hixie-76), with `Sec-WebSocket-Key1` and `Key2`.
     case draft76
-    /// `Sec-WebSocket-Key` is missing, given twice, or not 16 octets in base64.
+    /// `Sec-WebSocket-Key` is missing, repeated, or not 16 bytes in base64.
     case key
-    /// `Sec-WebSocket-Protocol` is not a list of different tokens.
+    /// `Sec-WebSocket-Protocol` is not a list of distinct tokens.
     case subprotocols
     /// `Sec-WebSocket-Extensions` has a quoted string that never ends. Any other malformed offer is declined instead.
     case extensions
-    /// The page's origin may not connect.
+    /// Pages of this origin may not connect.
     case origin(String)
 
-    /// The status of the answer.
+    /// The status of the response.
     public var status: HTTPResponse.Status {
         switch self {
         case .method: .methodNotAllowed
@@ -33,7 +33,7 @@ public enum HandshakeRejection: Error, Equatable, Sendable {
         }
     }
 
-    /// Fields that the answer must have.
+    /// Header fields that the response must have.
     public var fields: HTTPFields {
         switch self {
         case .method: [.allow: "GET"]
@@ -43,18 +43,18 @@ public enum HandshakeRejection: Error, Equatable, Sendable {
         }
     }
 
-    /// What the client is told.
+    /// The message in the response.
     public var message: String {
         switch self {
-        case .method: "a WebSocket is opened with GET"
-        case .httpVersion: "a WebSocket needs HTTP/1.1"
-        case .notAnUpgrade: "a WebSocket endpoint: send Upgrade: websocket and Connection: Upgrade"
+        case .method: "a WebSocket handshake must use GET"
+        case .httpVersion: "a WebSocket handshake needs HTTP/1.1"
+        case .notAnUpgrade: "this is a WebSocket endpoint: send Upgrade: websocket and Connection: Upgrade"
         case .missingHost: "Host is missing"
         case .version: "Sec-WebSocket-Version must be 13 (RFC 6455)"
         case .draft76:
-            "the WebSocket draft hixie-76 is not spoken here: only RFC 6455, Sec-WebSocket-Version 13"
-        case .key: "Sec-WebSocket-Key must be given once, 16 octets in base64"
-        case .subprotocols: "Sec-WebSocket-Protocol must be a list of different tokens"
+            "the WebSocket draft hixie-76 is not supported: use RFC 6455, Sec-WebSocket-Version 13"
+        case .key: "Sec-WebSocket-Key must occur once, with 16 bytes in base64"
+        case .subprotocols: "Sec-WebSocket-Protocol must be a list of distinct tokens"
         case .extensions: "a quoted string in Sec-WebSocket-Extensions never ends"
         case .origin: "pages of this origin may not connect"
         }

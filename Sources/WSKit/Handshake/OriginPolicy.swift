@@ -1,31 +1,31 @@
 package import HTTPKit
 
-/// From which pages browsers may connect (RFC 6455 §10.2).
+/// Which web pages may connect (RFC 6455 §10.2).
 ///
-/// A browser sends the origin of its page. A request without one does not come from a page and is let in. Without this
-/// check any page that a user visits could open sockets in the user's name.
+/// A browser sends its page's origin. A request without an origin does not come from a page and is allowed. Without this
+/// check, any page that a user visits could open sockets in the user's name.
 public enum OriginPolicy: Sendable {
-    /// Only pages of the scheme, host and port that the request is for.
+    /// Only pages with the scheme, host and port of the request.
     ///
     /// Behind a proxy that terminates TLS or rewrites Host, the application knows these only if the proxy is trusted
     /// (`--trusted-proxies`) and sends X-Forwarded-Proto and X-Forwarded-Host, or Forwarded.
     case sameHost
-    /// Pages from anywhere.
+    /// All pages.
     case any
-    /// Pages of these origins, such as `https://example.org`. Case, default ports and one slash at the end do not
-    /// matter. An entry that no browser sends, such as `null`, `file://` or one with a path, is an error when the
-    /// application starts (`OriginListError`).
+    /// Pages of these origins, such as `https://example.org`. Case, default ports and a trailing slash are ignored. An
+    /// entry that no browser sends, such as `null`, `file://` or one with a path, is an error when the application starts
+    /// (`OriginListError`).
     case list([String])
-    /// Pages for whose origin the function returns `true`. It gets the field as it was sent: compare the whole of it,
-    /// since `https://example.org.evil.net` begins like a friend, and `null` is any page that hides its origin.
+    /// Pages for whose origin the function returns `true`. It gets the field as it was sent. Compare the whole value: a
+    /// prefix also matches `https://example.org.evil.net`, and `null` is sent by any page that hides its origin.
     case matching(@Sendable (_ origin: String) -> Bool)
 
-    /// Whether a request passes.
+    /// Whether a request is allowed.
     ///
     /// - Parameters:
     ///   - origins: the values of all its `Origin` fields.
-    ///   - scheme: `http` or `https`, as the client used it.
-    ///   - host: its authority, with the port if it has one.
+    ///   - scheme: `http` or `https`, as used by the client.
+    ///   - host: the request's authority, with the port if it has one.
     package func allows(origins: [String], scheme: String, host: String?) -> Bool {
         guard let origin = origins.first else { return true }
         if case .any = self { return true }
@@ -42,7 +42,7 @@ public enum OriginPolicy: Sendable {
         }
     }
 
-    /// Checks that each entry of a list can match.
+    /// Checks that each entry of a list is a valid origin.
     package func check() throws(OriginListError) {
         guard case .list(let allowed) = self else { return }
         for text in allowed { _ = try Origin(listed: text) }

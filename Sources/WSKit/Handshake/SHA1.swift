@@ -1,7 +1,7 @@
-/// SHA-1 (FIPS 180-4 §6.1), for `Sec-WebSocket-Accept` only: it proves understanding, not identity
-/// (RFC 6455 §10.8), and is no longer fit for that.
+/// SHA-1 (FIPS 180-4 §6.1), for `Sec-WebSocket-Accept` only. SHA-1 is no longer secure, but the handshake depends on
+/// none of its security properties (RFC 6455 §10.8).
 package enum SHA1 {
-    /// The digest of `message`, 20 octets.
+    /// The 20 bytes of the digest of `message`.
     package static func digest(_ message: [UInt8]) -> [UInt8] {
         var padded = message
         padded.append(0x80)

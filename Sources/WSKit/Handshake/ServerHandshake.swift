@@ -1,25 +1,25 @@
 package import HTTPTypes
 
-/// The server's side of the opening handshake (RFC 6455 §4.2), a pure function of the request's head.
+/// The server's side of the opening handshake (RFC 6455 §4.2), without I/O.
 package struct ServerHandshake: Sendable {
-    /// What the endpoint speaks, best first.
+    /// The subprotocols of the endpoint, in order of preference.
     package var subprotocols: [String]
-    /// How it compresses.
+    /// How the endpoint compresses.
     package var deflate: DeflateMode
     /// Which pages may connect.
     package var origin: OriginPolicy
 
-    /// A request that was accepted.
+    /// The result of an accepted request.
     package struct Acceptance: Equatable, Sendable {
-        /// The fields of the 101 answer, all that §4.2.2 asks for.
+        /// The header fields of the 101 response that §4.2.2 requires.
         package var fields: HTTPFields
-        /// The subprotocol chosen; nil when none was asked for or none is known.
+        /// The chosen subprotocol; `nil` if the client offered none that the endpoint supports.
         package var subprotocol: String?
-        /// What was agreed on for permessage-deflate; nil without.
+        /// The parameters of permessage-deflate; `nil` if it was not negotiated.
         package var deflate: DeflateParameters?
     }
 
-    /// A handshake for an endpoint.
+    /// Creates a handshake for an endpoint.
     package init(
         subprotocols: [String] = [], deflate: DeflateMode = .shared, origin: OriginPolicy = .sameHost
     ) {
@@ -28,23 +28,23 @@ package struct ServerHandshake: Sendable {
         self.origin = origin
     }
 
-    /// Whether a request asks to become a WebSocket, soundly or not.
+    /// Whether a request asks for a WebSocket. It may still be invalid.
     package static func isUpgradeRequest(_ fields: HTTPFields) -> Bool {
         FieldList.contains("websocket", in: fields[values: .upgrade])
             && FieldList.contains("upgrade", in: fields[values: .connection])
     }
 
-    /// Checks a request and makes the answer to it.
+    /// Checks a request and returns what to respond.
     ///
     /// - Parameters:
-    ///   - isHTTP11: the version is HTTP/1.1 or a later HTTP/1.
-    ///   - scheme: `http` or `https`, as the client used it.
+    ///   - isHTTP11: whether the version is HTTP/1.1 or a later HTTP/1.
+    ///   - scheme: `http` or `https`, as used by the client.
     ///   - host: the request's `Host`, or the authority of its target.
-    /// - Throws: the first rule that it breaks.
+    /// - Throws: the first violation.
     package func accept(
         method: HTTPRequest.Method, isHTTP11: Bool, scheme: String = "http", host: String?, fields: HTTPFields
     ) throws(HandshakeRejection) -> Acceptance {
-        // HEAD asks what GET would be answered (RFC 9110 §9.3.2); it opens nothing.
+        // Without an upgrade, HEAD gets the same response as GET (RFC 9110 §9.3.2). HEAD never opens a WebSocket.
         guard method == .get || method == .head else { throw .method }
         guard Self.isUpgradeRequest(fields) else { throw .notAnUpgrade }
         guard method == .get else { throw .method }
@@ -62,7 +62,7 @@ package struct ServerHandshake: Sendable {
 
         var acceptance = Acceptance(
             fields: [
-                .upgrade: "websocket", .connection: "Upgrade", .secWebSocketAccept: AcceptKey.answer(to: key),
+                .upgrade: "websocket", .connection: "Upgrade", .secWebSocketAccept: AcceptKey.value(for: key),
             ], subprotocol: subprotocol)
         if let subprotocol { acceptance.fields[.secWebSocketProtocol] = subprotocol }
         if let agreed = DeflateNegotiation.accept(offers, mode: deflate) {
@@ -83,23 +83,23 @@ package struct ServerHandshake: Sendable {
             throw .draft76
         }
         guard versions == ["13"] else { throw .version(versions.first) }
-        guard keys.count == 1, let key = keys.first, Base64.isSixteenOctets(key) else { throw .key }
+        guard keys.count == 1, let key = keys.first, Base64.isSixteenBytes(key) else { throw .key }
         return key
     }
 
-    /// The first of ours that the client asks for (§4.2.2 item 5).
+    /// Chooses the endpoint's first subprotocol that the client offers (§4.2.2 item 5).
     private func chooseSubprotocol(_ fields: HTTPFields) throws(HandshakeRejection) -> String? {
-        guard let asked = FieldList.tokens(fields[values: .secWebSocketProtocol]),
-            Set(asked).count == asked.count
+        guard let offered = FieldList.tokens(fields[values: .secWebSocketProtocol]),
+            Set(offered).count == offered.count
         else { throw .subprotocols }
-        return subprotocols.first { asked.contains($0) }
+        return subprotocols.first { offered.contains($0) }
     }
 }
 
-/// The proof that a server understood the handshake (RFC 6455 §4.2.2 item 5.4).
+/// The value that shows that a server understood the handshake (RFC 6455 §4.2.2 item 5.4).
 package enum AcceptKey {
     /// `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key`.
-    package static func answer(to key: String) -> String {
+    package static func value(for key: String) -> String {
         Base64.encode(SHA1.digest(Array(key.utf8) + Array("258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)))
     }
 }

@@ -3,34 +3,35 @@ package import NIOCore
 
 /// A message that is being sent in parts (RFC 6455 §5.4).
 struct OutgoingParts {
-    /// Set when the parts are compressed.
+    /// The compressor; `nil` if the message is not compressed.
     let deflater: Deflater?
     /// The opcode of the next frame.
     var opcode: Opcode
 }
 
 extension WebSocketMachine {
-    /// No close frame was sent or received, and nothing failed: messages may be sent.
+    /// Whether messages may be sent: no close frame was sent or received, and the connection has not failed.
     package var isOpen: Bool { closeHandshake.isOpen }
 
-    /// Both close frames were exchanged, or the connection failed: the server closes the transport, and a
+    /// Whether both close frames were exchanged, or the connection failed. The server then closes the transport, and a
     /// client waits for that (RFC 6455 §7.1.1).
     package var isClosed: Bool { closeHandshake.state == .done }
 
-    /// The peer's close frame has come and is to be answered.
-    package var owesCloseReply: Bool {
+    /// Whether the peer has sent a close frame that this end has not replied to.
+    package var isCloseReplyDue: Bool {
         if case .received = closeHandshake.state { true } else { false }
     }
 
-    /// Counts what the codecs do that this machine shares with others; nil without compression.
+    /// Counts the work of the codecs that this machine shares with others; `nil` without compression.
     var codecWork: CodecWork? { deflater == nil ? nil : shared?.work }
 
-    /// A message has been sent in part.
+    /// Whether a message is being sent in parts.
     package var isSendingParts: Bool { outgoing != nil }
 
     // MARK: Messages
 
-    /// Appends the frames of `message`, compressed when that was negotiated, allowed, and makes it smaller.
+    /// Appends the frames of `message`. It is compressed if compression was negotiated, is allowed by `compress`, and makes
+    /// the message smaller.
     ///
     /// - Throws: ``WSError/closed``, ``WSError/messageInProgress``, ``WSError/outOfMemory``.
     package mutating func encode(_ message: Message, compress: Bool = true, into out: inout ByteBuffer)
@@ -50,22 +51,23 @@ extension WebSocketMachine {
             message.payload.readableBytesSpan, opcode: message.kind.opcode, isCompressed: false, into: &out)
     }
 
-    /// The frame of a large message that was received as a client's and goes out as it came; nil when its frames have
-    /// to be made.
+    /// Returns the frame of a large message that was received from a client and is sent on unchanged. Returns `nil` if the
+    /// message must be encoded.
     ///
     /// - Throws: ``WSError/closed``, ``WSError/messageInProgress``.
-    package func frame(standingBefore message: Message, compress: Bool) throws(WSError) -> ByteBuffer? {
+    package func reusableFrame(for message: Message, compress: Bool) throws(WSError) -> ByteBuffer? {
         try checkMaySend()
         guard role == .server, message.count > FrameEncoder.copySize, !compress || deflater == nil,
             message.count <= limits.sentFrameSize
         else { return nil }
         let header = FrameHeader(opcode: message.kind.opcode, length: message.count)
-        return FrameEncoder.frame(before: message.payload, header)
+        return FrameEncoder.reusableFrame(for: message.payload, header)
     }
 
-    /// The frame of a prepared message for this connection, shared with all that take the same form. A server's.
+    /// Returns the frame of a prepared message for this connection, which connections with the same parameters share. Only
+    /// servers may call it.
     ///
-    /// What it returns must be sent: the compressor counts on the peer's having seen it.
+    /// The frame must be sent: the compressor assumes that the peer has seen it.
     ///
     /// - Throws: ``WSError/closed``, ``WSError/messageInProgress``, ``WSError/outOfMemory``.
     package mutating func frame(for prepared: PreparedMessage) throws(WSError) -> ByteBuffer {
@@ -73,7 +75,7 @@ extension WebSocketMachine {
         return try frame(for: &frames)
     }
 
-    /// The same for a message that goes to many sockets of one event loop.
+    /// Returns the frame of a prepared message that is sent to many sockets of one event loop.
     mutating func frame(for frames: inout PreparedFrames) throws(WSError) -> ByteBuffer {
         try checkMaySend()
         let prepared = frames.message
@@ -88,7 +90,7 @@ extension WebSocketMachine {
         return frames.plainFrame()
     }
 
-    /// Appends a prepared message; a client encodes it anew, since each of its frames has its own mask.
+    /// Appends a prepared message. A client encodes it each time, because every frame has its own mask.
     ///
     /// - Throws: ``WSError/closed``, ``WSError/messageInProgress``, ``WSError/outOfMemory``.
     package mutating func encode(_ prepared: PreparedMessage, into out: inout ByteBuffer) throws(WSError) {
@@ -99,18 +101,18 @@ extension WebSocketMachine {
         out.writeBuffer(&frame)
     }
 
-    /// Appends the next part of a message that is sent as it comes into being.
+    /// Appends the next part of a message that is sent as it is produced.
     ///
-    /// The first part begins the message; until the final one no other message may be sent, though control
-    /// frames may. Parts of a compressed message may leave nothing to send yet. The parts of a text need not
-    /// end at characters, but together they must be UTF-8.
+    /// The first part begins the message. Until the final part, control frames may be sent, but no other message. A part of
+    /// a compressed message may append nothing yet. A part of a text may end within a character, but all parts together
+    /// must be UTF-8.
     ///
     /// - Parameters:
-    ///   - kind: what the message holds; it counts in the first part only.
-    ///   - compress: whether it may be compressed; it counts in the first part only.
+    ///   - kind: the kind of the message. Only that of the first part has an effect.
+    ///   - compress: whether the message may be compressed. Only that of the first part has an effect.
     /// - Throws: ``WSError/closed``, ``WSError/outOfMemory``.
     package mutating func encodePart(
-        _ kind: Message.Kind, _ octets: ByteBuffer, isFinal: Bool, compress: Bool = true,
+        _ kind: Message.Kind, _ bytes: ByteBuffer, isFinal: Bool, compress: Bool = true,
         into out: inout ByteBuffer
     ) throws(WSError) {
         guard isOpen else { throw .closed }
@@ -124,18 +126,18 @@ extension WebSocketMachine {
         outgoing = isFinal ? nil : parts
         guard let stream = parts.deflater else {
             writeFrames(
-                octets.readableBytesSpan, opcode: parts.opcode, isCompressed: false, isFinal: isFinal,
+                bytes.readableBytesSpan, opcode: parts.opcode, isCompressed: false, isFinal: isFinal,
                 into: &out)
             outgoing?.opcode = .continuation
             return
         }
         var compressed = ByteBuffer()
-        shared?.worked &+= octets.readableBytes
+        shared?.processedBytes &+= bytes.readableBytes
         do {
             if isFinal {
-                try stream.finishMessage(octets.readableBytesSpan, into: &compressed)
+                try stream.finishMessage(bytes.readableBytesSpan, into: &compressed)
             } else {
-                try stream.deflate(octets.readableBytesSpan, into: &compressed, flush: .none)
+                try stream.deflate(bytes.readableBytesSpan, into: &compressed, flush: .none)
             }
         } catch {
             throw WSError(error, limit: 0)
@@ -178,12 +180,12 @@ extension WebSocketMachine {
 
     // MARK: Control frames
 
-    /// Appends a ping; of a longer payload the first 125 octets. Nothing once a close frame was sent.
+    /// Appends a ping. Only the first 125 bytes of the payload are sent. Appends nothing after this end's close frame.
     package mutating func encodePing(_ payload: ByteBuffer = ByteBuffer(), into out: inout ByteBuffer) {
         encodeControl(.ping, payload, into: &out)
     }
 
-    /// Appends a pong; of a longer payload the first 125 octets. Nothing once a close frame was sent.
+    /// Appends a pong. Only the first 125 bytes of the payload are sent. Appends nothing after this end's close frame.
     package mutating func encodePong(_ payload: ByteBuffer, into out: inout ByteBuffer) {
         encodeControl(.pong, payload, into: &out)
     }
@@ -201,8 +203,8 @@ extension WebSocketMachine {
         FrameEncoder.write(header, payload.readableBytesSpan.extracting(first: count), into: &out)
     }
 
-    /// Appends a close frame and begins to wait for the peer's; false, with nothing appended, when one was sent
-    /// before. A code that may not appear on the wire gives a frame without a code.
+    /// Appends a close frame and begins to wait for the peer's. Appends nothing and returns `false` if one was sent before.
+    /// With a code that may not appear on the wire, the frame has no code.
     @discardableResult
     package mutating func encodeClose(
         _ code: CloseCode = .normal, _ text: String = "", into out: inout ByteBuffer, now: NIODeadline
@@ -212,16 +214,16 @@ extension WebSocketMachine {
         return true
     }
 
-    /// Appends the answer to the peer's close frame, its code repeated (RFC 6455 §5.5.1); false, with nothing
-    /// appended, when none is due.
+    /// Appends the reply to the peer's close frame, with the same code (RFC 6455 §5.5.1). Appends nothing and returns
+    /// `false` if no reply is due.
     @discardableResult
     package mutating func encodeCloseReply(into out: inout ByteBuffer, now: NIODeadline) -> Bool {
         guard case .received(let code) = closeHandshake.state else { return false }
         return encodeClose(code, into: &out, now: now)
     }
 
-    /// Appends the close frame for `error`, unless one was sent before, and ends both halves
-    /// (RFC 6455 §7.1.7): the transport is to be closed after it.
+    /// Appends the close frame for `error`, unless one was sent before, and stops sending and receiving
+    /// (RFC 6455 §7.1.7). The caller must then close the transport.
     package mutating func fail(with error: WSError, into out: inout ByteBuffer, now: NIODeadline) {
         encodeClose(error.closeCode, error.reason, into: &out, now: now)
         closeHandshake.fail()

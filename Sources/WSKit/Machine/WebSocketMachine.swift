@@ -2,33 +2,33 @@ package import NIOCore
 
 /// One end of a WebSocket connection after its handshake (RFC 6455 §5-§7, RFC 7692), without I/O.
 ///
-/// Octets and the time go in; messages, control frames and octets to send come out. Everything received is
-/// used up at once, so nothing is looked at twice, however it was cut.
+/// Callers pass in received bytes and the time, and get messages, control frames and the bytes to send. Received bytes
+/// are consumed at once, so none is parsed twice, however the input is split.
 package struct WebSocketMachine {
     /// What the peer has sent.
     package enum Event: Equatable, Sendable {
         /// A whole message.
         case message(Message)
-        /// A part of a message, when they are received in parts; the last may be empty. A part of a text may
-        /// end within a character.
+        /// A part of a message, if messages are received in parts. The last part may be empty. A part of a text may end
+        /// within a character.
         case part(Message.Kind, ByteBuffer, isFinal: Bool)
-        /// A ping: to be answered with ``encodePong(_:into:)`` and the same payload.
+        /// A ping. The caller must reply with ``encodePong(_:into:)`` and the same payload.
         case ping(ByteBuffer)
         /// A pong.
         case pong(ByteBuffer)
-        /// A close frame: to be answered with ``encodeCloseReply(into:now:)``. Nothing is read after it.
+        /// A close frame. The caller must reply with ``encodeCloseReply(into:now:)``. Nothing is read after it.
         case close(CloseReason)
     }
 
-    /// What is due, as told by ``tick(at:)``.
+    /// What ``tick(at:)`` asks the caller to do.
     package enum TickAction: Equatable, Sendable {
         /// Nothing.
         case nothing
         /// Send a ping with this payload.
         case sendPing(ByteBuffer)
-        /// The peer did not answer: drop the connection.
+        /// The peer did not reply to a ping: close the transport.
         case peerIsDead
-        /// The peer did not answer the close frame: drop the connection.
+        /// The peer did not reply to the close frame: close the transport.
         case closeTimedOut
     }
 
@@ -36,13 +36,13 @@ package struct WebSocketMachine {
         case header
         case data(FrameHeader, offset: Int)
         case control(FrameHeader)
-        /// After a close frame or an error: whatever comes is dropped.
+        /// After a close frame or an error: further input is dropped.
         case ended
     }
 
     /// This end's role.
     package let role: Role
-    /// The bounds for the peer.
+    /// The limits for the peer.
     package var limits: WSLimits { assembler.limits }
 
     private var decoder: FrameDecoder
@@ -61,13 +61,15 @@ package struct WebSocketMachine {
     var maskKeys: MaskKeys
     let shared: SharedDeflate?
 
-    /// A machine for a connection that opened at `now`.
+    /// Creates a machine for a connection that opened at `now`.
     ///
     /// - Parameters:
-    ///   - deflate: what the handshake agreed on; nil without permessage-deflate.
+    ///   - deflate: the negotiated parameters; `nil` without permessage-deflate.
     ///   - mode: how this end compresses what it sends.
-    ///   - shared: the codecs of the connection's event loop; needed only for `deflate`, and made when missing.
-    ///   - maskKeys: where a client's keys come from.
+    ///   - shared: the codecs of the connection's event loop. They are used only with `deflate`; if missing, the machine
+    ///     creates its own.
+    ///   - maskKeys: the source of a client's masking keys.
+    ///   - delivery: whether messages are received whole or in parts.
     package init(
         role: Role, limits: WSLimits = WSLimits(), deflate: DeflateParameters? = nil,
         mode: DeflateMode = .shared, shared: SharedDeflate? = nil, maskKeys: MaskKeys = .system,
@@ -78,7 +80,7 @@ package struct WebSocketMachine {
             maskKeys: maskKeys, delivery: delivery, now: now)
     }
 
-    /// A machine as above, its limits shared with others.
+    /// Creates a machine whose limits are shared with others.
     package init(
         role: Role, limits: SharedLimits, deflate: DeflateParameters?, mode: DeflateMode,
         shared: SharedDeflate?,
@@ -99,44 +101,44 @@ package struct WebSocketMachine {
         keepAlive = KeepAliveClock(limits: limits.value, now: now)
     }
 
-    /// In which shape messages are handed over.
+    /// Whether messages are delivered whole or in parts.
     package var delivery: MessageAssembler.Delivery {
         get { assembler.delivery }
         set { assembler.delivery = newValue }
     }
 
-    /// A part was full when the last octet of its frame was used up: the rest may be within the decompressor, and
-    /// comes out of ``next(_:now:)`` without more octets.
-    package var owesPart: Bool {
+    /// Whether ``next(_:now:)`` may return a part without more input. That is the case when a part was full as the last
+    /// byte of its frame was consumed: the rest may still be in the decompressor.
+    package var hasPendingPart: Bool {
         if case .data(let header, let offset) = reading { offset >= header.length } else { false }
     }
 
-    /// How many bytes may still be decompressed before ``next(_:now:)`` pauses: then it returns nil and leaves the rest of
-    /// its input, until there is a quota again. By default there is no bound.
+    /// How many bytes may still be decompressed. When the quota is used up, ``next(_:now:)`` returns `nil` and leaves the
+    /// rest of its input until the quota is raised. By default there is no limit.
     package var inflateQuota: Int {
         get { assembler.quota }
         set { assembler.quota = newValue }
     }
 
-    /// How far a message is that has begun and not ended; nil between messages.
+    /// The progress of the unfinished received message; `nil` between messages.
     package var messageUnderWay: MessageAssembler.Progress? { assembler.progress }
 
-    /// A message has begun and not ended.
+    /// Whether a received message has begun and not ended.
     package var isInMessage: Bool { assembler.isInMessage }
 
-    /// Forgets the message under way, when nothing more is read.
+    /// Drops the unfinished received message. Nothing may be read after this.
     package mutating func discardMessage() { assembler.discard() }
 
     // MARK: Receiving
 
-    /// The next event from `input`; nil when all of it is used up and more is needed.
+    /// Returns the next event from `input`, or `nil` if more input is needed.
     ///
-    /// To be called until it returns nil. Unless ``inflateQuota`` is used up, `input` is empty then. After an error nothing more is read, and ``fail(with:into:now:)``
-    /// tells the peer.
+    /// Call it until it returns `nil`. `input` is then empty, unless ``inflateQuota`` is used up. After an error nothing
+    /// more is read; call ``fail(with:into:now:)`` to tell the peer.
     ///
-    /// - Throws: what the peer did against the protocol or the limits.
+    /// - Throws: how the peer violated the protocol or a limit.
     package mutating func next(_ input: inout ByteBuffer, now: NIODeadline) throws(WSError) -> Event? {
-        if input.readableBytes > 0 { keepAlive.hear(at: now) }
+        if input.readableBytes > 0 { keepAlive.recordActivity(at: now) }
         do throws(WSError) {
             return try advance(&input, now)
         } catch {
@@ -168,11 +170,11 @@ package struct WebSocketMachine {
                 case .needMore: return nil
                 case .frameEnded: continue
                 case .message(let message): return .message(message)
-                case .part(let kind, let octets, let isFinal): return .part(kind, octets, isFinal: isFinal)
+                case .part(let kind, let bytes, let isFinal): return .part(kind, bytes, isFinal: isFinal)
                 }
             case .control(let header):
-                guard takeControl(header, &input) else { return nil }
-                return try endControl(header)
+                guard readControl(header, &input) else { return nil }
+                return try finishControl(header)
             case .ended:
                 input.moveReaderIndex(to: input.writerIndex)
                 return nil
@@ -206,8 +208,8 @@ package struct WebSocketMachine {
         return step
     }
 
-    /// Collects the payload of a control frame; true when it is whole.
-    private mutating func takeControl(_ header: FrameHeader, _ input: inout ByteBuffer) -> Bool {
+    /// Collects the payload of a control frame. Returns whether it is complete.
+    private mutating func readControl(_ header: FrameHeader, _ input: inout ByteBuffer) -> Bool {
         let count = min(header.length - control.readableBytes, input.readableBytes)
         if count > 0 {
             let phase = control.readableBytes
@@ -222,7 +224,7 @@ package struct WebSocketMachine {
         return control.readableBytes == header.length
     }
 
-    private mutating func endControl(_ header: FrameHeader) throws(WSError) -> Event {
+    private mutating func finishControl(_ header: FrameHeader) throws(WSError) -> Event {
         let payload = control
         control = ByteBuffer()
         reading = .header
@@ -241,7 +243,7 @@ package struct WebSocketMachine {
 
     // MARK: Time and memory
 
-    /// When ``tick(at:)`` has something to do at the earliest; nil when never, as things are.
+    /// When ``tick(at:)`` will have something to do, as things are now; `nil` if never.
     package var nextTick: NIODeadline? {
         switch closeHandshake.state {
         case .open: keepAlive.deadline
@@ -250,13 +252,14 @@ package struct WebSocketMachine {
         }
     }
 
-    /// Counts as a sign of life: while what this end sends does not get through, a pong could not come in time.
-    package mutating func excuseSilence(at now: NIODeadline) { keepAlive.hear(at: now) }
+    /// Restarts the keep-alive interval. Call it while the peer does not read: the pings do not reach it, so no pong can
+    /// come.
+    package mutating func excuseSilence(at now: NIODeadline) { keepAlive.recordActivity(at: now) }
 
-    /// While this end holds back its reads a pong cannot be heard: none is missed, but pings go on.
+    /// Does not expect a pong for the last ping, but continues to ping. Call it while this end does not read.
     package mutating func excusePong(at now: NIODeadline) { keepAlive.excusePong(at: now) }
 
-    /// What is due at `now`.
+    /// What the caller must do at `now`.
     package mutating func tick(at now: NIODeadline) -> TickAction {
         switch closeHandshake.state {
         case .open:
@@ -274,14 +277,14 @@ package struct WebSocketMachine {
         }
     }
 
-    /// Gives back the working memory of context takeover until the next message: of the receiving side the
-    /// history remains, at most 32 KiB. Without takeover, or in the middle of a message, it does nothing.
+    /// Frees the working memory of context takeover until the next message. The receiving side keeps its history, at most
+    /// 32 KiB. Does nothing without context takeover or in the middle of a message.
     package mutating func sleep() {
         if outgoing == nil { deflater?.sleep() }
         if !assembler.isInMessage { assembler.inflater?.sleep() }
     }
 
-    /// Working memory of compression is held, which ``sleep()`` would give back.
+    /// Whether compression holds working memory that ``sleep()`` would free.
     package var isAwake: Bool {
         deflater?.isAwake == true || assembler.inflater?.isAwake == true
     }

@@ -1,55 +1,55 @@
 public import NIOCore
 
-/// A whole message (RFC 6455 §5.6): text, which is valid UTF-8, or binary.
+/// A whole message (RFC 6455 §5.6): text, which is always valid UTF-8, or binary data.
 public struct Message: Sendable, Hashable {
-    /// What a message holds.
+    /// Whether a message is text or binary.
     public enum Kind: Sendable, Hashable {
         /// UTF-8 text.
         case text
-        /// Any octets.
+        /// Binary data.
         case binary
     }
 
-    /// What the message holds.
+    /// Whether the message is text or binary.
     public let kind: Kind
-    /// Its octets, after decompression.
+    /// The payload, after decompression.
     public let payload: ByteBuffer
 
-    /// A text message.
+    /// Creates a text message.
     public init(text: String) {
         kind = .text
         payload = ByteBuffer(string: text)
     }
 
-    /// A binary message.
+    /// Creates a binary message.
     public init(binary: ByteBuffer) {
         kind = .binary
         payload = binary
     }
 
-    /// A binary message of some octets.
+    /// Creates a binary message from a sequence of bytes.
     public init(binary: some Sequence<UInt8>) {
         self.init(binary: ByteBuffer(bytes: binary))
     }
 
-    /// A text message of octets that are known to be UTF-8: nil when they are not.
+    /// Creates a text message from bytes in UTF-8. Returns `nil` if they are not valid UTF-8.
     public init?(utf8: ByteBuffer) {
         guard UTF8Validator.isValid(utf8.readableBytesSpan) else { return nil }
         self.init(kind: .text, payload: utf8)
     }
 
-    /// A message whose octets have been checked.
+    /// Creates a message whose payload has been validated.
     package init(kind: Kind, payload: ByteBuffer) {
         self.kind = kind
         self.payload = payload
     }
 
-    /// The text; nil for a binary message.
+    /// The text; `nil` for a binary message.
     public var text: String? {
         kind == .text ? String(buffer: payload) : nil
     }
 
-    /// The number of octets.
+    /// The size of the payload in bytes.
     public var count: Int { payload.readableBytes }
 }
 

@@ -1,28 +1,28 @@
 import Compression
 import NIOCore
 
-/// The compressed messages (RFC 7692 §6.2).
+/// Compressed messages (RFC 7692 §6.2).
 ///
-/// A kilobyte can inflate to a mebibyte. So of a message that has not arrived whole no more is inflated than a small
-/// multiple of what has arrived: the rest of it is held as it came. And when ``quota`` is used up, inflating pauses
+/// A kilobyte can inflate to a megabyte. The bytes inflated of an incomplete message are therefore limited to a small
+/// multiple of the bytes that have arrived, and the rest stays compressed. When ``quota`` is used up, inflating pauses
 /// until the connection has its next turn.
 extension MessageAssembler {
     /// Masked bytes are unmasked in pieces of this size on their way to the decompressor.
     private static let pieceSize = 16 << 10
-    /// Up to this size, the beginning of a message is held as it came: a decompressor would take more memory.
+    /// Up to this size the beginning of a message stays compressed, because a decompressor would take more memory.
     private static let heldSize = 4 << 10
-    /// How many times its size the beginning of a message may inflate to before its end has arrived.
+    /// How many times its compressed size a message may inflate to before its end has arrived.
     private static let aheadFactor = 4
 
-    /// Takes what `input` has of a frame's payload.
+    /// Reads the available part of a frame's payload.
     ///
-    /// - Returns: true when there is more without further bytes: a part is full and must be handed over first, or the
-    ///   quota is used up.
+    /// - Returns: whether inflating paused with input left: a part is full and must be delivered first, or the quota is
+    ///   used up.
     mutating func inflate(_ header: FrameHeader, _ offset: inout Int, _ input: inout ByteBuffer)
         throws(WSError) -> Bool
     {
         let isWhole = header.isFinal && input.readableBytes >= header.length - offset
-        guard isWhole || handsOutParts else {
+        guard isWhole || deliversInParts else {
             hold(header, &offset, &input)
             try inflateAhead()
             return false
@@ -62,7 +62,7 @@ extension MessageAssembler {
         arrived(count)
     }
 
-    /// Inflates what is held, as far as what has arrived allows.
+    /// Inflates held bytes, as far as the number of received bytes allows.
     private mutating func inflateAhead() throws(WSError) {
         guard let received = assembly?.received, received > Self.heldSize, held.readableBytes > 0 else {
             return
@@ -70,20 +70,20 @@ extension MessageAssembler {
         _ = try inflateHeld(upTo: received &* Self.aheadFactor)
     }
 
-    /// Inflates what is held, until the payload has that size; true when something of it is left.
+    /// Inflates held bytes until the payload has that size. Returns whether some are left.
     private mutating func inflateHeld(upTo size: Int) throws(WSError) -> Bool {
-        var octets = ByteBuffer()
-        swap(&octets, &held)
-        let used = try inflatePiece(octets.readableBytesSpan, upTo: size)
-        octets.moveReaderIndex(forwardBy: used.consumed)
-        // What is left is moved only when that is the smaller part, however small the steps are.
-        if octets.readerIndex > octets.readableBytes { octets.discardReadBytes() }
-        swap(&octets, &held)
+        var bytes = ByteBuffer()
+        swap(&bytes, &held)
+        let used = try inflatePiece(bytes.readableBytesSpan, upTo: size)
+        bytes.moveReaderIndex(forwardBy: used.consumed)
+        // The rest is moved only when it is the smaller part, so that many small steps do not move it each time.
+        if bytes.readerIndex > bytes.readableBytes { bytes.discardReadBytes() }
+        swap(&bytes, &held)
         return used.isPaused
     }
 
-    /// Inflates `octets`, as far as there is room.
-    private mutating func inflatePiece(_ octets: RawSpan, upTo size: Int) throws(WSError) -> (
+    /// Inflates `bytes`, as far as there is room.
+    private mutating func inflatePiece(_ bytes: RawSpan, upTo size: Int) throws(WSError) -> (
         consumed: Int, isPaused: Bool
     ) {
         let limit = room
@@ -93,25 +93,25 @@ extension MessageAssembler {
         let failure: CompressionError?
         var progress: Inflater.Progress?
         do throws(CompressionError) {
-            progress = try inflater?.inflate(octets, into: &payload, room: room)
-            if let progress, progress.isFull, room == limit, !handsOutParts {
-                try inflater?.inflateNothing(octets.extracting(droppingFirst: progress.consumed))
+            progress = try inflater?.inflate(bytes, into: &payload, room: room)
+            if let progress, progress.isFull, room == limit, !deliversInParts {
+                try inflater?.inflateAtLimit(bytes.extracting(droppingFirst: progress.consumed))
             }
             failure = nil
         } catch {
             failure = error
         }
         spend(payload.readableBytes - start)
-        // What came out before a failure may already be no text: then that is the first violation.
+        // If the output before a failure is already invalid text, that is the first violation.
         try checkText()
         if let failure { throw WSError(failure, limit: limits.maxMessageSize) }
-        guard let progress, progress.isFull, room < limit || handsOutParts else {
-            return (octets.byteCount, false)
+        guard let progress, progress.isFull, room < limit || deliversInParts else {
+            return (bytes.byteCount, false)
         }
         return (progress.consumed, true)
     }
 
-    /// Takes what the end of the message brings out; true when there is more: a part is full, or the quota is used up.
+    /// Inflates the end of the message. Returns whether inflating paused: a part is full, or the quota is used up.
     mutating func finishInflating() throws(WSError) -> Bool {
         let limit = room
         let room = min(limit, quota)
@@ -120,8 +120,8 @@ extension MessageAssembler {
         var isWhole = true
         do throws(CompressionError) {
             isWhole = try inflater?.finish(into: &payload, room: room) ?? true
-            if !isWhole, room == limit, !handsOutParts {
-                try inflater?.finishNothing()
+            if !isWhole, room == limit, !deliversInParts {
+                try inflater?.finishAtLimit()
                 isWhole = true
             }
             failure = nil
@@ -136,14 +136,14 @@ extension MessageAssembler {
 
     private mutating func spend(_ count: Int) {
         quota -= count
-        inflater?.scratch.worked &+= count
+        inflater?.scratch.processedBytes &+= count
     }
 
-    private var handsOutParts: Bool { assembly?.delivery == .parts }
+    private var deliversInParts: Bool { assembly?.delivery == .parts }
 
-    /// How many bytes may still come out, by the size of the message or of the part.
+    /// How many more bytes the message or the part may have.
     private var room: Int {
-        let limit = handsOutParts ? max(1, limits.partSize) : limits.maxMessageSize
+        let limit = deliversInParts ? max(1, limits.partSize) : limits.maxMessageSize
         return max(0, limit - payload.readableBytes)
     }
 }

@@ -1,20 +1,22 @@
 import Compression
 package import NIOCore
 
-/// Puts messages together from the payloads of their frames (RFC 6455 §5.4, RFC 7692 §6.2).
+/// Assembles messages from the payloads of their frames (RFC 6455 §5.4, RFC 7692 §6.2).
 ///
-/// Bytes are unmasked, decompressed and checked as they arrive. What is kept grows with what has arrived, never with
-/// what a header announces or what a few bytes would inflate to: see `MessageAssembler+Inflate.swift`.
+/// Bytes are unmasked, decompressed and validated as they arrive. The memory of an unfinished message is proportional
+/// to the bytes that have arrived, not to the size that a header announces or to what a few bytes would inflate to: see
+/// `MessageAssembler+Inflate.swift`.
 package struct MessageAssembler {
-    /// In which shape messages are handed over.
+    /// Whether messages are delivered whole or in parts.
     package enum Delivery: Sendable {
-        /// At their end, as one value, within the limit.
+        /// Each message is delivered when it is complete. Its size is limited.
         case whole
-        /// As they arrive, in parts, without a bound on their sum. Parts of a text may end within a character.
+        /// Messages are delivered in parts as they arrive. Their size is not limited. A part of a text may end within a
+        /// character.
         case parts
     }
 
-    /// What came of reading.
+    /// The result of reading.
     package enum Step {
         case needMore
         case frameEnded
@@ -27,63 +29,63 @@ package struct MessageAssembler {
         let isCompressed: Bool
         var delivery: Delivery
         var utf8 = UTF8Validator()
-        /// The payload that its frames have announced.
-        var wireOctets = 0
-        /// The payload that has arrived, as on the wire.
+        /// The sum of the payload sizes of its frames so far.
+        var announcedBytes = 0
+        /// The payload bytes that have arrived, counted as sent on the wire.
         var received = 0
         var tinyFragments = 0
     }
 
-    /// How messages are handed over that begin from now on; a whole one under way turns into parts at once.
+    /// How messages that begin from now on are delivered. Changing it to `.parts` also applies to the unfinished message.
     package var delivery: Delivery {
         didSet { if delivery == .parts { assembly?.delivery = .parts } }
     }
 
     let shared: SharedLimits
     var limits: WSLimits { shared.value }
-    /// The message under way.
+    /// The unfinished message.
     private(set) var assembly: Assembly?
-    /// Counts the messages that did not arrive at once, to tell one from the next.
-    private var assemblies: UInt32 = 0
-    /// The message's bytes so far, or those of the part under way.
+    /// Counts the messages that did not arrive at once, to distinguish one from the next.
+    private var assemblyCount: UInt32 = 0
+    /// The payload of the message so far, or of the current part.
     var payload = ByteBuffer()
-    /// Compressed bytes of the message that have arrived and are not inflated yet.
+    /// Compressed bytes of the message that have arrived but have not been inflated yet.
     var held = ByteBuffer()
-    /// How many bytes may still come out of the decompressor before other connections have their turn.
+    /// How many bytes the decompressor may still produce before other connections have their turn.
     package var quota = Int.max
-    /// How much of `payload` the validator has seen.
+    /// How many bytes of `payload` have been validated.
     private var checked = 0
-    /// The decompressor, when one was negotiated.
+    /// The decompressor; `nil` without permessage-deflate.
     package var inflater: MessageInflater?
 
-    /// Below this size a payload is copied out of the read buffer, which it would otherwise keep alive.
+    /// Payloads smaller than this are copied, because a slice would keep the whole read buffer alive.
     private static let smallestSlice = 4 << 10
 
-    /// An assembler; `inflater` when permessage-deflate was negotiated.
+    /// Creates an assembler. `inflater` is `nil` without permessage-deflate.
     package init(limits: SharedLimits, inflater: MessageInflater?, delivery: Delivery) {
         shared = limits
         self.inflater = inflater
         self.delivery = delivery
     }
 
-    /// An assembler with limits of its own.
+    /// Creates an assembler with limits of its own.
     package init(limits: WSLimits, inflater: MessageInflater?, delivery: Delivery) {
         self.init(limits: SharedLimits(limits), inflater: inflater, delivery: delivery)
     }
 
-    /// A message has begun and not ended.
+    /// Whether a message has begun and not ended.
     package var isInMessage: Bool { assembly != nil }
 
-    /// Judges the header of a data frame before an octet of its payload is taken.
+    /// Checks the header of a data frame before any of its payload is read.
     ///
-    /// - Throws: a wrong order of frames, or a limit that its payload would pass.
+    /// - Throws: an error if the frame is out of order or its payload would exceed a limit.
     package mutating func admit(_ header: FrameHeader) throws(WSError) {
         guard header.length <= limits.maxFrameSize else { throw .frameTooLarge(limit: limits.maxFrameSize) }
         if header.opcode == .continuation {
             guard assembly != nil else { throw .unexpectedContinuation }
         } else {
             guard assembly == nil else { throw .expectedContinuation }
-            // A message in one plain frame needs no assembly: the most frequent case stays cheap.
+            // Fast path for the most frequent case: a message in a single uncompressed frame needs no assembly.
             if header.isFinal, !header.isCompressed, delivery == .whole {
                 guard header.length <= limits.maxMessageSize else {
                     throw .messageTooLarge(limit: limits.maxMessageSize)
@@ -96,7 +98,7 @@ package struct MessageAssembler {
     }
 
     private mutating func begin(_ header: FrameHeader) {
-        assemblies &+= 1
+        assemblyCount &+= 1
         assembly = Assembly(
             kind: header.opcode == .text ? .text : .binary, isCompressed: header.isCompressed,
             delivery: delivery)
@@ -105,12 +107,12 @@ package struct MessageAssembler {
     private mutating func count(_ header: FrameHeader) throws(WSError) {
         guard let current = assembly else { return }
         if current.delivery == .whole {
-            // Deflate may add a little to octets that do not shrink; far more can only be padding.
+            // Deflate adds a little to incompressible data. Anything beyond this slack can only be padding.
             let slack = current.isCompressed ? limits.maxMessageSize / 256 &+ 1024 : 0
-            guard header.length <= limits.maxMessageSize.saturatingAdd(slack) - current.wireOctets else {
+            guard header.length <= limits.maxMessageSize.saturatingAdd(slack) - current.announcedBytes else {
                 throw .messageTooLarge(limit: limits.maxMessageSize)
             }
-            assembly?.wireOctets += header.length
+            assembly?.announcedBytes += header.length
         }
         if !header.isFinal, header.length < limits.tinyFragmentSize {
             assembly?.tinyFragments += 1
@@ -120,7 +122,7 @@ package struct MessageAssembler {
         }
     }
 
-    /// A whole message in one frame whose payload is all in `input`; nil when it must go the long way.
+    /// Reads a message in a single frame whose whole payload is in `input`. Returns `nil` if it must be assembled.
     @inline(__always)
     package mutating func readWhole(_ header: FrameHeader, _ input: inout ByteBuffer) throws(WSError)
         -> Message?
@@ -135,7 +137,7 @@ package struct MessageAssembler {
     private func take(_ header: FrameHeader, _ input: inout ByteBuffer) -> ByteBuffer {
         guard header.length > 0 else { return ByteBuffer() }
         guard let mask = header.mask else {
-            // The rest of the read buffer must not be kept alive by a small part of it.
+            // A small slice must not keep a large read buffer alive.
             if header.length >= Self.smallestSlice, header.length >= input.capacity / 2,
                 let slice = input.readSlice(length: header.length)
             {
@@ -146,7 +148,7 @@ package struct MessageAssembler {
             input.moveReaderIndex(forwardBy: header.length)
             return payload
         }
-        // Unmasked in place it would be copied all the same: the transport's pool holds the storage too.
+        // Unmasking in place would copy as well, because the transport's buffer pool shares the storage.
         var payload = FrameEncoder.payloadBuffer(for: header, reserves: true)
         Mask.append(
             input.readableBytesSpan.extracting(first: header.length), key: mask, phase: 0, to: &payload)
@@ -154,11 +156,11 @@ package struct MessageAssembler {
         return payload
     }
 
-    /// Reads what `input` has of a frame's payload, from `offset` on, which moves along.
+    /// Reads the available part of a frame's payload. `offset` is the position in the payload and advances.
     package mutating func read(_ header: FrameHeader, offset: inout Int, _ input: inout ByteBuffer)
         throws(WSError) -> Step
     {
-        // A single frame that has not arrived at once.
+        // A single frame that has not arrived completely.
         if assembly == nil { begin(header) }
         guard let isCompressed = assembly?.isCompressed else { return .needMore }
         if isCompressed {
@@ -178,7 +180,7 @@ package struct MessageAssembler {
         let count = min(header.length - offset, input.readableBytes)
         guard count > 0 else { return }
         if offset == 0, payload.capacity == 0 {
-            // Of the announced length nothing is reserved: it need not be true.
+            // Reserves nothing for the announced length, which may be a lie.
             payload = FrameEncoder.payloadBuffer(for: header, reserves: false)
         }
         if let mask = header.mask {
@@ -193,7 +195,7 @@ package struct MessageAssembler {
         try checkText()
     }
 
-    /// Counts bytes of the message under way, as on the wire.
+    /// Counts received bytes of the message, as sent on the wire.
     mutating func arrived(_ count: Int) { assembly?.received &+= count }
 
     mutating func checkText() throws(WSError) {
@@ -209,10 +211,10 @@ package struct MessageAssembler {
     private mutating func finish() throws(WSError) -> Step {
         guard let ended = assembly, ended.kind == .binary || ended.utf8.isComplete else { throw .invalidUTF8 }
         assembly = nil
-        let octets = takePayload()
+        let bytes = takePayload()
         switch ended.delivery {
-        case .whole: return .message(Message(kind: ended.kind, payload: octets))
-        case .parts: return .part(ended.kind, octets, isFinal: true)
+        case .whole: return .message(Message(kind: ended.kind, payload: bytes))
+        case .parts: return .part(ended.kind, bytes, isFinal: true)
         }
     }
 
@@ -222,37 +224,37 @@ package struct MessageAssembler {
     }
 
     private mutating func takePayload() -> ByteBuffer {
-        let octets = payload
+        let bytes = payload
         payload = ByteBuffer()
         checked = 0
         if assembly == nil { held = ByteBuffer() }
-        return octets
+        return bytes
     }
 
-    // MARK: The message under way
+    // MARK: The unfinished message
 
-    /// How far a message is that has begun and not ended.
+    /// The progress of an unfinished message.
     package struct Progress: Equatable, Sendable {
-        /// Tells the message from the one before it.
+        /// Distinguishes the message from the previous one.
         package var number: UInt32
-        /// The payload that has arrived, as on the wire.
+        /// The payload bytes that have arrived, counted as sent on the wire.
         package var received: Int
-        /// The memory that it holds, about.
+        /// The approximate memory of the message.
         package var heldBytes: Int
-        /// It is handed over in parts.
+        /// Whether it is delivered in parts.
         package var isInParts: Bool
     }
 
-    /// The message under way; nil between messages.
+    /// The progress of the unfinished message; `nil` between messages.
     package var progress: Progress? {
         guard let assembly else { return nil }
         let codec = inflater?.messageMemory ?? 0
         return Progress(
-            number: assemblies, received: assembly.received,
+            number: assemblyCount, received: assembly.received,
             heldBytes: payload.capacity + held.capacity + codec, isInParts: assembly.delivery == .parts)
     }
 
-    /// Forgets the message under way: nothing more of it is read.
+    /// Drops the unfinished message.
     package mutating func discard() {
         assembly = nil
         _ = takePayload()
@@ -261,7 +263,7 @@ package struct MessageAssembler {
 }
 
 extension Int {
-    /// The sum, or the largest number when it is larger.
+    /// The sum, or `Int.max` if it overflows.
     func saturatingAdd(_ other: Int) -> Int {
         let (sum, isOver) = addingReportingOverflow(other)
         return isOver ? .max : sum

@@ -1,13 +1,15 @@
 package import NIOCore
 import Synchronization
 
-/// A message for many connections, encoded once for each form it takes on the wire, when first needed.
+/// A message for many connections. It is encoded when first needed, and only once for each set of compression
+/// parameters.
 ///
-/// It may be sent from any event loop.
+/// A prepared message may be sent from any event loop.
 public final class PreparedMessage: Sendable {
     /// The message itself.
     public let message: Message
-    /// Whether it may be compressed: not when a secret stands beside text that an attacker chooses (CRIME).
+    /// Whether the message may be compressed. Set it to `false` if the message contains a secret together with text that
+    /// an attacker can choose (CRIME).
     public let compress: Bool
 
     fileprivate enum Deflated {
@@ -17,19 +19,19 @@ public final class PreparedMessage: Sendable {
 
     private struct Forms {
         var plain: ByteBuffer?
-        /// By level and window bits; seldom more than one.
+        /// By level and window bits. There is rarely more than one.
         var deflated: [(level: Int, windowBits: Int, form: Deflated)] = []
     }
 
     private let forms = Mutex(Forms())
 
-    /// Prepares `message`; nothing is encoded yet.
+    /// Prepares `message`. Nothing is encoded yet.
     public init(_ message: Message, compress: Bool = true) {
         self.message = message
         self.compress = compress
     }
 
-    /// The message as one frame of a server, uncompressed.
+    /// The message as a single uncompressed frame from a server.
     package var plainFrame: ByteBuffer {
         forms.withLock { forms in
             if let frame = forms.plain { return frame }
@@ -42,23 +44,23 @@ public final class PreparedMessage: Sendable {
         }
     }
 
-    /// The message as one compressed frame of a server, made with an empty history and a window of that size;
-    /// nil when it would not be smaller.
+    /// Returns the message as a single compressed frame from a server, compressed with an empty history and a window of
+    /// that size. Returns `nil` if that would not be smaller.
     ///
     /// - Throws: ``WSError/outOfMemory``.
     func deflatedFrame(windowBits: Int, level: Int, shared: SharedDeflate) throws(WSError) -> ByteBuffer? {
-        let known = forms.withLock { forms in
+        let existing = forms.withLock { forms in
             forms.deflated.first { $0.windowBits == windowBits && $0.level == level }?.form
         }
-        if let known { return known.buffer }
-        // Two loops may both come here at once: they make the same octets, and the first to come is kept.
-        let made = try Self.deflate(message, windowBits: windowBits, level: level, shared: shared)
+        if let existing { return existing.buffer }
+        // Two loops may get here at the same time. They produce the same bytes, and the first result is stored.
+        let created = try Self.deflate(message, windowBits: windowBits, level: level, shared: shared)
         forms.withLock { forms in
             if !forms.deflated.contains(where: { $0.windowBits == windowBits && $0.level == level }) {
-                forms.deflated.append((level, windowBits, made))
+                forms.deflated.append((level, windowBits, created))
             }
         }
-        return made.buffer
+        return created.buffer
     }
 
     private static func deflate(_ message: Message, windowBits: Int, level: Int, shared: SharedDeflate)
@@ -67,18 +69,18 @@ public final class PreparedMessage: Sendable {
         guard message.count > 0, MessageDeflater.canCompress(message.count, windowBits: windowBits) else {
             return .doesNotShrink
         }
-        var octets = ByteBuffer()
+        var bytes = ByteBuffer()
         do {
             try shared.compress(
-                message.payload.readableBytesSpan, windowBits: windowBits, level: level, into: &octets)
+                message.payload.readableBytesSpan, windowBits: windowBits, level: level, into: &bytes)
         } catch {
             throw WSError(error, limit: 0)
         }
-        guard octets.readableBytes < message.count else { return .doesNotShrink }
+        guard bytes.readableBytes < message.count else { return .doesNotShrink }
         let header = FrameHeader(
-            isCompressed: true, opcode: message.kind.opcode, length: octets.readableBytes)
+            isCompressed: true, opcode: message.kind.opcode, length: bytes.readableBytes)
         var frame = ByteBuffer()
-        FrameEncoder.write(header, octets.readableBytesSpan, into: &frame)
+        FrameEncoder.write(header, bytes.readableBytesSpan, into: &frame)
         return .frame(frame)
     }
 }
@@ -89,14 +91,14 @@ extension PreparedMessage.Deflated {
     }
 }
 
-/// The frames of one prepared message while an event loop hands it to many sockets.
+/// The frames of one prepared message, while an event loop sends it to many sockets.
 ///
-/// Each form is taken from the message once and then kept here, so that a delivery takes no lock.
+/// Each frame is read from the message once and then kept here, so that sending to each socket takes no lock.
 struct PreparedFrames {
     let message: PreparedMessage
     private var plain: ByteBuffer?
-    /// The compressed form that was needed last: sockets of one endpoint all need the same. The frame is `nil` when the
-    /// message does not shrink.
+    /// The last used compressed frame: the sockets of one endpoint usually need the same. The frame is `nil` if the message
+    /// does not shrink.
     private var deflated: (windowBits: Int, level: Int, frame: ByteBuffer?)?
 
     init(_ message: PreparedMessage) { self.message = message }
@@ -108,7 +110,7 @@ struct PreparedFrames {
         return frame
     }
 
-    /// `nil` when the compressed frame would not be smaller.
+    /// Returns `nil` if the compressed frame would not be smaller.
     ///
     /// - Throws: ``WSError/outOfMemory``.
     mutating func deflatedFrame(windowBits: Int, level: Int, shared: SharedDeflate) throws(WSError)

@@ -1,11 +1,11 @@
 import HTTPKit
 import Synchronization
 
-/// Sockets that hear what is published in one place, under one name.
+/// A named group of sockets that receive the messages published to it.
 ///
-/// It may be used from any task; its members are kept per event loop. A socket that closes leaves by itself.
+/// A room may be used from any task. A socket leaves its rooms when it closes.
 public final class Room: Sendable {
-    /// The name that `Rooms` knows it by.
+    /// The name of the room in `Rooms`.
     public let name: String
     let set = SocketSet()
     private let rooms: Rooms
@@ -18,31 +18,32 @@ public final class Room: Sendable {
     /// How many members the room has.
     public var count: Int { current.count }
 
-    /// The members that are there now.
+    /// The current members.
     public var members: [WebSocket] {
         get async { await current.all() }
     }
 
-    /// The members of the room of this name: a room that was empty when it was asked for may have them by now.
+    /// The members of the room with this name. They may be in another `Room` than this one if the room was empty when this
+    /// one was looked up.
     private var current: SocketSet { rooms.find(name)?.set ?? set }
 
-    /// Has `socket` be a member while `body` runs: whatever is published once it runs reaches the socket.
+    /// Makes `socket` a member while `body` runs. Messages that are published after `body` has begun reach the socket.
     ///
-    /// - Parameter slowClients: what becomes of messages for this socket while its send buffer is full.
+    /// - Parameter slowClients: what happens to messages for this socket while its send buffer is full.
     public func join<Result>(
         _ socket: WebSocket, slowClients: SlowClientPolicy = .default, _ body: (Room) async throws -> Result
     ) async rethrows -> Result {
         let room = rooms.add(socket, to: name, policy: slowClients.checked)
         defer { rooms.remove(socket, from: room) }
-        // On another thread, the socket's loop has not added it yet, and a publisher there would be faster.
+        // From another thread, the socket is not added before its loop has run. A publisher on that loop must not be faster.
         await socket.connection.onLoopAsync { _ in }
         return try await body(room)
     }
 
-    /// Makes `socket` a member until it is removed or closes, for a membership that lasts no closure. When this returns,
-    /// whatever is published from then on reaches the socket. Adding it again changes nothing.
+    /// Makes `socket` a member until it is removed or closes. Use it when the membership is not bound to a closure, as with
+    /// `join`. Messages that are published after this returns reach the socket. Adding a socket twice has no effect.
     ///
-    /// - Parameter slowClients: what becomes of messages for this socket while its send buffer is full.
+    /// - Parameter slowClients: what happens to messages for this socket while its send buffer is full.
     public func add(_ socket: WebSocket, slowClients: SlowClientPolicy = .default) async {
         await socket.connection.onLoopAsync { [rooms, name] connection in
             guard !connection.isClosed else { return }
@@ -50,16 +51,16 @@ public final class Room: Sendable {
         }
     }
 
-    /// Takes back what `add` did. When this returns, nothing that is published from then on reaches the socket, unless
-    /// it is a member by `join` too.
+    /// Removes a socket that `add` made a member. Messages that are published after this returns do not reach the socket,
+    /// unless it is also a member through `join`.
     public func remove(_ socket: WebSocket) async {
         await socket.connection.onLoopAsync { [rooms, name] connection in
             rooms.unsubscribe(connection, socket, from: name)
         }
     }
 
-    /// Sends a message to all members, or to all but one; it is encoded and compressed once for all of them. The
-    /// order of the messages that one task publishes is kept.
+    /// Sends a message to all members, or to all but one. It is encoded and compressed once for all of them. Messages that
+    /// one task publishes arrive in order.
     public func publish(_ message: Message, except excluded: WebSocket? = nil) {
         rooms.publish(message, to: name, except: excluded)
     }
@@ -69,7 +70,7 @@ public final class Room: Sendable {
         publish(Message(text: text), except: excluded)
     }
 
-    /// Sends a value as a text message of JSON to all members, or to all but one.
+    /// Sends a value as a JSON text message to all members, or to all but one.
     ///
     /// - Throws: `EncodingError`.
     public func publish(json value: some Encodable, except excluded: WebSocket? = nil) throws {
@@ -78,6 +79,6 @@ public final class Room: Sendable {
 }
 
 extension Room: Membership {
-    /// A subscription ends with its socket; the socket has left the room's set by itself.
+    /// Ends a subscription with its socket. The room's set is a membership of its own and has removed the socket.
     func connectionEnded(_ connection: WebSocketConnection) { rooms.release(name) }
 }

@@ -2,8 +2,8 @@ import Synchronization
 
 /// The rooms of an application, by name. A room exists while it has members.
 ///
-/// Every message that is published passes `publish(_:to:except:)`: it goes to the members of this process, and to other
-/// processes by the relay, if there is one.
+/// Every published message passes through `publish(_:to:except:)`. It is sent to the members in this process, and to
+/// other processes through the relay if there is one.
 public final class Rooms: Sendable {
     private struct Entry {
         let room: Room
@@ -17,10 +17,10 @@ public final class Rooms: Sendable {
 
     private let table = Mutex(Table())
 
-    /// No rooms.
+    /// Creates a directory without rooms.
     public init() {}
 
-    /// Connects the rooms with those of other processes. Rooms that have members already are reported to the relay.
+    /// Connects the rooms with those of other processes. Rooms that already have members are reported to the relay.
     package func connect(_ relay: any RoomRelay) {
         table.withLock { table in
             table.relay = relay
@@ -28,7 +28,7 @@ public final class Rooms: Sendable {
         }
     }
 
-    /// The room of that name. One without members is forgotten, so this may be called with any name.
+    /// The room with that name. Rooms without members take no memory here, so any name may be used.
     public subscript(name: String) -> Room {
         find(name) ?? Room(name: name, rooms: self)
     }
@@ -38,21 +38,21 @@ public final class Rooms: Sendable {
     /// The names of the rooms that have members.
     public var names: [String] { table.withLock { $0.entries.keys.sorted() } }
 
-    /// Publishes a message to a room or topic. Without members, here or elsewhere, nothing happens.
+    /// Publishes a message to a room or topic. Does nothing if the room has no members, here or in other processes.
     ///
-    /// It is encoded and compressed once for all members. Messages that one task publishes keep their order.
+    /// The message is encoded and compressed once for all members. Messages that one task publishes arrive in order.
     public func publish(_ message: Message, to name: String, except excluded: WebSocket? = nil) {
         let (room, relay) = table.withLock { ($0.entries[name]?.room, $0.relay) }
         room?.set.broadcast(PreparedMessage(message), except: excluded)
         relay?.publish(message, to: name)
     }
 
-    /// Delivers a message that another process has published. It is not passed on to the relay.
+    /// Delivers a message that another process has published. It is not passed to the relay.
     package func deliver(_ message: Message, to name: String) {
         find(name)?.set.broadcast(PreparedMessage(message), except: nil)
     }
 
-    /// Makes a socket a member. The entry counts it, so the room exists as long as it does.
+    /// Makes a socket a member. The entry counts its members, and stays until the last one has been removed.
     func add(_ socket: WebSocket, to name: String, policy: SlowClientPolicy) -> Room {
         let room = table.withLock { table in
             if let entry = table.entries[name] {
@@ -68,7 +68,7 @@ public final class Rooms: Sendable {
         return room
     }
 
-    /// Takes back what `add` did.
+    /// Reverts one `add`.
     func remove(_ socket: WebSocket, from room: Room) {
         room.set.remove(socket, all: false)
         release(room.name)
@@ -87,17 +87,17 @@ public final class Rooms: Sendable {
     }
 }
 
-/// Connects the rooms of this process with those of others, such as by a message broker.
+/// Connects the rooms of this process with those of other processes, for example through a message broker.
 ///
-/// `occupied` and `vacated` are called in order, while the table of rooms is locked: they must return soon, and must not
-/// call the rooms. Any thread may call them.
+/// `occupied` and `vacated` are called in order while the table of rooms is locked: they must return quickly and must
+/// not call the rooms. All methods may be called from any thread.
 package protocol RoomRelay: AnyObject, Sendable {
-    /// A room has its first member in this process.
+    /// Called when a room gets its first member in this process.
     func occupied(_ room: String)
-    /// The last member in this process has left.
+    /// Called when the last member in this process has left a room.
     func vacated(_ room: String)
-    /// A message was published in this process, whose members have it. Messages from elsewhere arrive by
-    /// `Rooms.deliver(_:to:)`.
+    /// Called when a message was published in this process. Its members in this process have been sent the message. Pass
+    /// messages from other processes to `Rooms.deliver(_:to:)`.
     func publish(_ message: Message, to room: String)
 }
 

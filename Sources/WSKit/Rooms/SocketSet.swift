@@ -2,16 +2,16 @@ import HTTPKit
 import NIOCore
 import Synchronization
 
-/// A set of sockets, kept per event loop: a broadcast hops once per loop, not once per socket.
+/// A set of sockets, stored per event loop, so that a broadcast hops once per loop and not once per socket.
 final class SocketSet: Sendable {
     /// The members on one loop.
     ///
-    /// Invariant: touched on that loop only.
+    /// Invariant: all state except `missed` is accessed on that loop only.
     final class Shard: @unchecked Sendable {
         let loop: LoopContext
         var members: [Member] = []
-        var places: [ObjectIdentifier: Int] = [:]
-        /// What other threads had for the members while too much was on its way to this loop.
+        var indices: [ObjectIdentifier: Int] = [:]
+        /// The messages from other threads that were not queued because too many bytes were on their way to this loop.
         private let missed = Mutex<Missed?>(nil)
 
         init(loop: LoopContext) { self.loop = loop }
@@ -19,89 +19,91 @@ final class SocketSet: Sendable {
         func add(_ member: Member) -> Bool {
             loop.eventLoop.assertInEventLoop()
             let key = ObjectIdentifier(member.connection)
-            if let place = places[key] {
-                members[place].joins += 1
+            if let index = indices[key] {
+                members[index].joinCount += 1
                 return false
             }
-            places[key] = members.count
+            indices[key] = members.count
             members.append(member)
             return true
         }
 
-        /// Takes back one `add`, or `all` of them. Returns the member when it is out now.
+        /// Reverts one `add`, or `all` of them. Returns the member if it was removed.
         func remove(_ connection: WebSocketConnection, all: Bool) -> Member? {
             loop.eventLoop.assertInEventLoop()
-            if !all, let place = places[ObjectIdentifier(connection)], members[place].joins > 1 {
-                members[place].joins -= 1
+            if !all, let index = indices[ObjectIdentifier(connection)], members[index].joinCount > 1 {
+                members[index].joinCount -= 1
                 return nil
             }
-            guard let place = places.removeValue(forKey: ObjectIdentifier(connection)) else { return nil }
-            let removed = members[place]
+            guard let index = indices.removeValue(forKey: ObjectIdentifier(connection)) else { return nil }
+            let removed = members[index]
             let last = members.removeLast()
-            if place < members.count {
-                members[place] = last
-                places[ObjectIdentifier(last.connection)] = place
+            if index < members.count {
+                members[index] = last
+                indices[ObjectIdentifier(last.connection)] = index
             }
             return removed
         }
 
-        /// From another thread. A loop that falls behind gets no more than it can keep: its members miss messages as
-        /// slow clients do.
+        /// Sends a message from another thread. When a loop falls behind, the queue stays bounded: its members miss messages
+        /// as slow clients do.
         func enqueue(_ message: PreparedMessage, except excluded: WebSocketConnection?) {
             let isMissed = missed.withLock { missed in
-                if missed == nil, loop.queuedOctets.load(ordering: .relaxed) < SocketSet.maxQueuedOctets {
+                if missed == nil, loop.queuedOctets.load(ordering: .relaxed) < SocketSet.maxQueuedBytes {
                     return false
                 }
-                // Until the loop has seen that, later ones are missed too: else they would come before this one.
-                if missed == nil { loop.eventLoop.execute { self.deliverMissed() } }
+                // Until the loop has handled that, later messages are missed too. Otherwise they could overtake this one.
+                if missed == nil { loop.eventLoop.execute { self.sendMissed() } }
                 missed = Missed(message, except: excluded, after: missed)
                 return true
             }
             guard !isMissed else { return }
-            let octets = message.message.count + SocketSet.messageOverhead
-            loop.queuedOctets.wrappingAdd(octets, ordering: .relaxed)
+            let bytes = message.message.count + SocketSet.messageOverhead
+            loop.queuedOctets.wrappingAdd(bytes, ordering: .relaxed)
             loop.eventLoop.execute {
-                self.loop.queuedOctets.wrappingSubtract(octets, ordering: .relaxed)
-                self.deliver(message, except: excluded)
+                self.loop.queuedOctets.wrappingSubtract(bytes, ordering: .relaxed)
+                self.send(message, except: excluded)
             }
         }
 
-        private func deliverMissed() {
+        private func sendMissed() {
             guard let missed = missed.withLock({ $0.take() }) else { return }
             loop.turn {
                 var frames = PreparedFrames(missed.latest)
-                for member in members where member.connection !== missed.spared {
-                    member.connection.miss(missed.count, policy: member.policy)
+                for member in members where member.connection !== missed.excludedFromAll {
+                    member.connection.handleMissed(missed.count, policy: member.policy)
                     guard case .latestOnly = member.policy, member.connection !== missed.excluded else {
                         continue
                     }
-                    member.connection.deliver(&frames, policy: member.policy, room: ObjectIdentifier(self))
+                    member.connection.sendPublished(
+                        &frames, policy: member.policy, room: ObjectIdentifier(self))
                 }
             }
         }
 
-        func deliver(_ message: PreparedMessage, except excluded: WebSocketConnection?) {
+        func send(_ message: PreparedMessage, except excluded: WebSocketConnection?) {
             loop.turn {
                 var frames = PreparedFrames(message)
                 for member in members where member.connection !== excluded {
-                    member.connection.deliver(&frames, policy: member.policy, room: ObjectIdentifier(self))
+                    member.connection.sendPublished(
+                        &frames, policy: member.policy, room: ObjectIdentifier(self))
                 }
             }
         }
     }
 
-    /// How much may be on its way to one loop, about, before its sockets miss messages.
-    static let maxQueuedOctets = 32 << 20
-    /// What a message takes on its way beside its octets, about.
+    /// How many bytes, approximately, may be on their way to one loop before its sockets miss messages.
+    static let maxQueuedBytes = 32 << 20
+    /// The approximate memory of a queued message beside its payload.
     static let messageOverhead = 512
 
-    /// Messages that did not get on their way to a loop.
+    /// Messages that were not queued for a loop.
     private struct Missed {
         let count: Int
         let latest: PreparedMessage
         let excluded: WebSocketConnection?
-        /// Who was to have none of them.
-        let spared: WebSocketConnection?
+        /// The connection that was excluded from each of them.
+        let excludedFromAll: WebSocketConnection?
 
         init(
             _ message: PreparedMessage, except excluded: WebSocketConnection?, after earlier: Missed?
@@ -109,7 +111,7 @@ final class SocketSet: Sendable {
             count = (earlier?.count ?? 0) + 1
             latest = message
             self.excluded = excluded
-            spared = earlier.map { $0.spared === excluded ? excluded : nil } ?? excluded
+            excludedFromAll = earlier.map { $0.excludedFromAll === excluded ? excluded : nil } ?? excluded
         }
     }
 
@@ -117,8 +119,8 @@ final class SocketSet: Sendable {
         let connection: WebSocketConnection
         let socket: WebSocket
         let policy: SlowClientPolicy
-        /// How often it was added: a room may be joined within a room of the same name.
-        var joins = 1
+        /// How often the socket was added: a room may be joined again within `join`.
+        var joinCount = 1
     }
 
     private let shards = Mutex<[ObjectIdentifier: Shard]>([:])
@@ -136,7 +138,7 @@ final class SocketSet: Sendable {
         }
     }
 
-    /// Adds a socket, on its loop; a closed one is not added.
+    /// Adds a socket on its event loop, unless it is closed.
     func add(_ socket: WebSocket, policy: SlowClientPolicy) {
         let shard = shard(of: socket.connection.loop)
         socket.connection.onLoop { connection in
@@ -149,9 +151,9 @@ final class SocketSet: Sendable {
         }
     }
 
-    /// Takes a socket out.
+    /// Removes a socket.
     ///
-    /// - Parameter all: however often it was added; otherwise one `add` is taken back.
+    /// - Parameter all: whether to remove it however often it was added. Otherwise this reverts one `add`.
     func remove(_ socket: WebSocket, all: Bool) {
         socket.connection.onLoop { connection in
             guard self.removeOnLoop(connection, all: all) else { return }
@@ -159,7 +161,7 @@ final class SocketSet: Sendable {
         }
     }
 
-    /// Takes a connection out, as one that is ending. Answers whether it is out now.
+    /// Removes a connection on its event loop. Returns whether it was removed.
     @discardableResult
     func removeOnLoop(_ connection: WebSocketConnection, all: Bool = true) -> Bool {
         guard let member = shard(of: connection.loop).remove(connection, all: all) else { return false }
@@ -168,19 +170,19 @@ final class SocketSet: Sendable {
         return true
     }
 
-    /// Sends a message to every member: on this loop at once, on the others with one hop each.
+    /// Sends a message to every member: immediately on this event loop, and with one hop to each of the others.
     func broadcast(_ message: PreparedMessage, except excluded: WebSocket?) {
         let excluded = excluded?.connection
         for shard in shards.withLock({ Array($0.values) }) {
             if shard.loop.eventLoop.inEventLoop {
-                shard.deliver(message, except: excluded)
+                shard.send(message, except: excluded)
             } else {
                 shard.enqueue(message, except: excluded)
             }
         }
     }
 
-    /// The sockets as they are now, gathered loop by loop.
+    /// The current sockets, collected loop by loop.
     func all() async -> [WebSocket] {
         var all: [WebSocket] = []
         for shard in shards.withLock({ Array($0.values) }) {

@@ -1,11 +1,11 @@
-/// A close frame that cannot be sent (RFC 6455 §5.5.1, §7.4).
+/// Why a close frame cannot be sent (RFC 6455 §5.5.1, §7.4).
 public enum CloseFrameError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The code must not appear in a close frame: see ``CloseCode/isAllowedOnWire``.
     case code(CloseCode)
-    /// The reason has more than 123 bytes of UTF-8.
+    /// The reason is longer than 123 bytes of UTF-8.
     case reasonTooLong(bytes: Int)
 
-    /// What is wrong, and what may be sent.
+    /// What is wrong, and what is allowed.
     public var description: String {
         switch self {
         case .code(let code):

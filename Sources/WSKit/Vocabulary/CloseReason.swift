@@ -1,4 +1,4 @@
-/// How a connection ended, as the application sees it.
+/// Why and how a connection was closed.
 public struct CloseReason: Sendable, Equatable, CustomStringConvertible {
     /// Who began to close.
     public enum Initiator: Sendable, Equatable {
@@ -6,36 +6,37 @@ public struct CloseReason: Sendable, Equatable, CustomStringConvertible {
         case local
         /// The peer.
         case peer
-        /// Nobody: the transport went away.
+        /// Neither end: the transport connection was lost.
         case transport
     }
 
-    /// What ended a connection without the peer's close frame.
+    /// What ended a connection without a complete close handshake.
     public enum Cause: Sendable, Equatable {
-        /// The peer broke a rule or a limit.
+        /// The peer violated the protocol or a limit.
         case violation(WSError)
-        /// The peer's end of the transport closed, or it failed.
+        /// The peer closed the transport connection, or it failed.
         case transportClosed
-        /// The peer did not answer a ping in time.
+        /// The peer did not reply to a ping in time.
         case pingTimeout
-        /// The peer did not answer a close frame in time.
+        /// The peer did not reply to a close frame in time.
         case closeTimeout
-        /// The peer did not read what was sent to it.
+        /// The peer did not read fast enough.
         case sendTimeout
     }
 
-    /// The code; ``CloseCode/noStatus`` when the close frame had none, ``CloseCode/abnormal`` without one.
+    /// The close code. It is ``CloseCode/noStatus`` if the close frame had no code, and ``CloseCode/abnormal`` if there was
+    /// no close frame.
     public var code: CloseCode
-    /// The text beside the code, often empty. It is the peer's, so not to be shown as markup or trusted.
+    /// The reason text of the close frame, often empty. When the peer has sent it, do not trust it or render it as markup.
     public var text: String
     /// Who began to close.
     public var initiator: Initiator
-    /// Both close frames were exchanged, or will have been once the answer is sent (RFC 6455 §7.1.4).
+    /// Whether both close frames were exchanged, or will have been once the reply is sent (RFC 6455 §7.1.4).
     public var isClean: Bool
-    /// What ended it otherwise; nil when clean.
+    /// What ended the connection if not a close handshake; `nil` when ``isClean``.
     public var cause: Cause?
 
-    /// A reason of those parts.
+    /// Creates a reason.
     public init(
         code: CloseCode, text: String = "", initiator: Initiator, isClean: Bool, cause: Cause? = nil
     ) {
@@ -46,19 +47,19 @@ public struct CloseReason: Sendable, Equatable, CustomStringConvertible {
         self.cause = cause
     }
 
-    /// An end without close frames: 1006 (RFC 6455 §7.1.5).
+    /// A connection that ended without a close frame: 1006 (RFC 6455 §7.1.5).
     public static func lost(_ cause: Cause) -> CloseReason {
         CloseReason(code: .abnormal, initiator: .transport, isClean: false, cause: cause)
     }
 
-    /// An end because the peer broke a rule or a limit, with the code that it was told.
+    /// A connection that failed because the peer violated the protocol or a limit, with the code that was sent to it.
     public static func failed(_ error: WSError) -> CloseReason {
         CloseReason(
             code: error.closeCode, text: error.reason, initiator: .local, isClean: false,
             cause: .violation(error))
     }
 
-    /// The code, the text and who began, for logs; the text is quoted and its control characters escaped.
+    /// The code, the text and who began to close, for logs. The text is quoted, and its control characters are escaped.
     public var description: String {
         text.isEmpty ? "\(code) (\(initiator))" : "\(code) \(text.debugDescription) (\(initiator))"
     }

@@ -1,5 +1,5 @@
-/// The limits of an endpoint, which all of its connections share: by themselves they are larger than all else that
-/// an idle connection keeps.
+/// The limits of an endpoint, shared by all its connections. A copy for each connection would take more memory than
+/// everything else that an idle connection holds.
 package final class SharedLimits: Sendable {
     package let value: WSLimits
 

@@ -1,100 +1,110 @@
-/// Every number that bounds what a peer may ask of a WebSocket connection, in one place.
+/// The limits that bound what a peer may demand of a WebSocket connection.
 ///
-/// The defaults are safe facing the internet. Sizes are in octets.
+/// The defaults are safe for servers on the internet. Sizes are in bytes. When a peer exceeds a limit with a close code,
+/// the connection is closed with that code.
 public struct WSLimits: Sendable, Hashable {
-    /// The largest message received, counted after decompression; over it the connection closes with 1009, as
-    /// soon as a frame's header announces it. Messages received in parts have no such bound.
+    /// The maximum size of a received message, counted after decompression. A larger one closes the connection with
+    /// 1009, as soon as a frame's header announces it. The limit does not apply to messages that are received in parts.
     public var maxMessageSize = 1 << 20
 
-    /// The largest payload of a single frame received, as on the wire: 1009.
+    /// The maximum payload size of a received frame, counted as sent on the wire. Close code 1009.
     public var maxFrameSize = Int.max
 
-    /// How many tiny fragments a message may have: those under ``tinyFragmentSize``, but for the last: 1008.
-    /// Together with the message size this bounds how many frames a message takes.
+    /// The maximum number of tiny fragments in a received message: those with fewer than ``tinyFragmentSize`` bytes,
+    /// except for the last fragment. Close code 1008. Together with the message size this bounds the number of frames of
+    /// a message.
     public var maxTinyFragments = 16_384
 
-    /// Fragments with fewer octets than this are tiny.
+    /// Fragments with fewer bytes than this are tiny.
     public var tinyFragmentSize = 16
 
-    /// How many pings, pongs and closes may arrive within a second: 1008.
+    /// The maximum number of pings, pongs and close frames that may arrive within a second. Close code 1008.
     public var maxControlFramesPerSecond = 1_000
 
-    /// How many messages may arrive within a second: 1008. `nil` is no bound.
+    /// The maximum number of messages that may arrive within a second. Close code 1008. `nil` disables the limit.
     public var maxMessagesPerSecond: Int?
 
-    /// The slowest that a message may arrive once it has begun, in bytes per second as on the wire: 1008. It is measured
-    /// from its first bytes on, after ``messageRateGracePeriod``; time in which this end does not read does not count.
-    /// Endpoints whose clients send a message piece by piece as it comes into being set 0, which is no bound.
+    /// The minimum rate at which a message must arrive once it has begun, in bytes per second, counted as sent on the
+    /// wire. Close code 1008.
+    ///
+    /// A message that has been arriving for longer than ``messageRateGracePeriod`` must have this many bytes for each
+    /// second beyond that period. Time in which this end does not read is not counted. 0 disables the limit: set it for
+    /// clients that send a message piece by piece as they produce it.
     public var minMessageRate = 240
 
-    /// How long a message may arrive more slowly than ``minMessageRate`` before that counts.
+    /// How long a message may take before ``minMessageRate`` applies. This time is not part of the calculation, so a
+    /// message may always stop for this long.
     public var messageRateGracePeriod: Duration = .seconds(20)
 
-    /// How long a message may take to arrive: 1008. Time in which this end does not read does not count, nor does the
-    /// bound hold for messages received in parts. `nil` is no bound.
+    /// How long a message may take to arrive. Close code 1008. Time in which this end does not read is not counted, and
+    /// the limit does not apply to messages that are received in parts. `nil` disables the limit.
     public var messageTimeout: Duration? = .seconds(300)
 
-    /// How much memory the messages under way on one event loop may hold together, in bytes. Above it the oldest of them
-    /// is closed with 1013, until the others fit.
+    /// How much memory all unfinished received messages of one event loop may hold together, in bytes. Above that, the
+    /// connections with the oldest unfinished messages are closed with 1013 until the others fit.
     public var maxUnfinishedBytesPerLoop = 128 << 20
 
-    /// How many bytes the sockets of one event loop compress and decompress in one turn, counted uncompressed. Above it
-    /// the other connections of the loop have their turn, and the sockets go on one after the other. A single message is
-    /// compressed as a whole, and each socket may always decompress 16 KiB, so that small messages do not wait.
+    /// How many bytes the sockets of one event loop compress and decompress in one turn, counted uncompressed. After
+    /// that the loop serves its other connections, and the sockets continue one after the other.
+    ///
+    /// A single message is always compressed as a whole. Each socket may always decompress 16 KiB in a turn, so that
+    /// small messages do not wait.
     public var codecBytesPerTurn = 1 << 20
 
-    /// How many bytes a socket may have decompressed within a second. Above it the socket is not read until that is made
-    /// up for; it stays open. `nil` is no bound.
+    /// How many bytes a socket may decompress within a second. A socket that exceeds the rate stays open, but is not
+    /// read until its average is back within the limit. `nil` disables the limit.
     public var maxInflatedBytesPerSecond: Int? = 64 << 20
 
-    /// How many bytes wait unsent for a subscriber with ``SlowClientPolicy/latestOnly``, in the kernel (Linux, TCP) and again
-    /// in this process, before a newer message takes the place of the one that it missed.
+    /// How many unsent bytes a subscriber with ``SlowClientPolicy/latestOnly`` may have before newer messages replace
+    /// each other. The limit applies once to the bytes in the kernel (Linux, TCP) and once to those in this process.
     public var latestOnlyUnsentSize = 64 << 10
 
-    /// Messages sent are split into frames of at most this much payload, as on the wire.
+    /// The maximum payload size of a sent frame, counted as sent on the wire. Larger messages are split into several
+    /// frames.
     public var sentFrameSize = 1 << 20
 
-    /// How much of a message that is received in parts one part holds at most after decompression.
+    /// The maximum size of a part of a message that is received in parts, counted after decompression.
     public var partSize = 64 << 10
 
-    /// After this long without an octet from the peer it is asked for a pong. `nil` never asks.
+    /// The peer is sent a ping when nothing has been received from it for this long. `nil` disables pings.
     public var pingInterval: Duration? = .seconds(30)
 
-    /// Without an octet for this long after a ping the peer is taken for dead.
+    /// The connection is closed when nothing has been received for this long after a ping.
     public var pongTimeout: Duration = .seconds(20)
 
-    /// How long the peer may take to answer a close frame (RFC 6455 §7.1.1).
+    /// How long the peer may take to reply to a close frame (RFC 6455 §7.1.1).
     public var closeTimeout: Duration = .seconds(5)
 
-    /// How many octets may wait for a peer that reads slowly before senders are suspended.
+    /// How many unsent bytes are buffered for a slow peer before senders are suspended.
     public var sendBufferSize = 256 << 10
 
     /// How long the send buffer may stay full without progress before the connection is closed.
     public var sendTimeout: Duration = .seconds(30)
 
-    /// The slowest that a peer may take what is sent to it, in octets per second: what waits for it must be taken within
-    /// the time that it takes at this rate, and ``sendRateGracePeriod``; else the connection is closed. Time in which
-    /// nothing waits does not count. 0 is no bound.
+    /// The minimum rate at which a peer must read what is sent to it, in bytes per second.
+    ///
+    /// The connection is closed when the peer has not read its unsent bytes within the time that they take at this rate
+    /// plus ``sendRateGracePeriod``. Time without unsent bytes is not counted. 0 disables the limit.
     public var minSendRate = 240
 
-    /// How much longer than at ``minSendRate`` a peer may take for what waits: it may rest as long as with a full send
-    /// buffer, however little waits.
+    /// How much longer than at ``minSendRate`` a peer may take to read its unsent bytes. By default it may pause as long
+    /// as with a full send buffer, however few bytes there are.
     public var sendRateGracePeriod: Duration = .seconds(30)
 
-    /// How many received messages wait for the application before the connection stops reading.
+    /// How many received messages are queued for the application before the connection stops reading.
     public var maxQueuedMessages = 16
 
-    /// How many octets of received messages wait for the application before the connection stops reading; one
-    /// message may be larger than that.
-    public var maxQueuedOctets = 256 << 10
+    /// How many bytes of received messages are queued for the application before the connection stops reading. A single
+    /// message may be larger.
+    public var maxQueuedBytes = 256 << 10
 
-    /// After this long without a message, compression with context takeover gives back its working memory.
+    /// How long a socket without messages keeps the working memory of compression with context takeover.
     public var deflateIdleTimeout: Duration = .seconds(5)
 
     /// The default limits.
     public init() {}
 
-    /// The default limits, changed by `configure`.
+    /// The default limits, modified by `configure`.
     public init(_ configure: (inout WSLimits) -> Void) {
         self.init()
         configure(&self)

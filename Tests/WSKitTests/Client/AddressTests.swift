@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(
-        "refused addresses",
+        "invalid addresses",
         arguments: [
             "", "http://h", "ws://", "ws://:80", "ws://u@h", "ws://h/#f", "ws://h#f", "ws://h:0",
             "ws://h:65536",

@@ -10,25 +10,25 @@ import Testing
     import Darwin
 #endif
 
-/// Threads for blocking calls, so that they take none from what is tested.
+/// Threads for blocking calls, so that they do not take threads from the tested code.
 private let threads: NIOThreadPool = {
     let pool = NIOThreadPool(numberOfThreads: 16)
     pool.start()
     return pool
 }()
 
-/// A TCP socket on a port of 127.0.0.1 that does only what the test has it do: a server that does not behave.
+/// A TCP socket on a port of 127.0.0.1 that does only what the test says, for servers that misbehave.
 final class BareSocket: Sendable {
     let descriptor: CInt
 
-    /// Takes a port, on which nobody listens yet.
+    /// Binds a port, on which nobody listens yet.
     init() throws {
         descriptor = try Self.make()
         let descriptor = descriptor
         let isBound = Self.withAddress(port: 0) { bind(descriptor, $0, $1) } == 0
         try #require(isBound)
-        // Accepting takes as long as receiving at most.
-        Self.setPatience(descriptor)
+        // The receive timeout also applies to accepting.
+        Self.setReceiveTimeout(descriptor)
     }
 
     private init(descriptor: CInt) { self.descriptor = descriptor }
@@ -45,7 +45,7 @@ final class BareSocket: Sendable {
         return Int(address[2]) << 8 | Int(address[3])
     }
 
-    /// Has the kernel take connections, so many before they are accepted.
+    /// Listens, with a backlog of that many connections.
     func listen(backlog: CInt) throws {
         try #require(listenOn(descriptor, backlog) == 0)
     }
@@ -55,7 +55,7 @@ final class BareSocket: Sendable {
         let descriptor = descriptor
         let accepted = try await threads.runIfActive { acceptOn(descriptor) }
         try #require(accepted >= 0)
-        Self.setPatience(accepted)
+        Self.setReceiveTimeout(accepted)
         return BareSocket(descriptor: accepted)
     }
 
@@ -68,31 +68,31 @@ final class BareSocket: Sendable {
         return socket
     }
 
-    /// Connects to a port of this machine, which takes no time.
+    /// Connects to a port of this machine, which does not block for long.
     static func connected(to port: Int) throws -> BareSocket {
         let socket = BareSocket(descriptor: try make())
         let isConnected = withAddress(port: port) { connect(socket.descriptor, $0, $1) } == 0
         try #require(isConnected)
-        setPatience(socket.descriptor)
+        setReceiveTimeout(socket.descriptor)
         return socket
     }
 
-    /// What has come, up to the empty line; `nil` when the peer closed.
+    /// The received text up to the empty line; `nil` if the peer has closed.
     func receiveHead() async throws -> String? {
         var text = ""
         while !text.contains("\r\n\r\n") {
-            guard let octets = try await receive() else { return nil }
-            text += String(decoding: octets, as: UTF8.self)
+            guard let bytes = try await receive() else { return nil }
+            text += String(decoding: bytes, as: UTF8.self)
         }
         return text
     }
 
-    /// Returns when the peer has closed, whatever it sends before.
+    /// Returns when the peer has closed. Ignores what it sends before.
     func receiveEnd() async throws {
         while try await receive() != nil {}
     }
 
-    /// What comes next; `nil` when the peer closed.
+    /// The next received bytes; `nil` if the peer has closed.
     func receive(atMost size: Int = 4096) async throws -> [UInt8]? {
         let descriptor = descriptor
         return try await threads.runIfActive {
@@ -103,11 +103,11 @@ final class BareSocket: Sendable {
     }
 
     func send(_ text: String) {
-        let octets = Array(text.utf8)
-        _ = octets.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        let bytes = Array(text.utf8)
+        _ = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
     }
 
-    /// Sends the bytes again and again, until so many are sent or the peer has closed. Blocks a thread of its own.
+    /// Sends the bytes repeatedly until that many were sent or the peer has closed. Blocks a thread of its own.
     func flood(_ bytes: [UInt8], upTo total: Int) async throws -> Int {
         let descriptor = descriptor
         return try await threads.runIfActive {
@@ -131,10 +131,10 @@ final class BareSocket: Sendable {
         return made
     }
 
-    /// What never comes is waited for so long, and passes for the end then.
-    private static func setPatience(_ descriptor: CInt) {
-        var patience = timeval(tv_sec: 60, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    /// The receive timeout. After it, a receive ends as if the peer had closed.
+    private static func setReceiveTimeout(_ descriptor: CInt) {
+        var timeout = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     }
 
     private static func withAddress(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> CInt) -> CInt {
@@ -153,8 +153,8 @@ private func sendQuietly(_ descriptor: CInt, _ bytes: UnsafeRawPointer?, _ count
 }
 
 #if os(Linux)
-    /// How many sockets are held open that are connected, or are connecting, to `port`. The system's table may change
-    /// while it is read: to be asked until it is as it should be.
+    /// How many open sockets are connected, or connecting, to `port`. The system's table may change
+    /// while it is read, so call this repeatedly until the number is as expected.
     func descriptors(to port: Int) -> Int {
         guard let file = fopen("/proc/self/net/tcp", "r") else { return -1 }
         defer { fclose(file) }
@@ -180,7 +180,7 @@ private func sendQuietly(_ descriptor: CInt, _ bytes: UnsafeRawPointer?, _ count
 
 /// Returns when `condition` holds.
 ///
-/// - Throws: when it does not within a minute.
+/// - Throws: if it does not hold within a minute.
 func waitUntil(_ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation)
     async throws
 {

@@ -7,19 +7,20 @@
 
     @testable import WSKit
 
-    @Suite("A client whose task is cancelled leaves nothing behind", .timeLimit(.minutes(3)))
+    @Suite("A client whose task is cancelled leaves no connection open", .timeLimit(.minutes(3)))
     struct CancellationTests {
-        /// Longer than any test: what ends before ends by itself.
+        /// Longer than any test, so the timeout is never the reason for an end.
         private static let options = WebSocketClientOptions { $0.connectTimeout = .seconds(3600) }
 
-        /// A listener whose queue is full, so that no connection to it comes about.
+        /// A listener whose backlog is full, so that no connection can be established.
         private func full() throws -> (BareSocket, queue: [BareSocket]) {
             let listener = try BareSocket()
             try listener.listen(backlog: 0)
             return (listener, try (0..<8).map { _ in try .connecting(to: listener.port) })
         }
 
-        @Test("while TCP connects: it ends at once, and so does the attempt", arguments: [true, false])
+        @Test(
+            "while TCP connects: the client ends at once, and so does the attempt", arguments: [true, false])
         func connecting(isEarly: Bool) async throws {
             let (listener, queue) = try full()
             let address = try WebSocketAddress("ws://127.0.0.1:\(listener.port)")
@@ -28,7 +29,7 @@
             if !isEarly { try await waitUntil { descriptors(to: listener.port) == queue.count + 1 } }
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
-            // What had begun before the loop learned of it has happened once others have connected.
+            // Attempts that began before the cancellation reached the loop are complete once others have connected.
             try await LiveServer.run(socket: { _ in }) { server in
                 for _ in 0..<5 {
                     let other = try WebSocketAddress(server.address())
@@ -39,7 +40,7 @@
             try await group.shutdownGracefully()
         }
 
-        @Test("RFC 6455 §4.1: a connection that does not come about ends after the connect timeout")
+        @Test("RFC 6455 §4.1: an attempt ends after the connect timeout")
         func connectTimeout() async throws {
             let (listener, queue) = try full()
             let error = await #expect(throws: WebSocketConnectError.self) {
@@ -50,7 +51,7 @@
             try await waitUntil { descriptors(to: listener.port) == queue.count }
         }
 
-        @Test("while a server that has accepted does not answer the handshake")
+        @Test("while a server has accepted but does not respond to the handshake")
         func handshake() async throws {
             let listener = try BareSocket()
             try listener.listen(backlog: 8)
@@ -67,7 +68,7 @@
             try await waitUntil { descriptors(to: listener.port) == 0 }
         }
 
-        @Test("while it waits for a message: the server is told 1001")
+        @Test("while it waits for a message: the server gets 1001")
         func receiving() async throws {
             let (ends, ended) = AsyncStream.makeStream(of: CloseReason?.self)
             try await LiveServer.run { socket in
@@ -93,16 +94,16 @@
             }
         }
 
-        /// What a client waits for when its task is cancelled.
+        /// What a client is waiting for when its task is cancelled.
         enum Wait: CaseIterable, Sendable { case message, room, pong, closing }
 
-        @Test("while it waits for a server that is silent from the handshake on", arguments: Wait.allCases)
+        @Test("while it waits for a server that is silent after the handshake", arguments: Wait.allCases)
         func silent(_ wait: Wait) async throws {
             let listener = try BareSocket()
             try listener.listen(backlog: 8)
             let (sockets, opened) = AsyncStream.makeStream(of: WebSocket.self)
             var options = Self.options
-            // One that closes already must not be done before it is looked at, however busy the machine is.
+            // A socket that is already closing must not finish before it is checked, however busy the machine is.
             options.limits.closeTimeout = wait == .closing ? .seconds(10) : .zero
             // Nothing else may end the connection.
             options.limits.pingInterval = nil
@@ -127,7 +128,7 @@
                 head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("sec-websocket-key") })
             peer.send(
                 "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-                    + AcceptKey.answer(to: String(key.dropFirst("Sec-WebSocket-Key: ".count))) + "\r\n\r\n")
+                    + AcceptKey.value(for: String(key.dropFirst("Sec-WebSocket-Key: ".count))) + "\r\n\r\n")
             var iterator = sockets.makeAsyncIterator()
             let socket = try #require(await iterator.next())
             try await waitUntil {
@@ -135,7 +136,7 @@
                     switch wait {
                     case .message, .closing: connection.inbox.isAwaited
                     case .room: !connection.sendWaiters.isEmpty
-                    case .pong: connection.known?.pings.isEmpty == false
+                    case .pong: connection.rareState?.pings.isEmpty == false
                     }
                 }
             }

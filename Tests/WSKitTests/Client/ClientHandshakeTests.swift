@@ -30,12 +30,12 @@ struct Opening {
         return text
     }
 
-    func answer(_ text: String, then octets: [UInt8] = []) throws {
-        try channel.writeInbound(ByteBuffer(bytes: Array(text.utf8) + octets))
+    func answer(_ text: String, then bytes: [UInt8] = []) throws {
+        try channel.writeInbound(ByteBuffer(bytes: Array(text.utf8) + bytes))
         channel.embeddedEventLoop.run()
     }
 
-    /// What a right server answers to `request`.
+    /// A valid server's response to `request`.
     func acceptance(of request: String, _ more: String = "") throws -> String {
         let line = try #require(
             request.split(separator: "\r\n").first { $0.lowercased().hasPrefix("sec-websocket-key") })
@@ -46,7 +46,7 @@ struct Opening {
             + "Sec-WebSocket-Accept: \(accept)\r\n\(more)\r\n"
     }
 
-    /// How it ended; nil while it goes on.
+    /// The result; `nil` while the handshake continues.
     func outcome() -> Result<WebSocket, any Error>? {
         channel.embeddedEventLoop.run()
         let outcome = NIOLoopBoundBox<Result<WebSocket, any Error>?>(
@@ -61,7 +61,7 @@ struct Opening {
 }
 
 @Suite struct ClientHandshakeOnChannelTests {
-    @Test("RFC 6455 §4.1: request, interim answers, 101, and the frames behind it are not lost")
+    @Test("RFC 6455 §4.1: request, interim responses, 101, and the frames after it are not lost")
     func opens() throws {
         let opening = try Opening { $0.fields = [.origin: "http://page", .connection: "close"] }
         let request = try opening.request()
@@ -73,12 +73,12 @@ struct Opening {
         #expect(opening.outcome() == nil)
         try opening.answer(try opening.acceptance(of: request), then: frame(0x81, "first", key: nil))
         let socket = try #require(opening.outcome()).get()
-        #expect(socket.connection.inbox.isFull(maxMessages: 1, maxOctets: .max))
+        #expect(socket.connection.inbox.isFull(maxMessages: 1, maxBytes: .max))
         opening.channel.pipeline.fireChannelInactive()
     }
 
     @Test(
-        "answers that open nothing, each by its rule",
+        "responses that do not open a WebSocket, each with its error",
         arguments: [
             ("HTTP/1.1 302 Found\r\nLocation: /y\r\n\r\n", ClientHandshakeError.status(302, location: "/y")),
             ("HTTP/1.1 403 Forbidden\r\n\r\n", .status(403, location: nil)),
@@ -96,7 +96,7 @@ struct Opening {
         #expect(!opening.channel.isActive)
     }
 
-    @Test("an answer that is no HTTP, or without an end")
+    @Test("a response that is not HTTP or never ends")
     func unreadable() throws {
         let opening = try Opening()
         try opening.answer("SSH-2.0-x\r\n\r\n")
@@ -108,7 +108,7 @@ struct Opening {
         #expect(endless.failure() != nil)
     }
 
-    @Test("RFC 9110 §9.3.6: a proxy is asked for a tunnel first; its refusal ends it")
+    @Test("RFC 9110 §9.3.6: a tunnel through the proxy is opened first; its rejection fails the attempt")
     func proxy() throws {
         let proxy = WebSocketClientOptions.Proxy(host: "p", port: 3128, authorization: "Basic eA==")
         let opening = try Opening { $0.proxy = proxy }
@@ -117,7 +117,7 @@ struct Opening {
                 == "CONNECT [::1]:81 HTTP/1.1\r\nHost: [::1]:81\r\nProxy-Authorization: Basic eA==\r\n\r\n")
         try opening.answer("HTTP/1.1 200 OK\r\n\r\n")
         let request = try opening.request()
-        #expect(!request.contains("Proxy-Authorization"), "the server is not told the proxy's secret")
+        #expect(!request.contains("Proxy-Authorization"), "the server does not get the proxy's credentials")
         try opening.answer(try opening.acceptance(of: request))
         _ = try #require(opening.outcome()).get()
         opening.channel.pipeline.fireChannelInactive()
@@ -127,7 +127,7 @@ struct Opening {
         #expect(refusing.failure() is WebSocketConnectError)
     }
 
-    @Test("a server that never answers, and one that goes")
+    @Test("a server that never responds, and one that disconnects")
     func silence() throws {
         let silent = try Opening { $0.connectTimeout = .seconds(3) }
         silent.channel.embeddedEventLoop.advanceTime(by: .seconds(2))

@@ -5,12 +5,13 @@ import Testing
 
 @testable import WSKit
 
-@Suite("A server that wants to do harm", .timeLimit(.minutes(2)))
+@Suite("A malicious server", .timeLimit(.minutes(2)))
 struct HostileServerTests {
     private static let hints = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"
 
     @Test(
-        "Interim responses are bounded in number, however they are split", arguments: [1, 7, 1000, 100_000])
+        "The number of interim responses is bounded, however they are split",
+        arguments: [1, 7, 1000, 100_000])
     func interimResponses(_ size: Int) throws {
         let opening = try Opening()
         let bytes = Array(String(repeating: Self.hints, count: 100).utf8)
@@ -21,7 +22,7 @@ struct HostileServerTests {
         #expect(!opening.channel.isActive)
     }
 
-    @Test("As many interim responses as are allowed may precede the 101")
+    @Test("The maximum number of interim responses may precede the 101")
     func fewInterimResponses() throws {
         let opening = try Opening { $0.maxInterimResponses = 3 }
         let request = try opening.request()
@@ -30,7 +31,7 @@ struct HostileServerTests {
         opening.channel.pipeline.fireChannelInactive()
     }
 
-    @Test("All heads together are bounded in size; what follows the 101 is not counted")
+    @Test("The size of all heads together is bounded; bytes after the 101 are not counted")
     func size() throws {
         let large = "HTTP/1.1 103 Early Hints\r\nLink: \(String(repeating: "a", count: 20_000))\r\n\r\n"
         let opening = try Opening()
@@ -46,7 +47,7 @@ struct HostileServerTests {
         generous.channel.pipeline.fireChannelInactive()
     }
 
-    @Test("A proxy's responses count, too")
+    @Test("A proxy's responses count too")
     func proxy() throws {
         let opening = try Opening {
             $0.proxy = .init(host: "p", port: 1)
@@ -58,7 +59,7 @@ struct HostileServerTests {
         #expect(opening.failure() as? ClientHandshakeError == .tooManyInterimResponses(limit: 3))
     }
 
-    @Test("A head that comes byte by byte is waited for until the timeout of the whole handshake")
+    @Test("A head that arrives byte by byte is awaited until the timeout of the whole handshake")
     func dribble() throws {
         let opening = try Opening { $0.connectTimeout = .seconds(10) }
         for byte in "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket".prefix(9) {
@@ -71,14 +72,14 @@ struct HostileServerTests {
         #expect(!opening.channel.isActive)
     }
 
-    @Test("Frames before the 101 are no response")
+    @Test("Frames before the 101 are not a valid response")
     func framesFirst() throws {
         let opening = try Opening()
         try opening.answer("", then: frame(0x81, "hello", key: nil))
         #expect(opening.failure() is HTTPError)
     }
 
-    @Test("The body of a response that opens nothing is not read")
+    @Test("The body of a response that does not open a WebSocket is not read")
     func body() throws {
         let opening = try Opening()
         try opening.answer("HTTP/1.1 500 x\r\nContent-Length: 999999999999\r\n\r\nxxxx")
@@ -87,7 +88,7 @@ struct HostileServerTests {
     }
 
     @Test(
-        "What a server writes into its response cannot steer the terminal that shows the error, nor fill it")
+        "Text from the server in an error cannot control a terminal, and is shortened")
     func descriptions() {
         let hostile = "\u{1B}[2J\u{9B}31m\n" + String(repeating: "x", count: 10_000)
         for error in [
@@ -99,7 +100,7 @@ struct HostileServerTests {
         }
     }
 
-    @Test("A flood of pings ends with 1008")
+    @Test("A flood of pings closes the connection with 1008")
     func pings() throws {
         let opening = try Opening()
         try opening.answer(try opening.acceptance(of: try opening.request()))
@@ -110,7 +111,7 @@ struct HostileServerTests {
         opening.channel.pipeline.fireChannelInactive()
     }
 
-    @Test("Messages that nobody reads are held back, and closing ends it")
+    @Test("Reads are held back while nobody reads messages, and closing still works")
     func messages() async throws {
         let listener = try BareSocket()
         try listener.listen(backlog: 1)
@@ -121,11 +122,11 @@ struct HostileServerTests {
         let total = 256 << 20
         async let sent = peer.flood(frame(0x82, String(repeating: "x", count: 60_000), key: nil), upTo: total)
         let connection = socket.connection
-        try await waitUntil { await connection.onLoopAsync { $0.isReadHeld } }
+        try await waitUntil { await connection.onLoopAsync { $0.isReadHeldBack } }
         let waiting = await connection.onLoopAsync { $0.inbound.readableBytes }
-        // What may be read ahead, one read on top, and the rest of a frame.
+        // The read-ahead limit, plus one read and the rest of a frame.
         #expect(waiting <= 256 << 10)
-        socket.connection.onLoop { $0.peerIsGone(.lost(.transportClosed)) }
+        socket.connection.onLoop { $0.transportEnded(.lost(.transportClosed)) }
         #expect(try await sent < total)
     }
 
@@ -134,6 +135,6 @@ struct HostileServerTests {
             request.split(separator: "\r\n").first { $0.lowercased().hasPrefix("sec-websocket-key") })
         let key = String(line.drop { $0 != ":" }.dropFirst(2))
         return "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + "Sec-WebSocket-Accept: \(AcceptKey.answer(to: key))\r\n\r\n"
+            + "Sec-WebSocket-Accept: \(AcceptKey.value(for: key))\r\n\r\n"
     }
 }

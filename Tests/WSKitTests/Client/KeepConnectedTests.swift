@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct ReconnectPolicyTests {
     @Test(
-        "pauses grow to their bound; half of each is left to chance",
+        "pauses grow up to their upper bound; half of each is random",
         arguments: [(0, 250), (1, 500), (3, 2000), (6, 16_000), (7, 30_000), (500, 30_000), (.max, 30_000)])
     func delays(_ number: Int, _ bound: Int) {
         let policy = ReconnectPolicy()
@@ -17,11 +17,12 @@ import Testing
             let pause = policy.delay(before: number, random: .random(in: 0..<1))
             #expect(pause >= .milliseconds(bound) / 2 && pause < .milliseconds(bound))
         }
-        #expect(policy.delay(before: number, random: 7) == .milliseconds(bound), "chance out of its range")
+        #expect(
+            policy.delay(before: number, random: 7) == .milliseconds(bound), "random number out of its range")
         #expect(policy.delay(before: number, random: -7) == .milliseconds(bound) / 2)
     }
 
-    @Test("odd policies: slow growth reaches the bound too, none stays where it is, and a bound is a bound")
+    @Test("unusual policies: slow growth reaches the bound too, no growth stays constant, and bounds hold")
     func odd() {
         var policy = ReconnectPolicy()
         policy.factor = 1.01
@@ -37,7 +38,7 @@ import Testing
     }
 
     @Test(
-        "no policy makes a client spin, and none stops the program",
+        "no policy makes a client spin or stops the program",
         arguments: [
             (Duration.zero, Duration.zero, 2.0), (.zero, .seconds(30), 2), (.seconds(-5), .seconds(-1), 2),
             (.milliseconds(250), .seconds(30), .infinity), (.milliseconds(250), .seconds(30), .nan),
@@ -73,12 +74,12 @@ import Testing
         let policy = ReconnectPolicy()
         var series = ReconnectSeries(policy)
         let pause = series.failed(random: 1, requested: policy.requested(by: error))
-        // The random part stands on top: not all clients come back in the same moment.
+        // The random part is added, so that clients do not all reconnect at the same time.
         #expect(pause == .seconds(seconds) + (seconds > 0.25 ? .milliseconds(250) : .zero))
     }
 
     @Test(
-        "Whether a lost connection is worth another attempt",
+        "Whether a lost connection is transient",
         arguments: [
             (CloseReason(code: .normal, initiator: .peer, isClean: true), false),
             (CloseReason(code: .noStatus, initiator: .peer, isClean: true), true),
@@ -101,7 +102,7 @@ import Testing
     }
 
     @Test(
-        "f: an attempt failed, o: open, l: lost after long, s: at once; what the pauses are, and where it gives up",
+        "Pauses and giving up (f: attempt failed, o: open, l: lost after a long time, s: lost at once)",
         arguments: [
             (nil, "ffff", [250, 500, 1000, 2000]), (nil, "fffol", [250, 500, 1000, 250]),
             (nil, "olf", [250, 500]), (nil, "olololol", [250, 250, 250, 250]),
@@ -127,14 +128,14 @@ import Testing
     }
 }
 
-/// What a server does with each attempt, in order; the last goes on.
+/// What a server does with each attempt, in order. The last entry repeats.
 private enum Step: Sendable {
     case status(Int)
     /// 503 with this `Retry-After`.
     case busy(String)
     /// A socket that the server closes with this code after the first message.
     case close(CloseCode)
-    /// A socket that stays.
+    /// A socket that stays open.
     case stay
 }
 
@@ -142,7 +143,7 @@ private enum Step: Sendable {
 private final class Script: Sendable {
     private let steps: [Step]
     private let count = Mutex(0)
-    /// The codes that sockets ended with.
+    /// The close codes of the sockets.
     let ends = AsyncStream.makeStream(of: CloseReason.self)
 
     init(_ steps: Step...) { self.steps = steps }
@@ -174,7 +175,7 @@ private final class Script: Sendable {
 
 @Suite("A client that is kept connected", .timeLimit(.minutes(2)))
 struct KeepConnectedTests {
-    /// Sends one message and reads to the end, as a body does that lives as long as its connection.
+    /// Sends one message and reads to the end, as a body that lasts as long as its connection.
     private static let untilEnd: @Sendable (WebSocket) async throws -> Void = { socket in
         try await socket.send("x")
         for try await _ in socket.messages {}
@@ -192,13 +193,13 @@ struct KeepConnectedTests {
         try await LiveServer.run({ try script.respond(to: $0) }, test: test)
     }
 
-    /// Whether each pause is between half of its bound and its bound.
+    /// Whether each pause is between half of its upper bound and its upper bound.
     private func areWithin(_ bounds: [Int], _ pauses: [Duration]) -> Bool {
         bounds.count == pauses.count
             && zip(bounds, pauses).allSatisfy { (.milliseconds($0) / 2 ... .milliseconds($0)).contains($1) }
     }
 
-    @Test("pauses grow while attempts fail, and begin anew when the connection was open")
+    @Test("pauses grow while attempts fail, and start again when the connection was open")
     func grows() async throws {
         let script = Script(
             .status(503), .status(429), .status(408), .close(.goingAway), .status(500),
@@ -214,7 +215,7 @@ struct KeepConnectedTests {
         #expect(areWithin([250, 500, 1000, 250, 500, 250], clock.sleeps), "\(clock.sleeps)")
     }
 
-    @Test("a server that accepts and hangs up at once is asked at growing intervals")
+    @Test("a server that accepts and closes at once is tried at growing intervals")
     func hangsUp() async throws {
         let script = Script(
             .close(.goingAway), .close(.goingAway), .close(.goingAway), .close(.goingAway), .stay)
@@ -227,7 +228,7 @@ struct KeepConnectedTests {
         #expect(areWithin([250, 500, 1000, 2000], clock.sleeps), "\(clock.sleeps)")
     }
 
-    @Test("pauses are drawn by chance")
+    @Test("pauses are random")
     func jitter() async throws {
         let script = Script(.status(503))
         let clock = TestClock()
@@ -243,7 +244,7 @@ struct KeepConnectedTests {
         #expect(Set(clock.sleeps).count > 1)
     }
 
-    @Test("it gives up after so many attempts in a row that failed; a lost connection is none of them")
+    @Test("it gives up after the maximum of consecutive failed attempts; a lost connection is not one")
     func givesUp() async throws {
         let script = Script(.status(503), .close(.goingAway), .status(500), .status(502))
         let clock = TestClock()
@@ -259,7 +260,7 @@ struct KeepConnectedTests {
         #expect(areWithin([250, 250, 500], clock.sleeps), "\(clock.sleeps)")
     }
 
-    @Test("a server that nobody has started is tried again; its port is named at the end")
+    @Test("an unreachable server is tried again, and the error names its port")
     func refusedConnection() async throws {
         let nobody = try BareSocket()
         let address = "ws://127.0.0.1:\(nobody.port)/"
@@ -275,7 +276,8 @@ struct KeepConnectedTests {
         withExtendedLifetime(nobody) {}
     }
 
-    @Test("a server that refuses is not asked again", arguments: [400, 401, 403, 404, 302, 200])
+    @Test(
+        "a server that rejects the handshake is not tried again", arguments: [400, 401, 403, 404, 302, 200])
     func refused(_ status: Int) async throws {
         let script = Script(.status(status))
         let clock = TestClock()
@@ -287,7 +289,7 @@ struct KeepConnectedTests {
         #expect(script.attempts == 1 && clock.sleeps.isEmpty)
     }
 
-    @Test("what time cannot mend is thrown at once: an address that is none, TLS, a proxy that refuses")
+    @Test("permanent errors are thrown at once: an invalid address, TLS, a proxy that rejects")
     func final() async throws {
         let clock = TestClock()
         await #expect(throws: WebSocketAddressError.self) {
@@ -307,7 +309,7 @@ struct KeepConnectedTests {
         #expect(clock.sleeps.isEmpty)
     }
 
-    @Test("RFC 6455 §7.4.1: a server that closes with 1000 has ended it, whether the body reads or sends")
+    @Test("RFC 6455 §7.4.1: a close with 1000 by the server ends it, whether the body reads or sends")
     func normalEnd() async throws {
         let script = Script(.close(.normal))
         let clock = TestClock()
@@ -320,7 +322,7 @@ struct KeepConnectedTests {
         #expect(script.attempts == 2 && clock.sleeps.isEmpty)
     }
 
-    @Test("a body that sends when the connection is lost is run again on the next")
+    @Test("a body that is sending when the connection is lost runs again on the next one")
     func lostWhileSending() async throws {
         let script = Script(.close(.internalError), .stay)
         let clock = TestClock()
@@ -333,7 +335,8 @@ struct KeepConnectedTests {
     }
 
     @Test(
-        "a body that closes by itself, whatever the code, is done", arguments: [CloseCode.normal, .goingAway])
+        "a body that closes the connection ends it, whatever the code",
+        arguments: [CloseCode.normal, .goingAway])
     func ownClose(_ code: CloseCode) async throws {
         let script = Script(.stay)
         let clock = TestClock()
@@ -345,7 +348,7 @@ struct KeepConnectedTests {
         #expect(script.attempts == 1 && clock.sleeps.isEmpty)
     }
 
-    @Test("what a body throws by itself ends it, and the server is told 1001")
+    @Test("an error of the body ends it, and the server gets 1001")
     func ownError() async throws {
         struct Failure: Error {}
         let script = Script(.stay)
@@ -356,7 +359,7 @@ struct KeepConnectedTests {
                     throw Failure()
                 }
             }
-            // The end of another connection than its own is a failure of the body too.
+            // The end of another connection is a failure of the body too.
             let other = try await WebSocketClient.connect(to: server.address())
             await other.close()
             await #expect(throws: WebSocketClosed.self) {
@@ -372,7 +375,7 @@ struct KeepConnectedTests {
         #expect(script.attempts == 3 && clock.sleeps.isEmpty)
     }
 
-    @Test("cancelled during a pause: it ends at once, and no attempt follows")
+    @Test("cancelled during a pause: it ends at once, without another attempt")
     func cancelledDuringPause() async throws {
         let script = Script(.status(503))
         let clock = TestClock(heldAfter: 1)
@@ -388,7 +391,7 @@ struct KeepConnectedTests {
     }
 
     @Test(
-        "cancelled while connected: the body ends, the server is told 1001, and no attempt follows",
+        "cancelled while connected: the body ends, the server gets 1001, and there is no other attempt",
         arguments: [false, true])
     func cancelledWhileConnected(_ isSwallowed: Bool) async throws {
         let script = Script(.stay)
@@ -416,7 +419,7 @@ struct KeepConnectedTests {
         #expect(script.attempts == 1 && clock.sleeps.isEmpty)
     }
 
-    @Test("Each attempt asks where to connect and with what; what happens is told in order")
+    @Test("Each attempt asks for its destination; events come in order")
     func destinations() async throws {
         let script = Script(.status(503), .close(.goingAway), .stay)
         let clock = TestClock()
@@ -460,7 +463,7 @@ struct KeepConnectedTests {
 
     private struct NoTicket: Error {}
 
-    @Test("A destination that cannot be told ends it, or is tried again where the policy says so")
+    @Test("An error of the destination closure ends it, or is retried if the policy says so")
     func noDestination() async throws {
         let clock = TestClock()
         var policy = ReconnectPolicy()
@@ -486,7 +489,7 @@ struct KeepConnectedTests {
         #expect(clock.sleeps.count == 2)
     }
 
-    @Test("A server that cannot understand this end is not asked again: the body's error names the code")
+    @Test("A server that cannot understand this end is not tried again; the error has the close code")
     func notUnderstood() async throws {
         let script = Script(.close(.protocolError))
         let clock = TestClock()
@@ -503,7 +506,7 @@ struct KeepConnectedTests {
         #expect(clock.sleeps.isEmpty)
     }
 
-    @Test("A busy server's Retry-After is waited for, but not for as long as it likes")
+    @Test("A busy server's Retry-After is respected, up to the limit")
     func busy() async throws {
         let script = Script(.busy("20"), .busy("99999999999999999999"), .stay)
         let clock = TestClock()

@@ -6,7 +6,7 @@ import Synchronization
 
 @testable import WSKit
 
-/// A server on a free port with two event loops, for what needs real sockets.
+/// A server on a free port with two event loops, for tests that need real sockets.
 final class LiveServer: Sendable {
     let http: HTTPServer
     let port: Int
@@ -19,7 +19,7 @@ final class LiveServer: Sendable {
         self.port = port
     }
 
-    /// Serves what `responder` answers for as long as `test` runs.
+    /// Serves the responses of `responder` while `test` runs.
     static func run(_ responder: @escaping Handler, test: (LiveServer) async throws -> Void) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         var configuration = HTTPServer.Configuration()
@@ -50,7 +50,7 @@ final class LiveServer: Sendable {
 }
 
 extension Request {
-    /// The answer that turns this request into a socket for `handler`.
+    /// The response that upgrades this request to a socket for `handler`.
     func accept(
         rooms: Rooms? = nil, options: WebSocketOptions = WebSocketOptions(),
         _ handler: @escaping @Sendable (WebSocket) async throws -> Void
@@ -66,7 +66,7 @@ extension Logger {
     static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
 }
 
-/// A clock that only sleeping moves: sleeps are noted and over at once, or, when it is held, last until they are
+/// A clock that only moves by sleeping. Sleeps are recorded and return at once, or, if they are held, when they are
 /// cancelled.
 final class TestClock: Clock {
     struct Instant: InstantProtocol {
@@ -84,7 +84,7 @@ final class TestClock: Clock {
     private struct Endless: Error {}
 
     private let state = Mutex(State())
-    /// The sleeps behind so many are not over until they are cancelled.
+    /// The sleeps after that many return only when they are cancelled.
     private let heldAfter: Int
     /// Tells the test that a held sleep has begun.
     let held = AsyncStream.makeStream(of: Duration.self)
@@ -97,7 +97,7 @@ final class TestClock: Clock {
     /// Lets time pass.
     func pass(_ duration: Duration) { state.withLock { $0.now = $0.now.advanced(by: duration) } }
 
-    /// How long each sleep was to be.
+    /// The duration of each sleep.
     var sleeps: [Duration] { state.withLock { $0.sleeps } }
 
     func sleep(until deadline: Instant, tolerance: Duration?) async throws {
@@ -108,7 +108,7 @@ final class TestClock: Clock {
             return (state.sleeps.count, duration)
         }
         try Task.checkCancellation()
-        // A client that should have given up would go on for ever.
+        // Otherwise a client that should have given up would continue forever.
         guard count <= 100 else { throw Endless() }
         guard count > heldAfter else { return }
         held.continuation.yield(duration)

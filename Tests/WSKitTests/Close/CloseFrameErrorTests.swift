@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test(
-        "so is a reason of more than 123 bytes, which is counted in UTF-8",
+        "a reason of more than 123 bytes of UTF-8 is an error too",
         arguments: [(String(repeating: "x", count: 124), 124), (String(repeating: "€", count: 42), 126)])
     func reasons(_ reason: String, bytes: Int) throws {
         try expect(.reasonTooLong(bytes: bytes), whenClosing: .normal, reason: reason)

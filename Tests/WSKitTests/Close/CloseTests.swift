@@ -4,7 +4,7 @@ import Testing
 @testable import WSKit
 
 @Suite struct CloseTests {
-    @Test("RFC 6455 §7.4 every number: which a close frame may carry")
+    @Test("RFC 6455 §7.4 which codes a close frame may carry")
     func codes() {
         for number in UInt16.min...UInt16.max {
             let allowed: Bool =
@@ -19,12 +19,12 @@ import Testing
                 if !allowed { Issue.record("\(number) passed") }
             } catch {
                 #expect(error == .closeCode(number))
-                if allowed { Issue.record("\(number) was refused") }
+                if allowed { Issue.record("\(number)was rejected") }
             }
         }
     }
 
-    @Test("a reason that is too long is cut at a character")
+    @Test("a reason that is too long is cut at a character boundary")
     func longReason() throws {
         let payload = ClosePayload.encode(code: .normal, text: String(repeating: "€", count: 60))
         #expect(payload.readableBytes == 2 + 41 * 3)
@@ -33,14 +33,14 @@ import Testing
         #expect(ClosePayload.encode(code: .abnormal, text: "x").readableBytes == 0)
     }
 
-    @Test("§7.1 the peer begins: its code is repeated, and nothing follows")
+    @Test("§7.1 the peer closes first: the reply repeats its code, and nothing follows")
     func byPeer() throws {
         var server = machine()
         var input = ByteBuffer(bytes: frame(0x88, [0x0F, 0xA1] + Array("x".utf8)))
         let expected = CloseReason(
             code: CloseCode(rawValue: 4001), text: "x", initiator: .peer, isClean: true)
         #expect(try server.next(&input, now: start) == .close(expected))
-        #expect(server.owesCloseReply && !server.isOpen && !server.isClosed)
+        #expect(server.isCloseReplyDue && !server.isOpen && !server.isClosed)
         var out = ByteBuffer()
         #expect(throws: WSError.closed) { try server.encode(Message(text: "late"), into: &out) }
         #expect(server.encodeCloseReply(into: &out, now: start))
@@ -51,7 +51,7 @@ import Testing
         #expect(out.readableBytes == 4)
     }
 
-    @Test("§7.1 this end begins: the peer's answer completes it")
+    @Test("§7.1 this end closes first: the peer's reply completes the handshake")
     func byUs() throws {
         var server = machine()
         var out = ByteBuffer()
@@ -61,11 +61,11 @@ import Testing
         #expect(try server.next(&input, now: start) == .text("still coming"))
         let expected = CloseReason(code: .goingAway, initiator: .local, isClean: true)
         #expect(try server.next(&input, now: start) == .close(expected))
-        #expect(server.isClosed && !server.owesCloseReply)
+        #expect(server.isClosed && !server.isCloseReplyDue)
         #expect(!server.encodeCloseReply(into: &out, now: start))
     }
 
-    @Test("§7.1.7 an error is told once, and nothing more is read")
+    @Test("§7.1.7 an error is sent to the peer once, and nothing more is read")
     func failure() throws {
         var server = machine()
         var input = ByteBuffer(bytes: frame(0x83) + frame(0x81, "x"))

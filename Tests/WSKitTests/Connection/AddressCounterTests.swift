@@ -5,9 +5,9 @@ import Testing
 
 @testable import WSKit
 
-@Suite("How many sockets an address may have")
+@Suite("Maximum number of sockets per address")
 struct AddressCounterTests {
-    @Test("a place at an endpoint is counted out once, also when the upgrade is dropped")
+    @Test("a place is released once, also when the upgrade is dropped")
     func places() throws {
         let counter = AddressCounter()
         let address = try SocketAddress(ipAddress: "192.0.2.1", port: 9)
@@ -25,12 +25,12 @@ struct AddressCounterTests {
     }
 
     @Test(
-        "RFC 4291 §2.5.1: addresses that are one client",
+        "RFC 4291 §2.5.1: addresses of the same client",
         arguments: [
             ("192.0.2.1", "192.0.2.1"), ("2001:db8::1", "2001:db8::1"),
             ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff"), ("2001:db8::", "2001:db8::1"),
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"), ("fe80::1", "fe80::2"), ("::1", "::2"),
-            // IPv4 inside of IPv6 (RFC 4291 §2.5.5.2).
+            // IPv4-mapped IPv6 addresses (RFC 4291 §2.5.5.2).
             ("192.0.2.1", "::ffff:192.0.2.1"), ("::ffff:192.0.2.1", "::ffff:c000:201"),
         ])
     func oneClient(_ one: String, _ other: String) throws {
@@ -45,12 +45,12 @@ struct AddressCounterTests {
     }
 
     @Test(
-        "RFC 4291 §2.5.1: addresses that are two clients",
+        "RFC 4291 §2.5.1: addresses of different clients",
         arguments: [
             ("192.0.2.1", "192.0.2.2"), ("192.0.2.1", "193.0.2.1"), ("2001:db8:0:1::1", "2001:db8:0:2::1"),
             ("2001:db8:0:1::1", "2001:db9:0:1::1"), ("::ffff:192.0.2.1", "::ffff:192.0.2.2"),
             ("::ffff:192.0.2.1", "192.0.2.2"),
-            // Not IPv4 inside of IPv6, for all that the octets look alike.
+            // Not IPv4-mapped, although the bytes are similar.
             ("::192.0.2.1", "192.0.2.1"), ("1::ffff:192.0.2.1", "192.0.2.1"),
             ("::fffe:192.0.2.1", "192.0.2.1"),
             ("::1:ffff:192.0.2.1", "192.0.2.1"), ("c000:201::", "192.0.2.1"),
@@ -63,7 +63,7 @@ struct AddressCounterTests {
         #expect(places.allSatisfy { $0 != nil })
     }
 
-    @Test("neither sockets of Unix domains nor endpoints without a limit are counted")
+    @Test("Unix domain sockets and endpoints without a limit are not counted")
     func uncounted() throws {
         let counter = AddressCounter()
         let unix = try SocketAddress(unixDomainSocketPath: "/x")
@@ -74,7 +74,7 @@ struct AddressCounterTests {
         }
     }
 
-    @Test("by default loopback does not count, once a bound is set it does")
+    @Test("loopback addresses are not counted by default, but they are once a limit is set")
     func options() throws {
         let loopback = try SocketAddress(ipAddress: "127.0.0.1", port: 1)
         let address = try SocketAddress(ipAddress: "192.0.2.1", port: 1)

@@ -5,11 +5,11 @@ import Testing
 
 @testable import WSKit
 
-@Suite("Sockets that compress give way to others") struct CodecTurnTests {
+@Suite("Sockets that compress give way to other connections") struct CodecTurnTests {
     /// Many messages in a few bytes each.
     private static func bombs(_ count: Int, size: Int = 1 << 20) throws -> [UInt8] {
-        let octets = try UnfinishedMessageTests.compressed([UInt8](repeating: 0x61, count: size))
-        return (0..<count).flatMap { _ in frame(0xC1, octets) }
+        let bytes = try UnfinishedMessageTests.compressed([UInt8](repeating: 0x61, count: size))
+        return (0..<count).flatMap { _ in frame(0xC1, bytes) }
     }
 
     private func make(
@@ -27,7 +27,9 @@ import Testing
         }
     }
 
-    @Test("callbacks: one large message a turn, and another client's small ones at once", arguments: [1, 5])
+    @Test(
+        "callbacks: one large message per turn, and another client's small messages at once",
+        arguments: [1, 5])
     func callbacks(attackers: Int) throws {
         let journal = Journal()
         let victim = try make(.callbacks(Callbacks(journal: Journal())))
@@ -96,7 +98,7 @@ import Testing
         #expect(journal.all.count == 2 && journal.all.last == "next")
     }
 
-    @Test("above its rate of inflated bytes a socket is not read until that is made up for; it stays open")
+    @Test("above the rate of inflated bytes a socket is not read for a while, but stays open")
     func rate() throws {
         let journal = Journal()
         let harness = try make(.callbacks(Callbacks(journal: journal))) {
@@ -115,7 +117,7 @@ import Testing
         #expect(harness.channel.isActive)
     }
 
-    @Test("a socket that ends while it waits for its turn ends as others do")
+    @Test("a socket that ends while it waits for its turn ends normally")
     func ends() throws {
         let journal = Journal()
         let harness = try make(.callbacks(Callbacks(journal: journal)))

@@ -21,7 +21,7 @@ struct ConnectionHarness {
         on neighbour: ConnectionHarness? = nil, limits: (inout WSLimits) -> Void = { _ in }
     ) throws {
         if let neighbour {
-            // Another connection of the same loop.
+            // Another connection on the same loop.
             channel = EmbeddedChannel(loop: neighbour.channel.embeddedEventLoop)
             loop = neighbour.loop
         } else {
@@ -61,8 +61,8 @@ struct ConnectionHarness {
         while loop.hasDeferredWork { channel.embeddedEventLoop.advanceTime(by: .microseconds(50)) }
     }
 
-    func receive(_ octets: [UInt8]) throws {
-        try channel.writeInbound(ByteBuffer(bytes: octets))
+    func receive(_ bytes: [UInt8]) throws {
+        try channel.writeInbound(ByteBuffer(bytes: bytes))
         run()
     }
 
@@ -78,20 +78,20 @@ struct ConnectionHarness {
         run()
     }
 
-    /// The peer's transport ends, its side or all of it.
+    /// The peer closes its side, or the whole transport ends.
     func endInput() {
         channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         run()
     }
 
-    /// All octets that went out since the last call.
+    /// All bytes that were sent since the last call.
     func sent() throws -> [UInt8] {
         run()
-        var octets: [UInt8] = []
+        var bytes: [UInt8] = []
         while let part = try channel.readOutbound(as: IOData.self) {
-            if case .byteBuffer(let buffer) = part { octets += Array(buffer.readableBytesView) }
+            if case .byteBuffer(let buffer) = part { bytes += Array(buffer.readableBytesView) }
         }
-        return octets
+        return bytes
     }
 }
 

@@ -6,7 +6,7 @@ import Testing
 @testable import WSKit
 
 @Suite struct ClosingTests {
-    @Test("RFC 6455 §7.1.2: the closure ends, the socket closes with 1000, and the answer ends it")
+    @Test("RFC 6455 §7.1.2: when the closure returns, the socket closes with 1000, and the reply ends it")
     func closureReturns() throws {
         let harness = try ConnectionHarness()
         harness.serve { _ in }
@@ -21,7 +21,7 @@ import Testing
     }
 
     @Test(
-        "RFC 6455 §1.4: a closure that ends after some messages; those still on their way do not delay the end",
+        "RFC 6455 §1.4: messages still on their way do not delay the close after a closure returns",
         arguments: [0, 1, 40])
     func closureReturnsEarly(_ more: Int) throws {
         let harness = try ConnectionHarness()
@@ -43,7 +43,9 @@ import Testing
         #expect(try harness.sent() == closeFrame(1011, key: nil))
     }
 
-    @Test("RFC 6455 §5.5.1: a peer's close is answered with its code; reader, sender and pinger see the end")
+    @Test(
+        "RFC 6455 §5.5.1: the reply to a peer's close repeats its code; reader, sender and pinger see the end"
+    )
     func peerCloses() throws {
         let harness = try ConnectionHarness()
         let journal = Journal()
@@ -61,7 +63,7 @@ import Testing
         #expect(Set(journal.all) == ["no pong", "read to the end: 4000"])
     }
 
-    @Test("close frames that cross: both are content, nothing is sent twice")
+    @Test("close frames that cross: both ends accept that, and nothing is sent twice")
     func crossing() throws {
         let harness = try ConnectionHarness()
         let socket = harness.open()
@@ -73,7 +75,7 @@ import Testing
         #expect(harness.connection.isClosed)
     }
 
-    @Test("a close frame without an answer ends after the close timeout, also behind messages nobody reads")
+    @Test("a close frame without a reply ends after the close timeout, also after messages that nobody reads")
     func closeTimeout() throws {
         let harness = try ConnectionHarness { $0.maxQueuedMessages = 1 }
         let socket = harness.open()
@@ -87,7 +89,7 @@ import Testing
         #expect(harness.connection.closeReason == .lost(.closeTimeout))
     }
 
-    @Test("what a peer sent before it went is read, its close frame too, however full the inbox is")
+    @Test("messages and a close frame sent before the peer disconnected are read, however full the inbox is")
     func endBehindFullInbox() throws {
         let harness = try ConnectionHarness { $0.maxQueuedMessages = 2 }
         let journal = Journal()
@@ -106,7 +108,7 @@ import Testing
         #expect(!harness.channel.isActive)
     }
 
-    @Test("a peer that vanishes: everybody who waits is resumed")
+    @Test("when the peer disconnects, all waiting tasks are resumed")
     func vanishes() throws {
         let harness = try ConnectionHarness()
         let journal = Journal()
@@ -126,21 +128,21 @@ import Testing
         #expect(Set(journal.all) == ["send: 1006", "end"])
     }
 
-    @Test("a violation is told to the peer and to the callbacks, once")
+    @Test("a violation is reported to the peer and to the callbacks, once")
     func violation() throws {
         let journal = Journal()
         let harness = try ConnectionHarness(consumer: .callbacks(Callbacks(journal: journal)))
         _ = harness.open()
         try harness.receive(frame(0x83, "reserved"))
-        let octets = try harness.sent()
-        #expect(octets.first == 0x88)
-        #expect(octets.dropFirst(2).prefix(2) == [0x03, 0xEA])
+        let bytes = try harness.sent()
+        #expect(bytes.first == 0x88)
+        #expect(bytes.dropFirst(2).prefix(2) == [0x03, 0xEA])
         #expect(journal.all == ["error", "close 1002"])
         harness.channel.pipeline.fireChannelInactive()
         #expect(journal.all.count == 2)
     }
 
-    @Test("RFC 6455 §7.1.1: the answer to our close frame does not wait behind a message that was read")
+    @Test("RFC 6455 §7.1.1: the reply to our close frame does not wait behind a message that was read")
     func closeIsNotDeferred() throws {
         let harness = try ConnectionHarness()
         harness.serve { socket in for try await _ in socket.messages { break } }
@@ -150,7 +152,7 @@ import Testing
         #expect(harness.connection.closeReason?.isClean == true)
     }
 
-    @Test("a pong does not wait behind the message whose reader asked for it")
+    @Test("a pong does not wait behind the message whose reader sent the ping")
     func pongIsNotDeferred() throws {
         let harness = try ConnectionHarness()
         let journal = Journal()
@@ -161,12 +163,14 @@ import Testing
             }
         }
         try harness.receive(frame(0x81, "ask"))
-        let ping = try #require(harness.connection.known?.pings.first).payload
+        let ping = try #require(harness.connection.rareState?.pings.first).payload
         try harness.receive(frame(0x8A, Array(ping.readableBytesView)))
         #expect(journal.all == ["pong"])
     }
 
-    @Test("what a peer leaves open is cut off at the drain deadline, whatever the close timeout is")
+    @Test(
+        "a connection that the peer leaves open is closed at the drain deadline, whatever the close timeout is"
+    )
     func drainDeadline() throws {
         let harness = try ConnectionHarness { $0.closeTimeout = .seconds(60) }
         harness.serve { socket in for try await _ in socket.messages {} }
@@ -179,7 +183,7 @@ import Testing
         #expect(harness.connection.closeReason == .lost(.closeTimeout))
     }
 
-    @Test("drain says 1001")
+    @Test("drain closes with 1001")
     func drain() throws {
         let harness = try ConnectionHarness()
         harness.serve { socket in for try await _ in socket.messages {} }

@@ -6,11 +6,11 @@ import Testing
 @testable import WSKit
 
 @Suite struct FlowTests {
-    @Test("the inbox is bounded in messages and octets; a message larger than the bound gets through")
+    @Test("the inbox is bounded in messages and bytes; a message larger than the bound gets through")
     func inboxBound() throws {
         let harness = try ConnectionHarness {
             $0.maxQueuedMessages = 100
-            $0.maxQueuedOctets = 10
+            $0.maxQueuedBytes = 10
         }
         let socket = harness.open()
         let large = [UInt8](repeating: 0x61, count: 1000)
@@ -44,12 +44,12 @@ import Testing
         }
         harness.waitFor { !journal.all.isEmpty }
         try harness.receive(frame(0x81, "after"))
-        // The closure may still be on its way back from the reader, which ended on another thread.
+        // The closure may not have resumed yet after the reader, which ended on another thread.
         harness.waitFor { journal.all.count == 2 }
         #expect(journal.all == ["cancelled", "after"])
     }
 
-    @Test("two readers: the second is told so")
+    @Test("two readers: the second gets an error")
     func twoReaders() throws {
         let harness = try ConnectionHarness()
         let journal = Journal()
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(
-        "a full send buffer: a sender waits, trySend takes nothing, pings owe one pong, and all goes on after"
+        "a full send buffer: send waits, trySend is not accepted, pings get one pong, and then all continue"
     )
     func fullBuffer() throws {
         let harness = try ConnectionHarness()
@@ -80,13 +80,13 @@ import Testing
         #expect(socket.trySend(Message(text: "no")) == .full)
         try harness.receive((0..<50).flatMap { frame(0x89, "\($0)") })
         #expect(journal.all.isEmpty)
-        #expect(try harness.sent().isEmpty, "nothing piles up for a peer that does not read")
+        #expect(try harness.sent().isEmpty, "nothing accumulates for a peer that does not read")
         harness.setWritable(true)
         #expect(try harness.sent() == frame(0x8A, "49", key: nil) + frame(0x81, "waited", key: nil))
         #expect(journal.all == ["sent"])
     }
 
-    @Test("callbacks: while the buffer is full no message is handed over, then onDrain and the rest")
+    @Test("callbacks: while the buffer is full no message is delivered, then onDrain and the rest")
     func callbacksPause() throws {
         let journal = Journal()
         let harness = try ConnectionHarness(consumer: .callbacks(Callbacks(journal: journal)))
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test(
-        "a silent peer is pinged and given up; one whose octets we hold back, or that is slow to read, is not"
+        "a silent peer is pinged and given up, but not while this end holds back reads or the peer reads slowly"
     )
     func keepAlive() throws {
         let silent = try ConnectionHarness()
@@ -115,7 +115,7 @@ import Testing
         try held.receive(frame(0x81, "one") + frame(0x81, "two"))
         for second in 0..<200 { held.tick(after: .seconds(second)) }
         #expect(held.channel.isActive)
-        // It is asked all the same: if it is gone, that makes the transport fail.
+        // It is pinged anyway: if the peer is lost, that makes the transport fail.
         #expect(try held.sent().chunks(of: 10).map(\.first) == [0x89, 0x89, 0x89, 0x89, 0x89, 0x89])
 
         let slow = try ConnectionHarness { $0.sendTimeout = .seconds(1000) }
@@ -123,10 +123,10 @@ import Testing
         slow.setWritable(false)
         for second in 0..<200 { slow.tick(after: .seconds(second)) }
         #expect(slow.channel.isActive)
-        #expect(try slow.sent().isEmpty, "nothing piles up for a peer that does not read")
+        #expect(try slow.sent().isEmpty, "nothing accumulates for a peer that does not read")
     }
 
-    @Test("RFC 6455 §5.5.3: the pong of a later ping answers the earlier ones")
+    @Test("RFC 6455 §5.5.3: the pong of a later ping also completes the earlier ones")
     func latestPong() throws {
         let harness = try ConnectionHarness()
         let journal = Journal()
@@ -137,15 +137,15 @@ import Testing
             journal.note("both")
             for try await _ in socket.messages {}
         }
-        harness.waitFor { harness.connection.known?.pings.count == 2 }
-        let last = try #require(harness.connection.known?.pings.last).payload
+        harness.waitFor { harness.connection.rareState?.pings.count == 2 }
+        let last = try #require(harness.connection.rareState?.pings.last).payload
         try harness.receive(frame(0x8A, Array(last.readableBytesView)))
         harness.waitFor { !journal.all.isEmpty }
         #expect(journal.all == ["both"])
     }
 
     @Test(
-        "a stream goes out in fragments, published messages do not come between, the newest missed comes after"
+        "a stream is sent in fragments without published messages between; the newest missed one follows"
     )
     func stream() throws {
         let harness = try ConnectionHarness()
@@ -161,7 +161,7 @@ import Testing
         let room = ObjectIdentifier(harness.channel)
         for text in ["old", "new"] {
             harness.loop.turn {
-                harness.connection.deliver(
+                harness.connection.sendPublished(
                     PreparedMessage(Message(text: text)), policy: .latestOnly, room: room)
             }
         }
@@ -173,14 +173,14 @@ import Testing
         #expect(harness.loop.statistics.messagesDropped == 1)
     }
 
-    @Test("a stream goes on when the flush that it asks for makes room at once")
+    @Test("a stream continues when its own flush makes room at once")
     func streamFindsRoom() throws {
         let harness = try ConnectionHarness()
         try harness.channel.pipeline.syncOperations.addHandler(RoomAtFlush(), position: .first)
         harness.serve { socket in
             try await socket.sendStream(.text) { writer in
                 try await writer.write("a")
-                // As a write over the water mark does, in the same turn.
+                // As a write above the water mark does, in the same turn.
                 harness.channel.isWritable = false
                 harness.channel.pipeline.fireChannelWritabilityChanged()
                 try await writer.write("b")
@@ -190,7 +190,7 @@ import Testing
         #expect(try harness.sent().starts(with: parts))
     }
 
-    @Test("callbacks: a message that a stream has kept out is told of its end")
+    @Test("callbacks: onDrain is called at the end of a stream")
     func drainAfterStream() throws {
         let journal = Journal()
         let harness = try ConnectionHarness(consumer: .callbacks(Callbacks(journal: journal)))
@@ -208,7 +208,9 @@ import Testing
         #expect(journal.all.starts(with: ["full", "drain", "whole"]))
     }
 
-    @Test("a peer that has closed its side cannot answer: it is given up when nobody takes its messages")
+    @Test(
+        "a peer that has closed its side cannot reply to pings: it is given up when its messages are not read"
+    )
     func halfClosed() throws {
         let harness = try ConnectionHarness { $0.maxQueuedMessages = 1 }
         _ = harness.open()
@@ -219,25 +221,25 @@ import Testing
         #expect(!harness.channel.isActive)
     }
 
-    @Test("what other threads hand over is bounded")
+    @Test("bytes that other threads send are bounded")
     func gate() {
         let gate = SendGate()
         let limit = 10 + SendGate.overhead
-        #expect(gate.enter(6, limit: limit) == .sent && gate.enter(6, limit: limit) == .sent)
-        #expect(gate.enter(1, limit: limit) == .full)
-        gate.leave(6)
-        #expect(gate.enter(1, limit: limit) == .sent)
+        #expect(gate.reserve(6, limit: limit) == .sent && gate.reserve(6, limit: limit) == .sent)
+        #expect(gate.reserve(1, limit: limit) == .full)
+        gate.release(6)
+        #expect(gate.reserve(1, limit: limit) == .sent)
         gate.isFull = true
-        #expect(gate.enter(1, limit: limit) == .full)
+        #expect(gate.reserve(1, limit: limit) == .full)
         gate.isFull = false
         gate.isClosed = true
-        #expect(gate.enter(1, limit: limit) == .closed)
+        #expect(gate.reserve(1, limit: limit) == .closed)
     }
 
-    @Test("empty messages that other threads hand over are bounded as well")
+    @Test("empty messages that other threads send are bounded too")
     func gateCountsMessages() {
         let gate = SendGate()
-        let taken = (0..<1000).count { _ in gate.enter(0, limit: 10 * SendGate.overhead) == .sent }
+        let taken = (0..<1000).count { _ in gate.reserve(0, limit: 10 * SendGate.overhead) == .sent }
         #expect(taken == 10)
     }
 
@@ -255,7 +257,7 @@ import Testing
     }
 }
 
-/// A transport that takes all that waits when it is flushed.
+/// A transport that accepts everything when it is flushed.
 private final class RoomAtFlush: ChannelOutboundHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
@@ -269,15 +271,15 @@ private final class RoomAtFlush: ChannelOutboundHandler {
 }
 
 extension Array {
-    /// Pieces of that many elements, the last one of what is left.
+    /// Pieces of that many elements. The last one may be smaller.
     fileprivate func chunks(of size: Int) -> [ArraySlice<Element>] {
         stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
     }
 }
 
 extension ConnectionHarness {
-    /// Runs the loop until `condition` holds: for tasks that begin on other threads, which may be busy with other
-    /// tests for long. It gives up after two minutes.
+    /// Runs the loop until `condition` holds. Use it for tasks that begin on other threads, which may be busy with other
+    /// tests for a long time. It gives up after five minutes.
     func waitFor(_ condition: () -> Bool) {
         let deadline = ContinuousClock.now.advanced(by: .seconds(300))
         while !condition(), ContinuousClock.now < deadline { run() }

@@ -16,11 +16,11 @@ private struct Order: Codable, Sendable, Equatable {
     var items: [Item] = []
 }
 
-@Suite("Messages as values of JSON")
+@Suite("Messages as JSON values")
 struct JSONMessageTests {
     private static let good = #"{"id":1,"items":[{"name":"tea","count":2,"size":"small"}]}"#
 
-    /// Serves a socket that answers each value with its id, and each failure with its text.
+    /// Serves a socket that replies to each value with its id, and to each failure with its text.
     private func serve<Value: Decodable & Sendable>(
         _ harness: ConnectionHarness, _ journal: Journal, as type: Value.Type,
         _ answer: @escaping @Sendable (Value) -> String
@@ -37,7 +37,7 @@ struct JSONMessageTests {
     }
 
     @Test(
-        "RFC 8259: a message that does not decode names the field; those before and behind it arrive",
+        "RFC 8259: a message that cannot be decoded names the field; those before and after it arrive",
         arguments: [
             (#"{"items":[]}"#, "id: is missing"),
             (#"{"id":"1","items":[]}"#, "id: expected an integer, found a string"),
@@ -81,7 +81,7 @@ struct JSONMessageTests {
         #expect(journal.all.last == "end")
     }
 
-    @Test("a value that is no object: what is JSON and does not fit is not called no JSON")
+    @Test("a value that is not an object: valid JSON of the wrong type is not reported as malformed")
     func bareValues() throws {
         let harness = try ConnectionHarness()
         let journal = Journal()
@@ -96,7 +96,7 @@ struct JSONMessageTests {
         #expect(heard.last == "JSON: the text is not JSON")
     }
 
-    @Test("binary messages decode too; octets that are no UTF-8 do not end the socket there")
+    @Test("binary messages are decoded too; invalid UTF-8 in them does not close the socket")
     func binary() throws {
         let harness = try ConnectionHarness()
         let journal = Journal()
@@ -106,24 +106,24 @@ struct JSONMessageTests {
         #expect(harness.channel.isActive)
     }
 
-    @Test("a burst in one read, fragments, and a message cut anywhere: one result for each, in order")
+    @Test("a burst in one read, fragments, and a message split anywhere: one result for each, in order")
     func cut() throws {
         let wanted = ["1", "id: is missing", "1"]
         let half = Array(Self.good.utf8)
-        let octets =
+        let bytes =
             frame(0x01, Array(half.prefix(9))) + frame(0x80, Array(half.dropFirst(9))) + frame(0x81, "{}")
             + frame(0x81, Self.good)
-        for cut in octets.indices {
+        for cut in bytes.indices {
             let harness = try ConnectionHarness()
             let journal = Journal()
             serve(harness, journal, as: Order.self) { "\($0.id)" }
-            try harness.receive(Array(octets[..<cut]))
-            try harness.receive(Array(octets[cut...]))
-            #expect(journal.all == wanted, "cut at \(cut)")
+            try harness.receive(Array(bytes[..<cut]))
+            try harness.receive(Array(bytes[cut...]))
+            #expect(journal.all == wanted, "split at \(cut)")
         }
     }
 
-    @Test("what is sent as JSON decodes to what it was")
+    @Test("a value that is sent as JSON decodes to the same value")
     func sent() throws {
         let harness = try ConnectionHarness()
         let order = Order(id: 7, items: [.init(name: "Käse/\u{1F9C0}", count: 255, size: nil)])
@@ -131,8 +131,8 @@ struct JSONMessageTests {
             try await socket.send(json: order)
             for try await _ in socket.messages {}
         }
-        let octets = try harness.sent()
-        #expect(octets.first == 0x81)
-        #expect(try JSON.decode(Order.self, from: ByteBuffer(bytes: octets.dropFirst(2))) == order)
+        let bytes = try harness.sent()
+        #expect(bytes.first == 0x81)
+        #expect(try JSON.decode(Order.self, from: ByteBuffer(bytes: bytes.dropFirst(2))) == order)
     }
 }

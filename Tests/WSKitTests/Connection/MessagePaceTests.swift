@@ -4,18 +4,18 @@ import Testing
 
 @testable import WSKit
 
-@Suite("A message under way has a least rate, a deadline, and a place in the loop's memory")
+@Suite("Unfinished messages have a minimum rate, a deadline, and a memory limit per loop")
 struct MessagePaceTests {
     /// The close code that was sent, if any.
     private func closeCode(_ harness: ConnectionHarness) throws -> Int? {
-        let octets = try harness.sent()
-        guard let index = octets.indices.first(where: { octets[$0] == 0x88 && octets.count >= $0 + 4 }) else {
+        let bytes = try harness.sent()
+        guard let index = bytes.indices.first(where: { bytes[$0] == 0x88 && bytes.count >= $0 + 4 }) else {
             return nil
         }
-        return Int(octets[index + 2]) << 8 | Int(octets[index + 3])
+        return Int(bytes[index + 2]) << 8 | Int(bytes[index + 3])
     }
 
-    /// Beginnings of messages: a frame that is announced longer than it is, a fragment, and both compressed.
+    /// Beginnings of messages: a frame with a larger announced length, a fragment, and both compressed.
     private static let beginnings: [[UInt8]] = [
         Array(frame(0x82, [UInt8](repeating: 1, count: 50_000))[..<1000]),
         frame(0x02, [UInt8](repeating: 1, count: 1000)),
@@ -23,7 +23,8 @@ struct MessagePaceTests {
         frame(0x42, [UInt8](repeating: 1, count: 1000)),
     ]
 
-    @Test("one that stops is closed with 1008 after the grace period", arguments: beginnings)
+    @Test(
+        "a message that stops closes the connection with 1008 after the grace period", arguments: beginnings)
     func stops(_ beginning: [UInt8]) throws {
         let harness = try ConnectionHarness(deflate: noTakeover)
         _ = harness.open()
@@ -36,7 +37,7 @@ struct MessagePaceTests {
         #expect(harness.connection.machine.messageUnderWay == nil)
     }
 
-    @Test("one that keeps the rate is not closed until the deadline; parts have no deadline")
+    @Test("at the minimum rate the connection stays open until the deadline; parts have no deadline")
     func deadline() throws {
         for (delivery, code) in [(MessageAssembler.Delivery.whole, 1008), (.parts, nil)] {
             let harness = try ConnectionHarness(delivery: delivery) {
@@ -56,7 +57,7 @@ struct MessagePaceTests {
         }
     }
 
-    @Test("the rate is that of each message; between messages nothing is measured")
+    @Test("the rate is measured per message; between messages nothing is measured")
     func eachMessage() throws {
         let harness = try ConnectionHarness { $0.pingInterval = nil }
         harness.serve { socket in for try await _ in socket.messages {} }
@@ -67,7 +68,7 @@ struct MessagePaceTests {
         #expect(try closeCode(harness) == nil)
     }
 
-    @Test("time in which this end does not read does not count")
+    @Test("time in which this end does not read is not counted")
     func heldBack() throws {
         let harness = try ConnectionHarness {
             $0.maxQueuedMessages = 1
@@ -80,7 +81,9 @@ struct MessagePaceTests {
         #expect(try closeCode(harness) == nil)
     }
 
-    @Test("above the loop's memory the oldest message is closed with 1013, until the others fit")
+    @Test(
+        "above the loop's memory limit the oldest message's connection is closed with 1013, until the others fit"
+    )
     func memory() throws {
         let first = try ConnectionHarness(deflate: noTakeover) { $0.maxUnfinishedBytesPerLoop = 100_000 }
         let others = try (0..<3).map { _ in
@@ -89,7 +92,7 @@ struct MessagePaceTests {
         for harness in [first] + others { _ = harness.open() }
         let memory = UnfinishedMessages.on(first.loop)
         try first.receive(frame(0x42, [UInt8](repeating: 1, count: 1000)))
-        // What has ended makes room.
+        // A message that has ended makes room.
         for _ in 0..<10 {
             try others[0].receive(frame(0x02, [UInt8](repeating: 1, count: 60_000)))
             try others[0].receive(frame(0x80))
@@ -103,13 +106,13 @@ struct MessagePaceTests {
         #expect(try closeCode(others[2]) == nil)
         #expect(try closeCode(others[0]) == nil)
         #expect(memory.bytes > 60_000 && memory.bytes <= 100_000)
-        // A message that is too large by itself is its own oldest.
+        // A message that is too large by itself is also the oldest.
         try others[2].receive(frame(0x00, [UInt8](repeating: 1, count: 90_000)))
         #expect(try closeCode(others[2]) == 1013)
         #expect(memory.bytes == 0)
     }
 
-    @Test("a connection that ends gives its message's memory back")
+    @Test("a connection that ends frees its message's memory")
     func ends() throws {
         let harness = try ConnectionHarness()
         _ = harness.open()

@@ -5,11 +5,11 @@ import Testing
 
 @testable import WSKit
 
-@Suite("The least rate at which peers take messages")
+@Suite("The minimum rate at which peers read messages")
 struct SendRateTests {
     private static func text(_ count: Int) -> Message { Message(text: String(repeating: "x", count: count)) }
 
-    @Test("a peer that takes an octet now and then is closed, and the sender that waits for it is told")
+    @Test("a peer that reads a byte now and then is disconnected, and the waiting sender gets an error")
     func dripping() throws {
         let harness = try ConnectionHarness()
         let peer = try SlowPeer(of: harness)
@@ -22,7 +22,7 @@ struct SendRateTests {
                 do { try await socket.send("waits") } catch is WebSocketClosed { journal.note("told") }
             }
         }
-        // 300,000 octets take 1,250 s at 240 a second, and 30 s are given.
+        // 300,000 bytes take 1,250 s at 240 bytes per second, plus the grace period of 30 s.
         let end = harness.end(within: 2_000) { second in
             if second % 29 == 28 { peer.take(1) }
         }
@@ -31,7 +31,9 @@ struct SendRateTests {
         #expect(journal.all == ["told"])
     }
 
-    @Test("a peer that takes messages at that rate is not, in bursts or not", arguments: [1, 20, 200])
+    @Test(
+        "a peer that reads at the minimum rate stays connected, with or without bursts",
+        arguments: [1, 20, 200])
     func steady(burst: Int) throws {
         let harness = try ConnectionHarness()
         let peer = try SlowPeer(of: harness)
@@ -42,21 +44,21 @@ struct SendRateTests {
                 peer.take(300 * burst)
                 _ = socket.trySend(Self.text(290 * burst))
             }
-            try harness.hear(at: second)
+            try harness.receivePing(at: second)
         }
         #expect(end == nil)
     }
 
-    @Test("little that waits counts too, though the peer sends all the time and the buffer has room")
+    @Test("a few unsent bytes are measured too, even if the peer sends all the time and the buffer has room")
     func little() throws {
         let harness = try ConnectionHarness { $0.pingInterval = nil }
         _ = try SlowPeer(of: harness)
         #expect(harness.open().trySend(Self.text(2_400)) == .sent)
-        let end = try harness.end(within: 100) { try harness.hear(at: $0) }
-        #expect(end.map { 40...41 ~= $0 } == true, "10 s for the octets, 30 s beyond")
+        let end = try harness.end(within: 100) { try harness.receivePing(at: $0) }
+        #expect(end.map { 40...41 ~= $0 } == true, "10 s for the bytes plus 30 s grace period")
     }
 
-    @Test("time in which nothing waits does not count, and an idle socket keeps nothing for it")
+    @Test("time without unsent bytes is not counted, and an idle socket needs no state for it")
     func idle() throws {
         let harness = try ConnectionHarness { $0.pingInterval = nil }
         let peer = try SlowPeer(of: harness)
@@ -67,9 +69,9 @@ struct SendRateTests {
             harness.run()
             harness.tick(after: .seconds(second))
         }
-        #expect(harness.connection.known == nil)
+        #expect(harness.connection.rareState == nil)
         peer.takesAll = false
-        // What waits now and then, and is taken in time, has its time anew each time.
+        // Unsent bytes that are read in time get the full time again each time.
         for second in 200..<400 {
             if second % 20 == 0 {
                 #expect(socket.trySend(Self.text(2_400)) == .sent)
@@ -78,10 +80,10 @@ struct SendRateTests {
             }
             harness.tick(after: .seconds(second))
         }
-        #expect(harness.channel.isActive && harness.connection.known?.pace == nil)
+        #expect(harness.channel.isActive && harness.connection.rareState?.pace == nil)
     }
 
-    @Test("the rate and the time beyond are limits like others, and 0 is no bound")
+    @Test("the rate and the grace period can be set, and a rate of 0 disables the limit")
     func limits() throws {
         func end(rate: Int, grace: Int) throws -> Int? {
             let harness = try ConnectionHarness {
@@ -99,7 +101,7 @@ struct SendRateTests {
 }
 
 extension ConnectionHarness {
-    /// Lets the seconds pass, one tick each; when the connection has been closed.
+    /// Lets the seconds pass, one tick each. Returns when the connection was closed.
     fileprivate func end(within seconds: Int, _ body: (_ second: Int) throws -> Void) rethrows -> Int? {
         for second in 0..<seconds {
             try body(second)
@@ -109,13 +111,13 @@ extension ConnectionHarness {
         return nil
     }
 
-    /// The peer is there, every ten seconds.
-    fileprivate func hear(at second: Int) throws {
+    /// Receives a ping from the peer every ten seconds.
+    fileprivate func receivePing(at second: Int) throws {
         if second % 10 == 0 { try receive(frame(0x8A, [])) }
     }
 }
 
-/// Stands for a transport whose peer takes what the test says.
+/// A transport whose peer reads as much as the test says.
 private final class SlowPeer: ChannelOutboundHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
@@ -141,12 +143,12 @@ private final class SlowPeer: ChannelOutboundHandler {
         if takesAll { take(.max) }
     }
 
-    /// Takes so much of what waits: all of it goes, and the rest is put back.
-    func take(_ octets: Int) {
+    /// Reads that many of the unsent bytes: completes the writes, and puts the rest back.
+    func take(_ bytes: Int) {
         guard let context else { return }
         context.flush()
         while (try? channel.readOutbound(as: IOData.self)) != nil {}
-        waiting -= min(octets, waiting)
+        waiting -= min(bytes, waiting)
         guard waiting > 0 else { return }
         context.write(wrapOutboundOut(.byteBuffer(ByteBuffer(repeating: 0, count: waiting))), promise: nil)
     }

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Sending without waiting, from other threads", .timeLimit(.minutes(2)))
 struct TrySendTests {
-    /// Runs `body` on a thread of its own while this one waits.
+    /// Runs `body` on another thread while this one waits.
     private static func elsewhere<Result: Sendable>(_ body: @escaping @Sendable () -> Result) -> Result? {
         let result = Mutex<Result?>(nil)
         let isDone = DispatchSemaphore(value: 0)
@@ -22,7 +22,7 @@ struct TrySendTests {
     }
 
     @Test(
-        "RFC 6455 §5.4: a streamed message is not interrupted; one that overtakes it to the loop is dropped")
+        "RFC 6455 §5.4: a streamed message is not interrupted; a message accepted before it began is dropped")
     func stream() async throws {
         let outcomes = Journal()
         @Sendable func send(_ text: String, on socket: WebSocket) {
@@ -30,11 +30,11 @@ struct TrySendTests {
             outcomes.note("\(text): \(outcome.map { "\($0)" } ?? "")")
         }
         try await LiveServer.run { socket in
-            // Its way to the loop leads behind this code, which begins a stream meanwhile.
+            // The loop gets it after this code, which begins a stream in the meantime.
             send("overtaken", on: socket)
             try await socket.sendStream(.text) { writer in
                 try await writer.write("str")
-                // The loop comes to what it was given.
+                // Lets the loop run the queued task.
                 try await socket.eventLoop.submit {}.get()
                 send("during", on: socket)
                 outcomes.note("on the loop: \(socket.trySend(Message(text: "x")))")

@@ -4,7 +4,7 @@ import Testing
 @testable import HTTPKit
 @testable import WSKit
 
-/// Holds the loop whose clock it moves, when it is told to.
+/// Blocks the loop when told to, by moving its clock.
 private struct Holder: WebSocketHandler {
     let loop: @Sendable () -> LoopContext?
 
@@ -16,7 +16,7 @@ private struct Holder: WebSocketHandler {
     func onError(_ error: any Error, _ socket: WebSocket) { loop()?.clockOffset += 150 }
 }
 
-@Suite("The watchdog names the socket that held the loop")
+@Suite("The watchdog names the socket that blocked the loop")
 struct SocketWatchdogTests {
     private func watch(_ harness: ConnectionHarness) -> Journal {
         let journal = Journal()
@@ -24,7 +24,7 @@ struct SocketWatchdogTests {
         return journal
     }
 
-    @Test("a closure, also when another socket has woken it")
+    @Test("a closure, also when another socket has resumed it")
     func closure() throws {
         let harness = try ConnectionHarness()
         let journal = watch(harness)
@@ -54,7 +54,7 @@ struct SocketWatchdogTests {
     }
 }
 
-/// Where the callbacks find the loop. It is used on one thread only.
+/// Gives callbacks access to the loop. It is used on one thread only.
 private final class LoopPlace: @unchecked Sendable {
     var loop: LoopContext?
 }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct LastPartTests {
     @Test(
-        "all of a compressed message comes in parts, though its last octet was used up before its last part",
+        "a compressed message is delivered completely in parts, even if its input is consumed before the last part",
         arguments: [65_537, 65_544, 65_700, 131_073])
     func comes(size: Int) throws {
         let harness = try ConnectionHarness(deflate: noTakeover, delivery: .parts)
@@ -19,7 +19,7 @@ import Testing
         #expect(journal.all.last?.hasSuffix("true") == true)
     }
 
-    @Test("nor is its last part lost when the peer has closed its side behind it")
+    @Test("the last part is not lost when the peer closes its side after it")
     func comesBeforeTheEnd() throws {
         let harness = try ConnectionHarness(deflate: noTakeover, delivery: .parts) {
             $0.maxQueuedMessages = 1
@@ -40,9 +40,9 @@ import Testing
     }
 
     private func message(_ size: Int) throws -> [UInt8] {
-        var octets = ByteBuffer()
+        var bytes = ByteBuffer()
         let plain = ByteBuffer(repeating: 0x61, count: size)
-        try Deflater().finishMessage(plain.readableBytesSpan, into: &octets)
-        return frame(0xC2, Array(octets.readableBytesView))
+        try Deflater().finishMessage(plain.readableBytesSpan, into: &bytes)
+        return frame(0xC2, Array(bytes.readableBytesView))
     }
 }

@@ -7,9 +7,9 @@ import Testing
 private let hello: [UInt8] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
 private let both = DeflateParameters()
 
-private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
+private func deflated(_ bytes: [UInt8]) throws -> [UInt8] {
     var out = ByteBuffer()
-    try Deflater().finishMessage(octets.span.bytes, into: &out)
+    try Deflater().finishMessage(bytes.span.bytes, into: &out)
     return Array(out.readableBytesView)
 }
 
@@ -21,24 +21,24 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
             [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00, 0x00],
             [0xF2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xCA, 0xC9, 0xC9, 0x07, 0x00],
         ])
-    func examples(octets: [UInt8]) {
+    func examples(bytes: [UInt8]) {
         for parameters in [both, noTakeover] {
-            replay(frame(0xC1, octets), to: Outcome(events: [.text("Hello")])) {
+            replay(frame(0xC1, bytes), to: Outcome(events: [.text("Hello")])) {
                 machine(deflate: parameters)
             }
-            let pieces = frame(0x41, Array(octets[..<3])) + frame(0x89) + frame(0x80, Array(octets[3...]))
+            let pieces = frame(0x41, Array(bytes[..<3])) + frame(0x89) + frame(0x80, Array(bytes[3...]))
             replay(pieces, to: Outcome(events: [.ping(""), .text("Hello")])) { machine(deflate: parameters) }
         }
     }
 
-    @Test("§7.2.3.2 the second Hello refers to the first, only where contexts are taken over")
+    @Test("§7.2.3.2 the second Hello refers to the first, only with context takeover")
     func sliding() {
         let second: [UInt8] = [0xF2, 0x00, 0x11, 0x00, 0x00]
-        let octets = frame(0xC1, hello) + frame(0x81, "plain") + frame(0xC1, second)
-        replay(octets, to: Outcome(events: [.text("Hello"), .text("plain"), .text("Hello")])) {
+        let bytes = frame(0xC1, hello) + frame(0x81, "plain") + frame(0xC1, second)
+        replay(bytes, to: Outcome(events: [.text("Hello"), .text("plain"), .text("Hello")])) {
             machine(deflate: both)
         }
-        replay(octets, to: Outcome(events: [.text("Hello"), .text("plain")], error: .corruptDeflate)) {
+        replay(bytes, to: Outcome(events: [.text("Hello"), .text("plain")], error: .corruptDeflate)) {
             machine(deflate: noTakeover)
         }
     }
@@ -52,7 +52,7 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
         }
     }
 
-    @Test("§6 RSV1 where no message begins")
+    @Test("§6 RSV1 in a frame that does not begin a message")
     func misplaced() {
         replay(frame(0x41, hello) + frame(0xC0, hello), to: Outcome(error: .reservedBit)) {
             machine(deflate: both)
@@ -60,7 +60,7 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
         replay(frame(0xC9, "x"), to: Outcome(error: .reservedBit)) { machine(deflate: both) }
     }
 
-    @Test("corrupt data is 1007, wherever it is cut")
+    @Test("corrupt data closes with 1007, however it is split")
     func corrupt() {
         replay(frame(0xC1, [0xFF, 0xFF, 0xFF, 0xFF]), to: Outcome(error: .corruptDeflate)) {
             machine(deflate: both)
@@ -75,7 +75,7 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
         let stored: [UInt8] = [0x00, 0x05, 0x00, 0xFA, 0xFF, 0x48, 0x65, 0x6C]
         for parameters in [both, noTakeover] {
             replay(frame(0xC2, stored), to: Outcome(error: .corruptDeflate)) { machine(deflate: parameters) }
-            // The last octet holds no more than the beginning of the empty block that the tail ends.
+            // The last byte contains only the beginning of the empty block that the tail completes.
             for count in 1..<packed.count - 1 {
                 replay(frame(0xC2, Array(packed[..<count])), to: Outcome(error: .corruptDeflate)) {
                     machine(deflate: parameters)
@@ -85,7 +85,7 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
     }
 
     @Test(
-        "RFC 7692 §7.2.2 a stored block does not take the tail for what it lacks, at the limit and in parts neither"
+        "RFC 7692 §7.2.2 the tail does not complete a truncated stored block, not even at the limit or in parts"
     )
     func shortStoredBlock() {
         let sound: [UInt8] = [0x00, 0x05, 0x00, 0xFA, 0xFF, 0x48, 0x65, 0x6C, 0x6C, 0x6F, 0x00]
@@ -93,48 +93,48 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
             replay(frame(0xC2, sound), to: Outcome(events: [.binary(Array("Hello".utf8))])) {
                 machine(deflate: parameters)
             }
-            // Of four, the tail would be all that is lacking.
+            // If four bytes are missing, the tail would replace exactly those.
             for lacking in 1...5 {
-                let octets = frame(0xC2, Array(sound.dropLast(1 + lacking)))
+                let bytes = frame(0xC2, Array(sound.dropLast(1 + lacking)))
                 for limit in [1_000, max(1, 5 - lacking)] {
-                    replay(octets, to: Outcome(error: .corruptDeflate)) {
+                    replay(bytes, to: Outcome(error: .corruptDeflate)) {
                         machine(deflate: parameters) { $0.maxMessageSize = limit }
                     }
                 }
                 let parts = machine(deflate: parameters, delivery: .parts) { $0.partSize = 1 }
-                #expect(run(parts, [octets[...]]).error == .corruptDeflate)
+                #expect(run(parts, [bytes[...]]).error == .corruptDeflate)
             }
         }
     }
 
-    @Test("a message that leaves no block unfinished needs no tail, and spoils none behind it")
+    @Test("a message without an unfinished block gets no tail and does not corrupt later messages")
     func withoutTail() throws {
-        // The final block alone, the tail that was not left off, and nothing at all.
+        // A final block, a tail that was not removed, and an empty message.
         let ended: [UInt8] = [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]
         let unstripped = hello + [0x00, 0x00, 0xFF, 0xFF]
         let referring: [UInt8] = [0xF2, 0x00, 0x11, 0x00, 0x00]
-        for (octets, text) in [(ended, "Hello"), (unstripped, "Hello"), ([], "")] {
+        for (bytes, text) in [(ended, "Hello"), (unstripped, "Hello"), ([], "")] {
             replay(
-                frame(0xC1, hello) + frame(0xC1, octets) + frame(0xC1, referring),
+                frame(0xC1, hello) + frame(0xC1, bytes) + frame(0xC1, referring),
                 to: Outcome(events: [.text("Hello"), .text(text), .text("Hello")])
             ) { machine(deflate: both) }
         }
     }
 
-    @Test("text that is not UTF-8 is noticed before the compressed message ends")
+    @Test("invalid UTF-8 is detected before the compressed message ends")
     func earlyUTF8() throws {
-        // Its beginning is held as it came; what does not shrink is more than that.
+        // The beginning of a message stays compressed; incompressible data is larger than that.
         var random = SplitMix(state: 5)
         let long = (0..<6000).map { _ in UInt8.random(in: 0x20...0x7E, using: &random) }
         let packed = try deflated(Array("κόσμε".utf8) + [0xF4, 0x90] + long)
-        let octets = frame(0x41, packed)
-        replay(octets, to: Outcome(error: .invalidUTF8)) { machine(deflate: both) }
+        let bytes = frame(0x41, packed)
+        replay(bytes, to: Outcome(error: .invalidUTF8)) { machine(deflate: both) }
         replay(frame(0xC1, try deflated([0x61, 0xE2, 0x82])), to: Outcome(error: .invalidUTF8)) {
             machine(deflate: noTakeover)
         }
     }
 
-    @Test("a bomb stops exactly at the limit", arguments: [1_000, 65_536, 1 << 20])
+    @Test("a decompression bomb stops exactly at the limit", arguments: [1_000, 65_536, 1 << 20])
     func bomb(limit: Int) throws {
         let exact = frame(0xC2, try deflated([UInt8](repeating: 0, count: limit)))
         let over = frame(0xC2, try deflated([UInt8](repeating: 0, count: limit + 1)))
@@ -147,20 +147,20 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
         }
     }
 
-    @Test("padding that yields nothing is bounded as well")
+    @Test("padding without output is bounded too")
     func padding() {
         let padding = [UInt8]((0..<400).flatMap { _ in [0x00, 0x00, 0x00, 0xFF, 0xFF] as [UInt8] })
-        let octets = frame(0x42, padding) + frame(0x00, padding)
-        let outcome = run(machine(deflate: both) { $0.maxMessageSize = 1_000 }, [octets[...]])
+        let bytes = frame(0x42, padding) + frame(0x00, padding)
+        let outcome = run(machine(deflate: both) { $0.maxMessageSize = 1_000 }, [bytes[...]])
         #expect(outcome.error == .messageTooLarge(limit: 1_000))
     }
 
-    @Test("in parts a bomb comes out in bounded parts")
+    @Test("in parts, a decompression bomb is delivered in bounded parts")
     func bombInParts() throws {
-        let octets = frame(0xC2, try deflated([UInt8](repeating: 0, count: 3_000_000)))
-        for chunk in [octets.count, 100] {
-            let chunks = stride(from: 0, to: octets.count, by: chunk).map {
-                octets[$0..<min($0 + chunk, octets.count)]
+        let bytes = frame(0xC2, try deflated([UInt8](repeating: 0, count: 3_000_000)))
+        for chunk in [bytes.count, 100] {
+            let chunks = stride(from: 0, to: bytes.count, by: chunk).map {
+                bytes[$0..<min($0 + chunk, bytes.count)]
             }
             var sum = 0
             var finals = 0
@@ -176,7 +176,7 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
         }
     }
 
-    @Test("what is not worth it goes plain")
+    @Test("messages that do not shrink are sent uncompressed")
     func plain() throws {
         var random = SplitMix(state: 1)
         let noise = (0..<500).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -197,7 +197,7 @@ private func deflated(_ octets: [UInt8]) throws -> [UInt8] {
         #expect(out.readInteger(as: UInt8.self) == 0xC1)
     }
 
-    @Test("window bits 8: only messages that fit a window of 256 octets are compressed")
+    @Test("window bits 8: only messages that fit a window of 256 bytes are compressed")
     func smallestWindow() throws {
         let parameters = DeflateParameters(serverMaxWindowBits: 8, clientMaxWindowBits: 8)
         for mode in [DeflateMode.shared, .contextTakeover()] {

@@ -5,7 +5,7 @@ import Testing
 struct NegotiationCase: CustomTestStringConvertible {
     let offer: String
     var mode = DeflateMode.shared
-    /// nil: no extension in the answer.
+    /// nil: no extension in the response.
     let response: String?
     var testDescription: String { "\(offer) [\(mode.kind)]" }
 }
@@ -52,7 +52,7 @@ private let serverCases: [NegotiationCase] = [
     NegotiationCase(
         offer: "permessage-deflate; server_max_window_bits=\"\\1\\0\"", mode: takeover,
         response: "permessage-deflate; server_max_window_bits=10"),
-    // zlib cannot promise a window of 8 bits for long messages; short ones fit it, others go plain.
+    // zlib cannot use a window of 8 bits. Short messages fit into it, and others are sent uncompressed.
     NegotiationCase(
         offer: "permessage-deflate; server_max_window_bits=8", mode: takeover,
         response: "permessage-deflate; server_max_window_bits=8"),
@@ -105,7 +105,7 @@ private let answerCases: [AnswerCase] = [
 ]
 
 @Suite struct NegotiationTests {
-    @Test("RFC 7692 §7.1 what a server answers to offers", arguments: serverCases)
+    @Test("RFC 7692 §7.1 a server's responses to offers", arguments: serverCases)
     func server(_ test: NegotiationCase) throws {
         let offers = try #require(ExtensionOffer.parse([test.offer]))
         #expect(DeflateNegotiation.accept(offers, mode: test.mode)?.response == test.response)
@@ -142,14 +142,14 @@ private let answerCases: [AnswerCase] = [
         #expect(offer.fieldValue == text)
     }
 
-    @Test("RFC 7692 §5.1 what a client takes of a server's answer", arguments: answerCases)
+    @Test("RFC 7692 §5.1 which responses a client accepts", arguments: answerCases)
     func client(_ test: AnswerCase) throws {
         let answer = try #require(ExtensionOffer.parse([test.response])?.first)
         let offers = DeflateNegotiation.offers(mode: test.mode)
         #expect(DeflateNegotiation.check(answer, offers: offers) == test.parameters)
     }
 
-    @Test("a client's window may only be told to one that knows the parameter, and only made smaller")
+    @Test("a client's window may only be set if it offered the parameter, and only to a smaller size")
     func strict() throws {
         var offer = DeflateOffer()
         let bits = try #require(ExtensionOffer.parse(["permessage-deflate; client_max_window_bits=9"])?.first)

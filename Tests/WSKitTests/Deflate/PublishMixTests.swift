@@ -3,7 +3,7 @@ import Testing
 
 @testable import WSKit
 
-/// Chat as JSON: messages of a kind, which is what context takeover is for.
+/// Chat messages as JSON. Context takeover suits similar messages.
 private func chat(_ random: inout SplitMix) -> Message {
     let words = ["hello", "socket", "page", "port", "frame", "über", "🎉", "room", "tab", "who?"]
     switch Int.random(in: 0..<20, using: &random) {
@@ -24,7 +24,7 @@ private func chat(_ random: inout SplitMix) -> Message {
 
 @Suite struct PublishMixTests {
     @Test(
-        "10,000 messages, sent, published, streamed, plain, with sleeps: one decompressor behind",
+        "10,000 messages, sent, published, streamed, uncompressed, with sleeps, for one decompressor",
         arguments: 9...15)
     func mix(windowBits: Int) throws {
         let codecs = SharedDeflate()
@@ -48,7 +48,7 @@ private func chat(_ random: inout SplitMix) -> Message {
             if round % 70 == 33 { client.sleep() }
             try #require(try client.next(&out, now: start) == .message(message), "round \(round)")
             try #require(try client.next(&out, now: start) == nil)
-            // The other way the server's decompressor has its sleeps.
+            // In the other direction, the server's decompressor sleeps too.
             try client.encode(message, into: &out)
             try #require(try server.next(&out, now: start) == .message(message), "back, round \(round)")
         }
@@ -74,7 +74,7 @@ private func chat(_ random: inout SplitMix) -> Message {
         try server.encodePart(message.kind, rest, isFinal: true, into: &out)
     }
 
-    @Test("one set of codecs serves connections whose messages arrive in turns")
+    @Test("connections whose messages arrive interleaved share one set of codecs")
     func interleaved() throws {
         let codecs = SharedDeflate()
         var random = SplitMix(state: 21)
@@ -102,7 +102,7 @@ private func chat(_ random: inout SplitMix) -> Message {
         }
     }
 
-    @Test("a prepared message is encoded once per form, and the form suits the window")
+    @Test("a prepared message is encoded once per window size")
     func prepared() throws {
         let codecs = SharedDeflate()
         var random = SplitMix(state: 4)
@@ -111,7 +111,7 @@ private func chat(_ random: inout SplitMix) -> Message {
         let prepared = PreparedMessage(message)
         var narrow = machine(deflate: DeflateParameters(serverMaxWindowBits: 9), shared: codecs)
         var wide = machine(deflate: noTakeover, shared: codecs)
-        // With 512 octets of history the repetition is out of reach.
+        // With 512 bytes of history the repetition is too far back.
         #expect(try narrow.frame(for: prepared).readableBytes > 1_800)
         #expect(try wide.frame(for: prepared).readableBytes < 1_000)
         var plain = machine()

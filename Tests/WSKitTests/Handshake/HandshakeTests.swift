@@ -107,7 +107,7 @@ private let rejections: [RejectionCase] = [
         #expect(acceptance.deflate == nil)
     }
 
-    @Test("RFC 6455 §4.2.1 what is refused, and how it is answered", arguments: rejections)
+    @Test("RFC 6455 §4.2.1 rejected handshakes and their responses", arguments: rejections)
     func rejected(_ test: RejectionCase) {
         #expect(throws: test.rejection) {
             try ServerHandshake().accept(
@@ -119,7 +119,7 @@ private let rejections: [RejectionCase] = [
         if test.rejection == .method { #expect(test.rejection.fields[.allow] == "GET") }
     }
 
-    @Test("§4.2.1 lists and letters are read as HTTP has them")
+    @Test("§4.2.1 lists and case are handled as in HTTP")
     func lenientWhereHTTPIs() throws {
         _ = try accept(changed { $0[.connection] = "keep-alive, UPGRADE" })
         _ = try accept(changed { $0[.upgrade] = "foo, WebSocket" })
@@ -128,7 +128,7 @@ private let rejections: [RejectionCase] = [
         _ = try accept(split)
     }
 
-    @Test("§4.2.2 subprotocols: the server's first that was asked for")
+    @Test("§4.2.2 subprotocols: the first of the server's that the client offers")
     func subprotocols() throws {
         let handshake = ServerHandshake(subprotocols: ["chat.v2", "chat.v1"])
         let acceptance = try accept(changed { $0[.secWebSocketProtocol] = "x, chat.v1,chat.v2" }, handshake)
@@ -264,7 +264,7 @@ private let rejections: [RejectionCase] = [
     }
 
     @Test(
-        "RFC 7692 §5.1 a malformed offer is declined, and the next one is taken",
+        "RFC 7692 §5.1 a malformed offer is declined, and the next one is accepted",
         arguments: [
             "permessage-deflate; server_max_window_bits=", "permessage-deflate; server_max_window_bits=1 0",
             "permessage-deflate; client_max_window_bits=", "permessage-deflate; server_no_context_takeover=",
@@ -296,7 +296,7 @@ private let rejections: [RejectionCase] = [
         fields.append(HTTPField(name: .secWebSocketExtensions, value: offer))
         fields.append(HTTPField(name: .secWebSocketExtensions, value: "permessage-deflate"))
         #expect(try accept(fields, handshake).deflate == DeflateParameters())
-        // A server's answer must fit the grammar (RFC 6455 §9.1).
+        // A server's response must match the grammar (RFC 6455 §9.1).
         #expect(throws: ClientHandshakeError.self) {
             let client = ClientHandshake(nonce: (1, 2), deflate: .contextTakeover())
             var fields = try accept(client.requestFields, handshake).fields
@@ -306,7 +306,7 @@ private let rejections: [RejectionCase] = [
     }
 
     @Test(
-        "both ends come to terms",
+        "both ends agree",
         arguments: [DeflateMode.off, .shared, .contextTakeover(), .contextTakeover(windowBits: 10)])
     func together(mode: DeflateMode) throws {
         let client = ClientHandshake(nonce: (1, 2), subprotocols: ["x", "y"], deflate: mode)
@@ -320,7 +320,7 @@ private let rejections: [RejectionCase] = [
         }
     }
 
-    @Test("RFC 6455 §4.1 what a client refuses")
+    @Test("RFC 6455 §4.1 responses that a client rejects")
     func clientRefuses() throws {
         let client = ClientHandshake(nonce: (1, 2), subprotocols: ["x"])
         let answer = try accept(client.requestFields, ServerHandshake(subprotocols: ["x"])).fields

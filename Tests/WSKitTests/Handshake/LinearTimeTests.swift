@@ -10,10 +10,10 @@ import Testing
     import Darwin
 #endif
 
-@Suite("The handshake's fields take time in proportion to their length", .serialized)
+@Suite("Handshake fields are parsed in linear time", .serialized)
 struct HandshakeLinearTimeTests {
     @Test(
-        "CPU time grows with the input and not with its square",
+        "CPU time does not grow with the square of the input",
         arguments: [
             "\"", ",", ";", "\\", "=", "\"\\", "a;b=\"", "a;b=\"\\", ",a;b=\"", "\",", "a,", "a;", "a;b=c,",
             "a;b=\"c\",",
@@ -29,8 +29,8 @@ struct HandshakeLinearTimeTests {
             _ = FieldList.contains("upgrade", in: [text])
         }
         let (little, much) = (make(pattern, length: 2 << 10), make(pattern, length: 16 << 10))
-        // Eight times the input: a linear parser takes 8 times as long, a quadratic one 64 times. What takes less than
-        // 8 ms, even in a debug build, is not worth a doubt.
+        // Eight times the input: a linear parser takes 8 times as long, a quadratic one 64 times. Less than 8 ms
+        // always passes.
         var time = cpuSeconds { parse(much) }
         var ratio = Double.infinity
         for _ in 0..<3 where time > 0.008 && ratio > 24 {

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ClockTests {
     private func at(_ seconds: Int64) -> NIODeadline { start + .seconds(seconds) }
 
-    @Test("RFC 6455 §5.5.2 a silent peer is asked, and taken for dead when it stays silent")
+    @Test("RFC 6455 §5.5.2 a silent peer is pinged, and given up when it stays silent")
     func dead() {
         var server = machine()
         #expect(server.nextTick == at(30))
@@ -17,7 +17,7 @@ import Testing
         #expect(server.tick(at: at(50)) == .peerIsDead)
     }
 
-    @Test("any octet is a sign of life")
+    @Test("any byte shows that the peer is alive")
     func alive() throws {
         var server = machine()
         _ = server.tick(at: at(30))
@@ -28,14 +28,14 @@ import Testing
         #expect(server.tick(at: at(75)) == .sendPing(ByteBuffer(integer: UInt64(2))))
     }
 
-    @Test("without an interval nothing is asked")
+    @Test("without an interval there are no pings")
     func never() {
         var server = machine { $0.pingInterval = nil }
         #expect(server.nextTick == nil)
         #expect(server.tick(at: at(1_000_000)) == .nothing)
     }
 
-    @Test("§7.1.1 a close frame is not awaited for ever, and no ping follows it")
+    @Test("§7.1.1 a close frame is not awaited forever, and no ping follows it")
     func closeTimeout() {
         var server = machine()
         var out = ByteBuffer()
@@ -56,7 +56,7 @@ import Testing
         #expect(throws: WSError.tooManyControlFrames(limit: 10)) { _ = try server.next(&input, now: at(2)) }
     }
 
-    @Test("messages per second are bounded when asked for")
+    @Test("messages per second are bounded if the limit is set")
     func messageRate() throws {
         var server = machine { $0.maxMessagesPerSecond = 2 }
         var input = ByteBuffer(bytes: frame(0x81) + frame(0x01) + frame(0x80) + frame(0x81))

@@ -4,7 +4,7 @@ import Testing
 @testable import WSKit
 
 @Suite struct FuzzTests {
-    @Test("random and damaged octets never do worse than an error", arguments: [Role.server, .client])
+    @Test("random and damaged bytes cause nothing worse than an error", arguments: [Role.server, .client])
     func noise(role: Role) {
         var random = SplitMix(state: role == .server ? 100 : 200)
         let mask: [UInt8]? = role == .server ? key : nil
@@ -18,15 +18,15 @@ import Testing
         let codecs = SharedDeflate()
         var errors = 0
         for round in 0..<60_000 {
-            var octets: [UInt8]
+            var bytes: [UInt8]
             if round % 4 == 0 {
-                octets = (0..<Int.random(in: 0...40, using: &random)).map { _ in
+                bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                     UInt8.random(in: 0...255, using: &random)
                 }
             } else {
-                octets = seeds[round % seeds.count]
+                bytes = seeds[round % seeds.count]
                 for _ in 0..<Int.random(in: 1...4, using: &random) {
-                    octets[Int.random(in: octets.indices, using: &random)] = UInt8.random(
+                    bytes[Int.random(in: bytes.indices, using: &random)] = UInt8.random(
                         in: 0...255, using: &random)
                 }
             }
@@ -34,11 +34,11 @@ import Testing
                 role, deflate: round % 3 == 0 ? nil : round % 3 == 1 ? noTakeover : DeflateParameters(),
                 shared: codecs, delivery: round % 5 == 0 ? .parts : .whole
             ) { $0.maxMessageSize = 300 }
-            let cut = Int.random(in: 0...octets.count, using: &random)
-            let pieces = run(subject, [octets[..<cut], octets[cut...]])
+            let cut = Int.random(in: 0...bytes.count, using: &random)
+            let pieces = run(subject, [bytes[..<cut], bytes[cut...]])
             errors += pieces.error == nil ? 0 : 1
             if round % 5 != 0 {
-                #expect(pieces == run(subject.fresh(codecs, round), [octets[...]]), "\(octets)")
+                #expect(pieces == run(subject.fresh(codecs, round), [bytes[...]]), "\(bytes)")
             }
             for case .message(let message) in pieces.events {
                 #expect(message.count <= 300)
@@ -50,7 +50,7 @@ import Testing
         #expect(errors > 10_000 && errors < 60_000)
     }
 
-    @Test("a random conversation arrives as it was sent, however it is cut", arguments: [0, 1, 2])
+    @Test("a random conversation arrives as it was sent, however it is split", arguments: [0, 1, 2])
     func conversation(kind: Int) throws {
         let deflate = [nil, noTakeover, DeflateParameters()][kind]
         var random = SplitMix(state: UInt64(kind))
@@ -58,12 +58,12 @@ import Testing
         var server = machine(deflate: deflate)
         for _ in 0..<3_000 {
             let count = Int.random(in: 0...10, using: &random) == 0 ? 70_000 : 300
-            // Random within 200 octets, which then repeat: quick to make, and compressible as text is.
+            // 200 random bytes, repeated: quick to generate, and as compressible as text.
             let block = (0..<200).map { _ in UInt8.random(in: 97...122, using: &random) }
             let length = Int.random(in: 0...count, using: &random)
-            let octets = Array(repeatElement(block, count: length / 200 + 1).joined().prefix(length))
+            let bytes = Array(repeatElement(block, count: length / 200 + 1).joined().prefix(length))
             let message = Message(
-                kind: Bool.random(using: &random) ? .text : .binary, payload: ByteBuffer(bytes: octets))
+                kind: Bool.random(using: &random) ? .text : .binary, payload: ByteBuffer(bytes: bytes))
             var wire = ByteBuffer()
             try client.encode(message, into: &wire)
             var got: [WebSocketMachine.Event] = []
@@ -78,7 +78,7 @@ import Testing
 }
 
 extension WebSocketMachine {
-    /// A new machine like the one of that round.
+    /// A new machine with the parameters of that round.
     fileprivate func fresh(_ codecs: SharedDeflate, _ round: Int) -> WebSocketMachine {
         WebSocketMachine(
             role: role, limits: limits,

@@ -17,7 +17,7 @@ struct SplitMix: RandomNumberGenerator {
     }
 }
 
-/// What a machine made of its input.
+/// The result of running a machine.
 struct Outcome: Equatable {
     var events: [WebSocketMachine.Event] = []
     var error: WSError?
@@ -26,29 +26,29 @@ struct Outcome: Equatable {
 let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
 let key: [UInt8] = [0x37, 0xFA, 0x21, 0x3D]
 
-/// A frame written by hand, so that the encoder is not its own witness.
+/// A frame that is encoded by hand, so that the encoder does not test itself.
 func frame(
     _ first: UInt8, _ payload: [UInt8] = [], key: [UInt8]? = key, length: [UInt8]? = nil
 ) -> [UInt8] {
-    var octets = [first]
+    var bytes = [first]
     let masked: UInt8 = key == nil ? 0 : 0x80
     if let length {
-        octets += [length[0] | masked] + length.dropFirst()
+        bytes += [length[0] | masked] + length.dropFirst()
     } else if payload.count < 126 {
-        octets.append(masked | UInt8(payload.count))
+        bytes.append(masked | UInt8(payload.count))
     } else if payload.count < 65_536 {
-        octets += [masked | 126, UInt8(payload.count >> 8), UInt8(payload.count & 255)]
+        bytes += [masked | 126, UInt8(payload.count >> 8), UInt8(payload.count & 255)]
     } else {
-        octets.append(masked | 127)
-        octets += stride(from: 56, through: 0, by: -8).map { UInt8(payload.count >> $0 & 255) }
+        bytes.append(masked | 127)
+        bytes += stride(from: 56, through: 0, by: -8).map { UInt8(payload.count >> $0 & 255) }
     }
     if let key {
-        octets += key
-        octets += payload.enumerated().map { $1 ^ key[$0 % 4] }
+        bytes += key
+        bytes += payload.enumerated().map { $1 ^ key[$0 % 4] }
     } else {
-        octets += payload
+        bytes += payload
     }
-    return octets
+    return bytes
 }
 
 func frame(_ first: UInt8, _ text: String, key: [UInt8]? = key) -> [UInt8] {
@@ -66,25 +66,25 @@ func run(_ machine: WebSocketMachine, _ chunks: [ArraySlice<UInt8>]) -> Outcome 
             outcome.error = error
             break
         }
-        if input.readableBytes != 0 { Issue.record("what is not used up would be looked at twice") }
+        if input.readableBytes != 0 { Issue.record("input that is not consumed would be parsed twice") }
     }
     return outcome
 }
 
-/// Runs a machine over `octets` whole, cut at every place (at most 600 of them), and octet by octet; all must
-/// come to the same.
+/// Runs a machine with all `bytes` at once, split at every offset (at most 600), and one byte at a time. All runs must
+/// have the same result.
 func replay(
-    _ octets: [UInt8], to expected: Outcome, _ comment: Comment? = nil, make: () -> WebSocketMachine
+    _ bytes: [UInt8], to expected: Outcome, _ comment: Comment? = nil, make: () -> WebSocketMachine
 ) {
-    #expect(run(make(), [octets[...]]) == expected, comment)
-    for cut in octets.indices.prefix(600) {
-        let outcome = run(make(), [octets[..<cut], octets[cut...]])
+    #expect(run(make(), [bytes[...]]) == expected, comment)
+    for cut in bytes.indices.prefix(600) {
+        let outcome = run(make(), [bytes[..<cut], bytes[cut...]])
         if outcome != expected {
-            Issue.record("cut at \(cut): \(outcome) instead of \(expected) \(comment?.rawValue ?? "")")
+            Issue.record("split at \(cut): \(outcome) instead of \(expected) \(comment?.rawValue ?? "")")
             return
         }
     }
-    #expect(run(make(), octets.indices.map { octets[$0...$0] }) == expected, comment)
+    #expect(run(make(), bytes.indices.map { bytes[$0...$0] }) == expected, comment)
 }
 
 func machine(
@@ -99,7 +99,7 @@ func machine(
 
 extension WebSocketMachine.Event {
     static func text(_ text: String) -> Self { .message(Message(text: text)) }
-    static func binary(_ octets: [UInt8]) -> Self { .message(Message(binary: octets)) }
+    static func binary(_ bytes: [UInt8]) -> Self { .message(Message(binary: bytes)) }
     static func ping(_ text: String) -> Self { .ping(ByteBuffer(string: text)) }
 }
 

@@ -4,19 +4,19 @@ import Testing
 
 @testable import WSKit
 
-@Suite("What a message holds that has not arrived whole") struct UnfinishedMessageTests {
+@Suite("Memory of unfinished messages") struct UnfinishedMessageTests {
     /// A message without its tail (RFC 7692 §7.2.1).
     static func compressed(_ plain: [UInt8]) throws -> [UInt8] {
-        var octets = ByteBuffer()
-        try Deflater().finishMessage(plain.span.bytes, into: &octets)
-        return Array(octets.readableBytesView)
+        var bytes = ByteBuffer()
+        try Deflater().finishMessage(plain.span.bytes, into: &bytes)
+        return Array(bytes.readableBytesView)
     }
 
     private static func held(_ machine: WebSocketMachine) -> Int { machine.messageUnderWay?.heldBytes ?? 0 }
 
-    private static func feed(_ machine: inout WebSocketMachine, _ octets: [UInt8], by size: Int) throws {
-        for start in stride(from: 0, to: octets.count, by: size) {
-            var input = ByteBuffer(bytes: octets[start..<min(start + size, octets.count)])
+    private static func feed(_ machine: inout WebSocketMachine, _ bytes: [UInt8], by size: Int) throws {
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            var input = ByteBuffer(bytes: bytes[start..<min(start + size, bytes.count)])
             #expect(try machine.next(&input, now: start0) == nil)
             #expect(input.readableBytes == 0)
         }
@@ -25,16 +25,16 @@ import Testing
     private static let start0 = start
 
     @Test(
-        "it is proportional to what has arrived, whatever that inflates to or a header announces",
+        "it is proportional to the bytes that have arrived, not to their inflated or announced size",
         arguments: [1000, 4096, 5000, 20_000, 60_000], [1, 700, 16 << 10, 1 << 20])
     func proportional(size: Int, step: Int) throws {
         var random = SplitMix(state: 7)
-        // A mebibyte of zeros in 1 KB, then what does not shrink: every kilobyte but the first few is worth itself.
+        // A mebibyte of zeros in 1 KB, then incompressible data: all but the first few kilobytes do not grow.
         let plain = [UInt8](repeating: 0, count: 900_000) + (0..<100_000).map { _ in random.next() }
-        let octets = try Self.compressed(plain.map { UInt8(truncatingIfNeeded: $0) })
+        let bytes = try Self.compressed(plain.map { UInt8(truncatingIfNeeded: $0) })
         for (first, isFinal) in [(UInt8(0xC2), true), (0x42, false)] {
-            let part = Array(octets[..<size])
-            let header = isFinal ? octets : part
+            let part = Array(bytes[..<size])
+            let header = isFinal ? bytes : part
             var server = machine(deflate: noTakeover)
             let wire = frame(first, header)
             try Self.feed(&server, Array(wire[..<(wire.count - header.count + size)]), by: step)
@@ -48,17 +48,18 @@ import Testing
     }
 
     @Test(
-        "it is inflated whole when its end has come, however it was cut", arguments: [1, 13, 5000, 1 << 20])
+        "the whole message is inflated when its end has arrived, however it was split",
+        arguments: [1, 13, 5000, 1 << 20])
     func whole(step: Int) throws {
         var random = SplitMix(state: 8)
         let plain =
             [UInt8](repeating: 0, count: 300_000)
             + (0..<20_000).map { _ in UInt8(truncatingIfNeeded: random.next()) }
-        let octets = try Self.compressed(plain)
-        let cut = octets.count / 3
+        let bytes = try Self.compressed(plain)
+        let cut = bytes.count / 3
         for wire in [
-            frame(0xC2, octets), frame(0x42, Array(octets[..<cut])) + frame(0x80, Array(octets[cut...])),
-            frame(0x42, octets) + frame(0x80),
+            frame(0xC2, bytes), frame(0x42, Array(bytes[..<cut])) + frame(0x80, Array(bytes[cut...])),
+            frame(0x42, bytes) + frame(0x80),
         ] {
             let chunks = stride(from: 0, to: wire.count, by: step).map {
                 wire[$0..<min($0 + step, wire.count)]
@@ -69,17 +70,17 @@ import Testing
     }
 
     @Test(
-        "with a quota inflating pauses and goes on, and comes to the same",
+        "with a quota inflating pauses and continues, with the same result",
         arguments: [1, 100, 65_536, 299_999, 300_000, 300_001], [MessageAssembler.Delivery.whole, .parts])
     func quota(quota: Int, delivery: MessageAssembler.Delivery) throws {
         let plain = [UInt8](repeating: 0x61, count: quota < 100 ? 3000 : 300_000)
-        let octets = try Self.compressed(plain)
-        let wire = frame(0x41, Array(octets[..<9])) + frame(0x80, Array(octets[9...])) + frame(0x81, "next")
+        let bytes = try Self.compressed(plain)
+        let wire = frame(0x41, Array(bytes[..<9])) + frame(0x80, Array(bytes[9...])) + frame(0x81, "next")
         var server = machine(deflate: noTakeover, delivery: delivery)
         var input = ByteBuffer(bytes: wire)
         var text: [UInt8] = []
         var pauses = 0
-        while input.readableBytes > 0 || server.owesPart {
+        while input.readableBytes > 0 || server.hasPendingPart {
             server.inflateQuota = quota
             let before = text.count
             while let event = try server.next(&input, now: start) {
@@ -99,11 +100,11 @@ import Testing
         #expect(server.messageUnderWay == nil)
     }
 
-    @Test("after a failure, a close frame or a discard it holds nothing")
+    @Test("after a failure, a close frame or a discard it is freed")
     func discarded() throws {
-        let octets = try Self.compressed([UInt8](repeating: 0, count: 1 << 20))
+        let bytes = try Self.compressed([UInt8](repeating: 0, count: 1 << 20))
         var server = machine(deflate: noTakeover)
-        try Self.feed(&server, frame(0x42, Array(octets[..<1000])), by: 1 << 20)
+        try Self.feed(&server, frame(0x42, Array(bytes[..<1000])), by: 1 << 20)
         #expect(Self.held(server) > 0)
         var closed = server
         var input = ByteBuffer(bytes: closeFrame(1000))

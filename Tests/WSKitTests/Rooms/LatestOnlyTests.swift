@@ -14,7 +14,7 @@ import Testing
 
     private static func number(_ text: String) -> Int? { Int(text) }
 
-    @Test("what waits unsent is small: behind it only the newest is kept, and it goes when all is taken")
+    @Test("few bytes are unsent; only the newest message is kept, and it is sent when they are read")
     func unsent() throws {
         let set = SocketSet()
         let harness = try ConnectionHarness()
@@ -30,26 +30,27 @@ import Testing
             }
         }
         func numbers(_ harness: ConnectionHarness, size: Int) throws -> [Int] {
-            let octets = try harness.sent()
-            return stride(from: 0, to: octets.count, by: size + 4).map {
-                Int(String(decoding: octets[($0 + 4)..<($0 + 4 + size)], as: UTF8.self)) ?? -1
+            let bytes = try harness.sent()
+            return stride(from: 0, to: bytes.count, by: size + 4).map {
+                Int(String(decoding: bytes[($0 + 4)..<($0 + 4 + size)], as: UTF8.self)) ?? -1
             }
         }
-        // All of a burst that is taken at once comes.
+        // A burst that is read at once arrives completely.
         publish(0..<100, size: 1000)
         #expect(try numbers(harness, size: 1000) == Array(0..<100))
         _ = try other.sent()
-        // Nothing is taken: what fits within the bound has gone out, then the newest.
+        // Nothing is read: the messages within the limit were sent, then the newest one.
         holding.isHolding = true
         publish(0..<200, size: 1000)
         #expect(harness.channel.isWritable, "the send buffer is not full")
         holding.isHolding = false
         harness.channel.flush()
-        let heard = try numbers(harness, size: 1000)
-        #expect(heard == Array(0..<66) + [199])
+        let received = try numbers(harness, size: 1000)
+        #expect(received == Array(0..<66) + [199])
         #expect(harness.loop.statistics.messagesDropped == 133)
-        #expect(try numbers(other, size: 1000) == Array(0..<200), "other policies keep what the buffer takes")
-        // Afterwards all is as before.
+        #expect(
+            try numbers(other, size: 1000) == Array(0..<200), "other policies keep what fits into the buffer")
+        // Afterwards messages are sent as before.
         publish(0..<10, size: 1000)
         #expect(try numbers(harness, size: 1000) == Array(0..<10))
     }
@@ -74,7 +75,7 @@ import Testing
             let member = try #require(await rooms["x"].members.first)
             for number in 0..<count {
                 rooms.publish(Self.message(number, size: size), to: "x")
-                // It has been delivered, and the loop has looked whether the kernel takes it.
+                // It has been delivered, and the loop has checked whether the kernel accepts it.
                 _ = await member.closeReason
             }
             var stale = 0
@@ -86,7 +87,7 @@ import Testing
     }
 }
 
-/// A transport that takes nothing for a while, without its buffer being full.
+/// A transport that accepts nothing for a while although its buffer is not full.
 private final class HeldFlushes: ChannelOutboundHandler {
     typealias OutboundIn = IOData
     typealias OutboundOut = IOData
@@ -98,39 +99,39 @@ private final class HeldFlushes: ChannelOutboundHandler {
 /// Reads a server's text frames from a bare socket.
 private struct FrameReader {
     private let socket: BareSocket
-    private var octets: [UInt8] = []
+    private var bytes: [UInt8] = []
 
     init(_ socket: BareSocket) { self.socket = socket }
 
     private mutating func fill(_ count: Int) async throws -> Bool {
-        while octets.count < count {
+        while bytes.count < count {
             guard let more = try await socket.receive() else { return false }
-            octets += more
+            bytes += more
         }
         return true
     }
 
-    /// Passes over the answer to the handshake.
+    /// Skips the response to the handshake.
     mutating func skipHead() async throws {
         let end = Array("\r\n\r\n".utf8)
-        while octets.suffix(4) != end[...] {
-            // Octet by octet, so that no frame is taken with it.
+        while bytes.suffix(4) != end[...] {
+            // One byte at a time, so that no frame is read with it.
             guard let more = try await socket.receive(atMost: 1) else { return }
-            octets += more
+            bytes += more
         }
-        octets = []
+        bytes = []
     }
 
     /// The payload of the next frame; nil at the end.
     mutating func text() async throws -> String? {
         guard try await fill(2) else { return nil }
-        let short = Int(octets[1])
+        let short = Int(bytes[1])
         let head = short < 126 ? 2 : short == 126 ? 4 : 10
         guard try await fill(head) else { return nil }
-        let length = short < 126 ? short : octets[2..<head].reduce(0) { $0 << 8 | Int($1) }
+        let length = short < 126 ? short : bytes[2..<head].reduce(0) { $0 << 8 | Int($1) }
         guard try await fill(head + length) else { return nil }
-        let text = String(decoding: octets[head..<(head + length)], as: UTF8.self)
-        octets.removeFirst(head + length)
+        let text = String(decoding: bytes[head..<(head + length)], as: UTF8.self)
+        bytes.removeFirst(head + length)
         return text
     }
 }

@@ -7,24 +7,24 @@ import Testing
 
 @Suite("Rooms over two event loops and real sockets", .timeLimit(.minutes(3)))
 struct LiveRoomTests {
-    /// What one member has heard, by publisher.
+    /// What one member has received, by publisher.
     private struct Heard {
         private(set) var numbers: [String: [Int]] = [:]
 
-        /// Notes `publisher:number`.
+        /// Records `publisher:number`.
         mutating func note(_ text: String) {
             let parts = text.split(separator: ":")
             guard parts.count == 2, let number = Int(parts[1]) else { return }
             numbers[String(parts[0]), default: []].append(number)
         }
 
-        /// Whether the last message of each of `publishers` has come.
+        /// Whether the last message of each of `publishers` has arrived.
         func isComplete(_ publishers: Set<String>, last: Int) -> Bool {
             publishers.allSatisfy { numbers[$0]?.last == last }
         }
     }
 
-    /// The event loops that sockets are on.
+    /// The event loops of the sockets.
     private final class Loops: Sendable {
         private let seen = Mutex<Set<ObjectIdentifier>>([])
         func note(_ socket: WebSocket) { _ = seen.withLock { $0.insert(ObjectIdentifier(socket.eventLoop)) } }
@@ -38,7 +38,7 @@ struct LiveRoomTests {
     }
 
     @Test(
-        "members on both loops and a task on none publish at once: each hears all of each once, in its order",
+        "members on both loops and a task outside publish at once: each member gets every message once, in order",
         arguments: [true, false])
     func allToAll(_ hearsItself: Bool) async throws {
         let (members, messages) = (5, 400)
@@ -82,7 +82,7 @@ struct LiveRoomTests {
     }
 
     @Test(
-        "A member that was added or has joined from another thread hears what is published next, on any loop")
+        "A member that was added or joined from another thread gets the next published message, on any loop")
     func addedFromElsewhere() async throws {
         let rooms = Rooms()
         let (sockets, opened) = AsyncStream.makeStream(of: WebSocket.self)
@@ -94,7 +94,7 @@ struct LiveRoomTests {
             var iterator = sockets.makeAsyncIterator()
             let socket = try #require(await iterator.next())
             var texts = client.texts.makeAsyncIterator()
-            /// Publishes on the socket's own loop, where no queue stands between it and the members.
+            /// Publishes on the socket's own loop, without a queue before the members.
             func publish(_ text: String) async throws {
                 try await socket.eventLoop.submit { rooms.publish(Message(text: text), to: "x") }.get()
             }
@@ -114,17 +114,17 @@ struct LiveRoomTests {
         }
     }
 
-    /// How a member ends its time in the room.
+    /// How a member leaves the room.
     private enum Leaving: CaseIterable {
         /// It unsubscribes and stays connected.
         case unsubscribes
-        /// It closes as it should.
+        /// It closes regularly.
         case closes
-        /// Its transport ends without a word.
+        /// Its transport ends without a close frame.
         case vanishes
     }
 
-    /// The server's side: a member comes and goes as it says.
+    /// The server's side: a member that leaves as its request says.
     @Sendable private static func comeAndGo(_ socket: WebSocket) async throws {
         try await socket.send("ready")
         for try await text in socket.texts {
@@ -138,7 +138,7 @@ struct LiveRoomTests {
         }
     }
 
-    /// Joins, hears a few messages, and leaves. What it hears has no gaps, and ends with its membership.
+    /// Joins, receives a few messages, and leaves. The messages have no gaps and end with the membership.
     private static func visit(_ server: LiveServer, _ leaving: Leaving) async throws {
         let socket = try await Self.connect(server, then: "ready")
         var texts = socket.texts.makeAsyncIterator()
@@ -165,7 +165,7 @@ struct LiveRoomTests {
         await socket.close()
     }
 
-    /// Many visits at a time, of every kind.
+    /// Many visits at the same time, of every kind.
     private static func visits(_ server: LiveServer) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for visitor in 0..<6 {
@@ -185,7 +185,8 @@ struct LiveRoomTests {
         func set() { value.store(true, ordering: .relaxed) }
     }
 
-    @Test("others come, leave, close and vanish meanwhile: who stays hears each message once, in order")
+    @Test(
+        "members that stay get every message once, in order, while others join, leave, close and disconnect")
     func comingAndGoing() async throws {
         let rooms = Rooms()
         try await LiveServer.run(rooms: rooms, socket: Self.comeAndGo) { server in
@@ -195,7 +196,7 @@ struct LiveRoomTests {
             try await steady.send("join")
             #expect(try await steady.texts.first { _ in true } == "joined")
             try await withThrowingTaskGroup(of: Void.self) { group in
-                // The publisher stays at most a few messages ahead, so that no buffer fills.
+                // The publisher is at most a few messages ahead, so that no buffer is full.
                 group.addTask {
                     var number = 0
                     var heard = -1

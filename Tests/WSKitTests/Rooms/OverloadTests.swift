@@ -7,7 +7,7 @@ import Testing
 @testable import WSKit
 
 @Suite struct OverloadTests {
-    @Test("what other threads publish is bounded: a loop that falls behind has its sockets miss messages")
+    @Test("messages from other threads are bounded: sockets of a loop that falls behind miss messages")
     func bounded() throws {
         let set = SocketSet()
         let harness = try ConnectionHarness()
@@ -15,17 +15,17 @@ import Testing
         let shard = set.shard(of: harness.loop)
         let message = PreparedMessage(Message(binary: [UInt8](repeating: 1, count: 1 << 20)))
         for _ in 0..<100 { shard.enqueue(message, except: nil) }
-        #expect(harness.loop.queuedOctets.load(ordering: .relaxed) <= SocketSet.maxQueuedOctets + (2 << 20))
+        #expect(harness.loop.queuedOctets.load(ordering: .relaxed) <= SocketSet.maxQueuedBytes + (2 << 20))
         harness.run()
         #expect(harness.loop.queuedOctets.load(ordering: .relaxed) == 0)
         let statistics = harness.loop.statistics
         #expect(statistics.messagesOut == 32 && statistics.messagesDropped == 68)
         shard.enqueue(message, except: nil)
         harness.run()
-        #expect(harness.loop.statistics.messagesOut == 33, "afterwards all is as before")
+        #expect(harness.loop.statistics.messagesOut == 33, "afterwards messages are sent as before")
     }
 
-    @Test("each misses by its policy, and the order stays; who is excluded from all of them misses none")
+    @Test("sockets miss messages according to their policy, in order; the excluded one misses none")
     func policies() throws {
         let set = SocketSet()
         let channel = try ConnectionHarness()
@@ -40,9 +40,9 @@ import Testing
             shard.enqueue(PreparedMessage(Message(text: text)), except: writer.connection)
         }
         publish("1")
-        channel.loop.queuedOctets.wrappingAdd(SocketSet.maxQueuedOctets, ordering: .relaxed)
+        channel.loop.queuedOctets.wrappingAdd(SocketSet.maxQueuedBytes, ordering: .relaxed)
         publish("2")
-        channel.loop.queuedOctets.wrappingSubtract(SocketSet.maxQueuedOctets, ordering: .relaxed)
+        channel.loop.queuedOctets.wrappingSubtract(SocketSet.maxQueuedBytes, ordering: .relaxed)
         publish("3")
         channel.run()
         publish("4")

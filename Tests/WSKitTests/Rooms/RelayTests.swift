@@ -5,7 +5,7 @@ import Testing
 
 @testable import WSKit
 
-/// What rooms tell a relay, and what a relay delivers to rooms.
+/// The calls of a relay, and the messages that a relay delivers to rooms.
 @Suite struct RelayTests {
     private final class NotedRelay: RoomRelay {
         private let lines = Mutex<[String]>([])
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test("a relay learns of the first member, of the last that leaves, and of every message")
+    @Test("a relay is told about the first member, the last one that leaves, and every message")
     func reports() throws {
         let (rooms, relay) = (Rooms(), NotedRelay())
         let early = try ConnectionHarness(rooms: rooms)

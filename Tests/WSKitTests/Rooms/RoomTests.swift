@@ -6,7 +6,7 @@ import Testing
 @testable import WSKit
 
 @Suite struct RoomTests {
-    @Test("members come and go; a closed socket leaves by itself and is not added again")
+    @Test("members join and leave; a closed socket leaves by itself and is not added again")
     func membership() throws {
         let rooms = Rooms()
         let harness = try ConnectionHarness(rooms: rooms)
@@ -23,7 +23,7 @@ import Testing
         #expect(rooms.names.isEmpty)
     }
 
-    @Test("a room joined within itself: one stays a member until both are left")
+    @Test("a socket that joins a room twice stays a member until it has left twice")
     func nested() throws {
         let rooms = Rooms()
         let harness = try ConnectionHarness(rooms: rooms)
@@ -33,13 +33,13 @@ import Testing
         #expect(outer === inner && outer.count == 1)
         rooms.remove(socket, from: inner)
         rooms.publish(Message(text: "m"), to: "x")
-        #expect(try harness.sent() == frame(0x81, "m", key: nil), "once, and still there")
+        #expect(try harness.sent() == frame(0x81, "m", key: nil), "sent once, and still a member")
         rooms.remove(socket, from: outer)
         #expect(rooms.names.isEmpty && outer.count == 0)
         #expect(harness.connection.memberships.isEmpty)
     }
 
-    @Test("a collection holds a socket once")
+    @Test("a collection contains a socket once")
     func collection() throws {
         let collection = WebSocketCollection()
         let (one, two) = (try ConnectionHarness(), try ConnectionHarness())
@@ -55,7 +55,7 @@ import Testing
         _ = (one, two)
     }
 
-    @Test("slow clients: dropped, latest of each room, disconnected")
+    @Test("slow clients: message dropped, latest message of each room, disconnected")
     func policies() throws {
         let rooms = Rooms()
         let drop = try ConnectionHarness(rooms: rooms)
@@ -75,6 +75,6 @@ import Testing
         #expect(try latest.sent() == frame(0x81, "b2", key: nil) + frame(0x81, "a2", key: nil))
         #expect(drop.loop.statistics.messagesDropped == 2)
         strict.tick(after: .seconds(6))
-        #expect(!strict.channel.isActive, "its buffer being full does not stop the close timeout")
+        #expect(!strict.channel.isActive, "a full buffer does not stop the close timeout")
     }
 }

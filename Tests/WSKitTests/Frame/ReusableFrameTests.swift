@@ -3,8 +3,8 @@ import Testing
 
 @testable import WSKit
 
-@Suite("RFC 6455 §5.2: a large message that is sent on under the header that stands before it")
-struct StandingHeaderTests {
+@Suite("RFC 6455 §5.2: large received messages are sent on without a copy")
+struct ReusableFrameTests {
     private func machine(_ role: Role, deflate: DeflateParameters? = nil, limits: WSLimits = WSLimits())
         -> WebSocketMachine
     {
@@ -15,7 +15,7 @@ struct StandingHeaderTests {
         ByteBuffer(bytes: (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) })
     }
 
-    /// What a server makes of a client's message that arrives in pieces of that size.
+    /// The message that a server receives when a client's message arrives in pieces of that size.
     private func receive(_ message: Message, pieces: Int) throws -> Message {
         var client = machine(.client)
         var server = machine(.server)
@@ -31,23 +31,23 @@ struct StandingHeaderTests {
     }
 
     @Test(
-        "sent on, it is the frame that an encoder makes, octet for octet",
+        "the reused frame has the same bytes as an encoded one",
         arguments: [4_097, 16_384, 65_535, 65_536, 200_000], [1_000, 10_000, 1 << 20])
     func sentOn(count: Int, pieces: Int) throws {
         let received = try receive(Message(binary: payload(count)), pieces: pieces)
         #expect(received.payload == payload(count))
         var server = machine(.server)
-        let frame = try #require(try server.frame(standingBefore: received, compress: true))
+        let frame = try #require(try server.reusableFrame(for: received, compress: true))
         var encoded = ByteBuffer()
         try server.encode(received, into: &encoded)
         #expect(frame == encoded)
     }
 
-    @Test("whatever else stands before a payload is not taken for its header")
-    func otherOctets() throws {
+    @Test("other bytes before a payload are not mistaken for its header")
+    func otherBytes() throws {
         let header = FrameHeader(opcode: .binary, length: 5_000)
         let none = payload(5_000)
-        #expect(FrameEncoder.frame(before: none, header) == nil)
+        #expect(FrameEncoder.reusableFrame(for: none, header) == nil)
         for wrong in [
             FrameHeader(opcode: .text, length: 5_000), FrameHeader(opcode: .binary, length: 5_001),
             FrameHeader(isFinal: false, opcode: .binary, length: 5_000),
@@ -57,33 +57,33 @@ struct StandingHeaderTests {
             FrameEncoder.write(wrong, into: &buffer)
             buffer.moveReaderIndex(to: buffer.writerIndex)
             buffer.writeBytes(payload(5_000).readableBytesView)
-            #expect(FrameEncoder.frame(before: buffer, header) == nil, "\(wrong)")
+            #expect(FrameEncoder.reusableFrame(for: buffer, header) == nil, "\(wrong)")
         }
         var right = ByteBuffer()
         FrameEncoder.write(header, into: &right)
         right.moveReaderIndex(to: right.writerIndex)
         right.writeBytes(payload(5_000).readableBytesView)
-        let frame = try #require(FrameEncoder.frame(before: right, header))
+        let frame = try #require(FrameEncoder.reusableFrame(for: right, header))
         #expect(frame.readableBytes == 5_004)
     }
 
-    @Test("not where frames have to be made: another kind, deflate, a smaller frame size, a client")
+    @Test("no reuse with another kind, deflate, a smaller frame size, or as a client")
     func notApplicable() throws {
         let received = try receive(Message(binary: payload(10_000)), pieces: 1 << 20)
         let deflate = DeflateParameters(serverNoContextTakeover: true, clientNoContextTakeover: true)
-        #expect(try machine(.server, deflate: deflate).frame(standingBefore: received, compress: true) == nil)
+        #expect(try machine(.server, deflate: deflate).reusableFrame(for: received, compress: true) == nil)
         #expect(
-            try machine(.server, deflate: deflate).frame(standingBefore: received, compress: false) != nil)
+            try machine(.server, deflate: deflate).reusableFrame(for: received, compress: false) != nil)
         let small = WSLimits { $0.sentFrameSize = 5_000 }
-        #expect(try machine(.server, limits: small).frame(standingBefore: received, compress: true) == nil)
-        #expect(try machine(.client).frame(standingBefore: received, compress: true) == nil)
+        #expect(try machine(.server, limits: small).reusableFrame(for: received, compress: true) == nil)
+        #expect(try machine(.client).reusableFrame(for: received, compress: true) == nil)
         let asText = Message(kind: .text, payload: received.payload)
-        #expect(try machine(.server).frame(standingBefore: asText, compress: true) == nil)
+        #expect(try machine(.server).reusableFrame(for: asText, compress: true) == nil)
         let fragmented = try receiveInFragments()
-        #expect(try machine(.server).frame(standingBefore: fragmented, compress: true) == nil)
+        #expect(try machine(.server).reusableFrame(for: fragmented, compress: true) == nil)
     }
 
-    /// A message of two fragments, each larger than what is copied.
+    /// A message of two fragments, each larger than the copy size.
     private func receiveInFragments() throws -> Message {
         var wire = ByteBuffer()
         FrameEncoder.write(
