@@ -1,9 +1,9 @@
 #!/bin/sh
-# Instructions per operation of the micro-benchmarks, counted by valgrind's callgrind: the same on
-# every run and on a busy machine too. Arguments are names of workloads; without any, all of them.
+# Instructions per operation of the micro-benchmarks, counted by valgrind's callgrind. They are the same in
+# every run, even on a busy machine. The arguments are names of workloads; the default is all of them.
 #
-# Each workload is run with two numbers of operations; the difference leaves the start-up out.
-# MICROBENCH names a binary that is built already.
+# Each workload runs with two numbers of operations, and the difference excludes startup.
+# MICROBENCH names a binary that is already built.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 if [ -z "${MICROBENCH:-}" ]; then
@@ -11,7 +11,7 @@ if [ -z "${MICROBENCH:-}" ]; then
     MICROBENCH="$here/../.build/release/MicroBench"
 fi
 
-# valgrind 3.19 gives up on the debug information of a Swift binary.
+# valgrind 3.19 cannot read the debug information of a Swift binary.
 mkdir -p "$here/.build/peers"
 stripped="$here/.build/peers/MicroBench"
 strip --strip-debug -o "$stripped" "$MICROBENCH"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Runs the micro-benchmarks with allocations counted; arguments go to MicroBench.
+# Runs the micro-benchmarks and counts allocations. The arguments are passed to MicroBench.
 #
 #   micro.sh                                  nanoseconds and allocations of every workload
 #   micro.sh --only decode-browser
-#   micro.sh --check Benchmarks/allocations.json    fails when one allocates more than is written there
+#   micro.sh --check Benchmarks/allocations.json    fails if one allocates more than the file allows
 #
-# MICROBENCH names a binary that is built already.
+# MICROBENCH names a binary that is already built.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$here/.build/peers"

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Where a server's CPU time goes: by library, and by function, from samples of perf.
+# A server's CPU time by library and by function, from samples of perf.
 #
 #   profile.sh                                   plaintext, keep-alive
 #   profile.sh http --path /plaintext --pipeline 16
 #   profile.sh ws --path /ws --size 20
 #
-# The arguments are those of the load client. SERVER names a TestServer that is built already. The server is pinned to
-# core 0 and the client to core 1; wants Linux and perf.
+# The arguments are those of the load client. SERVER names a TestServer that is already built. The server is pinned to
+# core 0 and the client to core 1. Requires Linux and perf.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")

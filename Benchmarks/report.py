@@ -1,4 +1,4 @@
-"""Writes the bench's report from its figures."""
+"""Writes the report of the benchmarks."""
 
 import statistics
 
@@ -8,15 +8,15 @@ FLOOR = "rawnio"
 
 
 def median(results, scenario, server, field="value"):
-    """The median over the repeats, or None when no repeat succeeded."""
+    """The median over the repeats, or None if no repeat succeeded."""
     runs = results["runs"].get(scenario, {}).get(server, [])
     values = [run[field] for run in runs if field in run]
     return statistics.median(values) if values else None
 
 
 def ratio(results, scenario, server, base_scenario, base_server, field="value"):
-    """The median of the ratios within each repeat: the machine's speed changes from one repeat to the next, and hits
-    both alike within one."""
+    """The median of the ratios within each repeat. The machine's speed changes between repeats, but affects both servers
+    equally within one."""
     runs = results["runs"].get(scenario, {}).get(server, [])
     bases = results["runs"].get(base_scenario, {}).get(base_server, [])
     pairs = [run[field] / base[field] for run, base in zip(runs, bases) if field in run and base.get(field)]
@@ -81,7 +81,7 @@ def cell(results, scenario, name):
 
 
 def ratios(results, scenarios, names, titles):
-    """For every build of OnePort: its figure as a ratio to that of each other server."""
+    """For every build of OnePort: the ratios to the other servers."""
     lines = []
     for tested in (s["name"] for s in results["servers"] if s["tested"] and not s["missing"]):
         others = [name for name in names if name != tested]
@@ -97,7 +97,7 @@ def ratios(results, scenarios, names, titles):
 
 
 def verdicts(results, titles):
-    """A line for each target that the run has figures for; for every build of OnePort in it."""
+    """A row for each measured target and each build of OnePort."""
     tested = [s["name"] for s in results["servers"] if s["tested"] and not s["missing"]]
     rows = []
     for target in TARGETS:
@@ -134,7 +134,7 @@ def details(results, scenario, names, titles):
 
 
 def scale(field, value):
-    """Shares are printed in per cent."""
+    """Converts shares to percent."""
     return value * 100 if value is not None and field.endswith("_share") else value
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures OnePort beside its peers: CPU time per request, rate, latency, memory.
+"""Compares OnePort with other servers: CPU time per request, rate, latency, memory.
 
-One server at a time, pinned to one core, the load client pinned to another; servers take turns in
-every scenario, and the whole is repeated. Writes a Markdown report and JSON.
+One server runs at a time, pinned to one core, with the load client pinned to another. The servers take turns in
+every scenario, and everything is repeated. Writes a Markdown report and JSON.
 
-  run.py                                               everything, three times
+  run.py                                               all scenarios, three times
   run.py --only plaintext,echo20 --servers rawnio,oneport --seconds 3 --repeats 3
   run.py --no-build --servers before=/path/TestServer,after=/path/TestServer
 """
@@ -28,16 +28,16 @@ FLOOR_RATE_UNKNOWN = 40000.0
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="scenarios, by name, with commas between them")
-    parser.add_argument("--servers", default="", help="servers, by name or name=/path/to/TestServer")
+    parser.add_argument("--only", default="", help="scenarios, by name, separated by commas")
+    parser.add_argument("--servers", default="", help="servers, by name or name=/path/to/TestServer, separated by commas")
     parser.add_argument("--seconds", type=float, default=3, help="measured time of one run (default 3)")
     parser.add_argument("--repeats", type=int, default=3, help="default 3")
     parser.add_argument("--connections", type=int, default=64, help="default 64")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--load-core", type=int, default=1)
-    parser.add_argument("--no-build", action="store_true", help="use what is built")
+    parser.add_argument("--no-build", action="store_true", help="do not build the servers")
     parser.add_argument("--allocations", action="store_true",
-                        help="count the server's allocations too; its times are then not comparable")
+                        help="also count the server's allocations; then its times are not comparable")
     parser.add_argument("--output", default=os.path.join(BUILD, "results", "bench"),
                         help="the report's path without its extension")
     parser.add_argument("--list", action="store_true", help="print the scenarios and stop")
@@ -45,7 +45,7 @@ def options():
 
 
 def load(settings, server, running, arguments, pinned=True):
-    """One run of the load client against a running server; its JSON."""
+    """Runs the load client against a running server and returns its JSON."""
     command = ["taskset", "-c", str(settings.load_core)] if pinned else []
     command += [LOAD, *arguments, "--port", str(running.port), "--pid", str(running.pid)]
     if "--connections" not in arguments:
@@ -68,7 +68,7 @@ def counters(server):
 
 
 def measure(settings, scenario, server, floor_rate):
-    """One figure: starts the server, loads it, ends it."""
+    """Measures one value: starts the server, loads it and stops it."""
     start = lambda threads=1, pinned=True: Running(
         server, threads, settings.server_core if pinned else None,
         counters(server) if settings.allocations else None)

@@ -1,8 +1,8 @@
-"""What is measured, and the targets it is measured for."""
+"""The scenarios and the targets."""
 
 
 class Scenario:
-    """One load: arguments of the load client, and the feature a server needs for it."""
+    """A load: arguments of the load client, and the feature that a server needs for it."""
 
     def __init__(self, name, title, feature, load, unit="CPU µs per request", kind="load", paths=None):
         self.name, self.title, self.feature, self.load = name, title, feature, load.split()
@@ -13,7 +13,7 @@ MESSAGE = "CPU µs per message"
 
 SCENARIOS = [
     Scenario("plaintext", "Plaintext, keep-alive", "plaintext", "http --path /plaintext"),
-    Scenario("browser", "Plaintext, a browser's request of 15 fields", "plaintext",
+    Scenario("browser", "Plaintext, a browser's request with 15 headers", "plaintext",
              "http --path /plaintext --browser 1"),
     Scenario("pipelined", "Plaintext, pipelined 16", "plaintext", "http --path /plaintext --pipeline 16"),
     Scenario("json", "JSON", "json", "http --path /json"),

@@ -51,7 +51,7 @@ http {{
 
 
 class Server:
-    """One server: its command, what it can do, and why it is missing if it is."""
+    """A server: its command, its features, and the reason if it is missing."""
 
     def __init__(self, name, title, features, command=None, environment=None, missing=None):
         self.name, self.title, self.features = name, title, set(features)
@@ -70,7 +70,7 @@ def oneport_like(name, title, binary):
 
 
 def run(command, **options):
-    """Runs a build step; returns None, or the last words of why it failed."""
+    """Runs a build step. Returns None, or the end of its error output."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=1800, **options)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -79,7 +79,7 @@ def run(command, **options):
 
 
 def debian(package, folder):
-    """The folder of a Debian package's files: installed, or unpacked below .build."""
+    """The folder of a Debian package's files, installed or unpacked in .build."""
     if os.path.isdir(folder):
         return folder
     unpacked = os.path.join(PEERS, "debian")
@@ -172,7 +172,7 @@ def nginx_peer(name, title, cache):
 
 
 def all_servers(wanted, build=True):
-    """The servers asked for, in order: known names, or `name=/path/to/a/TestServer`."""
+    """The requested servers, in order: known names, or `name=/path/to/a/TestServer`."""
     os.makedirs(STATIC, exist_ok=True)
     for file, size in (("1k.bin", 1 << 10), ("100k.bin", 100 << 10), ("10m.bin", 10 << 20)):
         path = os.path.join(STATIC, file)
@@ -225,7 +225,7 @@ def free_port():
 
 
 class Running:
-    """A started server, ended by its own pid when the block ends."""
+    """A running server, stopped by its pid at the end of the block."""
 
     def __init__(self, server, threads=1, core=None, counters=None):
         self.port = free_port()

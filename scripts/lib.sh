@@ -1,9 +1,9 @@
-# Shared by the scripts of this folder: strict mode, the root of the checkout, and how to speak.
+# Shared by the scripts in this folder: strict mode, the root of the checkout, and messages.
 # Sourced, never run.
 
 set -euo pipefail
 
-# Nothing here may wait for an answer: a script may run without a terminal.
+# Nothing may wait for input, because a script may run without a terminal.
 exec </dev/null
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"

@@ -1,8 +1,8 @@
 // Counts the allocations of a program that is started with LD_PRELOAD=allocations.so.
 //
-// malloc and its kin are defined here and forward to glibc's own. The counters stand in a static
-// page, or in the file that ALLOCATION_COUNTERS names, where another process can read them while
-// the program runs. A program reads its own through `allocation_counters`.
+// malloc and similar functions are defined here and call those of glibc. The counters are in a static page, or in the
+// file that ALLOCATION_COUNTERS names, where another process can read them while the program runs. A program reads its own
+// counters with `allocation_counters`.
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ extern void __libc_free(void *);
 struct counters {
     uint64_t allocations;  // malloc, calloc, realloc, and the aligned ones
     uint64_t frees;
-    uint64_t bytes;        // asked for, in all
+    uint64_t bytes;        // requested in total
 };
 
 static struct counters ownCounters;

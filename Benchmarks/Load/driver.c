@@ -1,4 +1,4 @@
-// The measuring loop: as fast as answers come, or at a fixed rate.
+// The measuring loop: as fast as responses arrive, or at a fixed rate.
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -36,7 +36,7 @@ static void end(struct connection *connection) {
     living -= 1;
 }
 
-// Sends what is unsent of request and body; the rest goes when the socket can take it.
+// Sends the unsent part of request and body. The rest is sent when the socket is writable.
 static void push(struct connection *connection) {
     while (connection->unsent > 0) {
         size_t done = connection->requestLength + connection->bodyLength - connection->unsent;

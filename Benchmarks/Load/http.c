@@ -1,4 +1,4 @@
-// HTTP/1.1 as a client: fixed requests, every answer checked for status and length.
+// HTTP/1.1 client: fixed requests. Checks the status and length of every response.
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -12,14 +12,14 @@ enum { awaitingHead, inBody, inChunkSize, inChunk, afterChunk, inTrailer };
 static uint8_t *request;
 static size_t requestLength;
 
-// The shape of the first short answer. An answer of the same length, status and body needs no
-// second parse; only its fields (Date) may differ.
+// The shape of the first short response. A response with the same length, status and body needs no second parse: only
+// its headers (Date) may differ.
 static struct {
     size_t total, bodyLength;
     uint8_t body[1024];
 } known;
 
-// What Chromium sends for a page: 15 fields, 700 octets.
+// Chromium's request for a page: 15 headers, 700 bytes.
 static const char browserFields[] =
     "Connection: keep-alive\r\n"
     "Cache-Control: max-age=0\r\n"
@@ -84,7 +84,7 @@ static bool matchesKnown(const uint8_t *bytes, size_t have) {
         && memcmp(bytes + head, known.body, known.bodyLength) == 0;
 }
 
-// Reads one head at `bytes`; returns its length, 0 when it is not complete, -1 when it is wrong.
+// Parses a head at `bytes`. Returns its length, 0 if it is incomplete, -1 if it is wrong.
 static long readHead(
     struct connection *connection, const uint8_t *bytes, size_t have, const struct options *options) {
     const char *end = memmem(bytes, have, "\r\n\r\n", 4);
@@ -93,7 +93,7 @@ static long readHead(
     end += 4;
     int status = 0;
     if (sscanf(head, "HTTP/1.1 %d", &status) != 1 || status != options->expectStatus) {
-        fprintf(stderr, "load: unexpected answer: %.*s\n", 60, head);
+        fprintf(stderr, "load: unexpected response: %.*s\n", 60, head);
         return -1;
     }
     const char *length = fieldValue(head, end, "content-length");
@@ -112,7 +112,7 @@ static long readHead(
             memcpy(known.body, end, known.bodyLength);
         }
     } else {
-        fprintf(stderr, "load: an answer without a length\n");
+        fprintf(stderr, "load: a response without a length\n");
         return -1;
     }
     return end - head;
@@ -121,13 +121,13 @@ static long readHead(
 static int finish(struct connection *connection, const struct options *options) {
     connection->phase = awaitingHead;
     if (options->expectBody >= 0 && connection->bodySeen != (uint64_t)options->expectBody) {
-        fprintf(stderr, "load: a body of %llu octets\n", (unsigned long long)connection->bodySeen);
+        fprintf(stderr, "load: a body of %llu bytes\n", (unsigned long long)connection->bodySeen);
         return -1;
     }
     return 1;
 }
 
-// One line that ends in CRLF at `bytes`; its length with the CRLF, or 0.
+// The length of a line at `bytes`, with its CRLF, or 0 if it is incomplete.
 static size_t lineLength(const uint8_t *bytes, size_t have) {
     const uint8_t *end = memmem(bytes, have, "\r\n", 2);
     return end == NULL ? 0 : (size_t)(end - bytes) + 2;
@@ -185,7 +185,7 @@ static int takeHTTP(struct connection *connection, const struct options *options
     }
 out:
     consume(connection, at);
-    // A long body need not be copied to be counted: the kernel drops it (tcp(7), MSG_TRUNC).
+    // A long body is counted without copying: the kernel drops it (tcp(7), MSG_TRUNC).
     while (connection->have == 0 && (connection->phase == inBody || connection->phase == inChunk)
            && connection->bodyLeft > 65536) {
         ssize_t count = recv(connection->fd, NULL, (size_t)connection->bodyLeft - 1, MSG_TRUNC);

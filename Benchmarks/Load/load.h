@@ -1,4 +1,4 @@
-// The bench's load client: epoll, one thread, loopback only. See main.c for its modes.
+// The load client of the benchmarks: epoll, one thread, loopback only. See main.c for its modes.
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -22,15 +22,15 @@ struct options {
     int pipeline;
     double seconds;
     double warmup;
-    double rate;         // requests a second over all connections; 0: as fast as answers come
-    size_t size;         // ws: payload octets; http: body octets of a POST
-    bool browser;        // http: a browser's request of 15 fields
+    double rate;         // requests per second over all connections; 0: as fast as responses arrive
+    size_t size;         // ws: payload bytes; http: body bytes of a POST
+    bool browser;        // http: a browser's request with 15 headers
     bool post;
     bool binary;
     bool deflate;
     int expectStatus;
-    long expectBody;     // octets of each answer's body; -1: whatever the first answer had
-    pid_t server;        // whose CPU time and memory are taken; 0: none
+    long expectBody;     // bytes of each response's body; -1: as many as in the first response
+    pid_t server;        // whose CPU time and memory are measured; 0: none
     const char *allocations;  // the counter file of allocations.c, if the server runs under it
 };
 
@@ -42,14 +42,14 @@ struct histogram {
 void histogramAdd(struct histogram *histogram, uint64_t nanoseconds);
 double histogramMicroseconds(const struct histogram *histogram, double quantile);
 
-// What the server and this client had used at one moment.
+// The resources that the server and this client have used so far.
 struct sample {
     uint64_t at;            // monotonic nanoseconds
-    uint64_t serverCPU;     // nanoseconds, all threads, dead ones too
+    uint64_t serverCPU;     // nanoseconds, all threads, including ended ones
     double serverUser;      // seconds
     double serverSystem;    // seconds
     uint64_t clientCPU;     // nanoseconds
-    uint64_t allocations;   // calls that allocate, when the server runs under allocations.c
+    uint64_t allocations;   // allocating calls, if the server runs under allocations.c
     long serverAnonymous;         // KiB
     long serverRSS;         // KiB
 };
@@ -58,34 +58,34 @@ struct sample takeSample(const struct options *options, bool withMemory);
 uint64_t now(void);
 _Noreturn void fail(const char *format, ...);
 
-// One connection and what it awaits.
+// A connection and the responses that it waits for.
 struct connection {
     int fd;
-    const uint8_t *request;   // what is sent each time
+    const uint8_t *request;   // sent each time
     size_t requestLength;
-    size_t bodyLength;        // octets of filler that follow the request
+    size_t bodyLength;        // bytes of filler after the request
     size_t unsent;            // of request and body
-    int outstanding;          // answers awaited
-    uint64_t due;             // when what is outstanding was sent, or should have been
-    uint64_t *late;           // rate mode: due times that wait for this connection
+    int outstanding;          // responses awaited
+    uint64_t due;             // when the outstanding requests were sent, or should have been
+    uint64_t *late;           // rate mode: due times of delayed requests
     unsigned lateHead, lateTail;
     bool wantsWrite;
 
     uint8_t *bytes;           // received, not consumed
     size_t have, capacity;
 
-    int phase;                // the protocol's own
+    int phase;                // used by the protocol
     uint64_t bodyLeft;
     uint64_t bodySeen;
     uint8_t *message;         // ws: fragments of one message
     size_t messageLength;
 };
 
-// A protocol: what to send, and how to tell complete answers in what was received.
+// A protocol: what to send, and how to find complete responses.
 struct protocol {
     // Prepares a connected, still blocking socket.
     void (*open)(struct connection *connection, const struct options *options);
-    // Takes what is there; returns the number of answers completed, or -1 after printing why.
+    // Processes the received bytes. Returns the number of complete responses, or -1 after printing an error.
     int (*take)(struct connection *connection, const struct options *options);
 };
 extern const struct protocol httpProtocol;
@@ -96,7 +96,7 @@ void makeNonBlocking(int fd);
 void closeHard(int fd);
 void openConnection(
     struct connection *connection, const struct protocol *protocol, const struct options *options);
-// Reads what is there; 0 when the peer closed, -1 when there is nothing.
+// Reads the available bytes. 0 if the server closed, -1 if there are none.
 ssize_t receive(struct connection *connection);
 void consume(struct connection *connection, size_t count);
 
@@ -104,7 +104,7 @@ void runClosedOrRated(const struct options *options, const struct protocol *prot
 void runPublish(const struct options *options);
 void runIdle(const struct options *options);
 
-// The wire text of a WebSocket handshake; used by publish and idle too.
+// The request of a WebSocket handshake; used by publish and idle too.
 void webSocketHandshake(struct connection *connection, const struct options *options);
 
 #endif

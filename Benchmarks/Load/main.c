@@ -1,8 +1,8 @@
-// load MODE --port P --path /… [options]; prints one line of JSON.
+// load MODE --port P --path /… [options] prints one line of JSON.
 //
-//   http     keep-alive requests: --pipeline N, --browser 1, --post OCTETS, --status N, --body OCTETS
-//   ws       echo of --size octets, --binary 1, --deflate 1
-//   publish  --connections sockets at --path, then GET /bcast; deliveries are counted
+//   http     keep-alive requests: --pipeline N, --browser 1, --post BYTES, --status N, --body BYTES
+//   ws       echo of --size bytes, --binary 1, --deflate 1
+//   publish  --connections sockets at --path, then GET /bcast; counts the deliveries
 //   idle     --connections sockets at --path, one echo each, then held for --seconds; memory of --pid
 //            before and after
 //

@@ -1,4 +1,4 @@
-// Many sockets: what a publish costs per delivery, and what an idle socket costs in memory.
+// Many sockets: the cost of a publish per delivery, and the memory of an idle socket.
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -9,7 +9,7 @@
 
 enum { publishes = 500, publishSeconds = 60 };
 
-// One message there and back, so that a socket is measured as one that has been used.
+// Exchanges one message, so that the measured sockets have been used.
 static void exchange(struct connection *connection, const struct options *options) {
     ssize_t length = (ssize_t)connection->requestLength;
     if (write(connection->fd, connection->request, connection->requestLength) != length)
@@ -51,7 +51,7 @@ static void closeMany(struct connection *connections, int total) {
     free(connections);
 }
 
-// Asks for the broadcast and reads its short answer.
+// Requests the broadcast and reads the short response.
 static void trigger(const struct options *options) {
     int fd = connectTo(options);
     char text[512];
@@ -60,7 +60,7 @@ static void trigger(const struct options *options) {
         options->port);
     if (write(fd, text, (size_t)length) != length || read(fd, text, sizeof text) <= 0
         || strncmp(text, "HTTP/1.1 200", 12) != 0)
-        fail("/bcast did not answer 200");
+        fail("/bcast did not respond with 200");
     close(fd);
 }
 
@@ -72,7 +72,7 @@ void runPublish(const struct options *options) {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[index]};
         epoll_ctl(poller, EPOLL_CTL_ADD, connections[index].fd, &event);
     }
-    usleep(300000);  // a subscription may be made after the 101 was sent
+    usleep(300000);  // a subscription may become active after the 101 was sent
     uint64_t wanted = (uint64_t)total * publishes, delivered = 0, errors = 0;
     struct sample first = takeSample(options, false);
     trigger(options);
@@ -103,7 +103,7 @@ void runPublish(const struct options *options) {
 }
 
 void runIdle(const struct options *options) {
-    // A few sockets first, so that what a server makes once is not charged to the idle ones.
+    // A few sockets first, so that one-time allocations of the server are not counted.
     closeMany(openMany(options, 16, true), 16);
     usleep(500000);
     struct sample first = takeSample(options, true);

@@ -58,8 +58,8 @@ double histogramMicroseconds(const struct histogram *histogram, double quantile)
     return 0;
 }
 
-// user and system time come in ticks of 10 ms, good for their split; the sum is taken from the
-// process's CPU clock, which counts nanoseconds and the threads that have ended.
+// User and system time have a resolution of 10 ms, which is enough for their ratio. The sum comes from the process's CPU
+// clock, which has a resolution of nanoseconds and includes threads that have ended.
 static void sampleServer(pid_t pid, struct sample *sample) {
     clockid_t clock;
     if (clock_getcpuclockid(pid, &clock) == 0) sample->serverCPU = clockNanoseconds(clock);
@@ -137,7 +137,7 @@ int connectTo(const struct options *options) {
 
 void makeNonBlocking(int fd) { fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-// Without TIME_WAIT, so that run after run finds free ports.
+// Avoids TIME_WAIT, so that repeated runs find free ports.
 void closeHard(int fd) {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);

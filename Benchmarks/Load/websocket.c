@@ -1,4 +1,4 @@
-// WebSocket as a client (RFC 6455, RFC 7692): one masked frame out, its echo back and compared.
+// WebSocket client (RFC 6455, RFC 7692): sends a masked frame and compares its echo.
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -10,12 +10,12 @@
 #include <zlib.h>
 
 static uint8_t *plain;        // the message
-static uint8_t *wire;         // what goes into the frame: the message, or deflated
+static uint8_t *wire;         // the payload: the message, plain or compressed
 static size_t wireLength;
-static uint8_t *verified;     // a deflated echo that was inflated and found right
+static uint8_t *verified;     // a compressed echo that was inflated and verified
 static size_t verifiedLength;
 
-// Text that reads and deflates like an application's JSON.
+// JSON that compresses like that of an application.
 static void fillJSON(uint8_t *bytes, size_t size) {
     char record[128];
     size_t at = 0;
@@ -88,12 +88,12 @@ void webSocketHandshake(struct connection *connection, const struct options *opt
     if (write(connection->fd, text, (size_t)length) != length) fail("handshake: short write");
     const uint8_t *end;
     do {
-        if (receive(connection) <= 0) fail("no answer to the handshake for %s", options->path);
+        if (receive(connection) <= 0) fail("no response to the handshake for %s", options->path);
         end = memmem(connection->bytes, connection->have, "\r\n\r\n", 4);
     } while (end == NULL);
     size_t head = (size_t)(end - connection->bytes) + 4;
     const char *answer = (const char *)connection->bytes;
-    if (strncmp(answer, "HTTP/1.1 101", 12) != 0) fail("handshake refused: %.60s", answer);
+    if (strncmp(answer, "HTTP/1.1 101", 12) != 0) fail("handshake rejected: %.60s", answer);
     // The accept value of the sample nonce (RFC 6455 §1.3).
     if (memmem(answer, head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", 28) == NULL) fail("wrong accept value");
     if (options->deflate && memmem(answer, head, "permessage-deflate", 18) == NULL)
@@ -162,7 +162,7 @@ static int takeWebSocket(struct connection *connection, const struct options *op
         if (have < header + length) break;
         uint8_t opcode = bytes[0] & 0x0F, *payload = bytes + header;
         at += header + length;
-        if (opcode == 9) continue;  // a ping: a run is shorter than any server's patience
+        if (opcode == 9) continue;  // a ping: a run is shorter than any server's ping timeout
         if (opcode == 8) {
             fprintf(stderr, "load: the server closed a socket\n");
             return -1;

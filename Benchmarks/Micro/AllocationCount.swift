@@ -6,11 +6,11 @@
     import Darwin
 #endif
 
-/// The calls of malloc and its kin so far, from the counting library this program is started under.
+/// The number of calls of malloc and similar functions, from the preloaded counting library.
 ///
-/// `Benchmarks/micro.sh` preloads `Load/allocations.c`, which counts; without it there is nothing to ask.
+/// `Benchmarks/micro.sh` preloads `Load/allocations.c`, which counts. Without it, there is no count.
 enum AllocationCount {
-    /// Where the library keeps the count, if it is there.
+    /// The library's counter, if the library is loaded.
     nonisolated(unsafe) private static let counter: UnsafePointer<UInt64>? = {
         // Null is RTLD_DEFAULT: any library of the process.
         guard let symbol = dlsym(nil, "allocation_counters") else { return nil }
@@ -21,7 +21,7 @@ enum AllocationCount {
     /// Whether allocations are counted in this process.
     static var isCounting: Bool { counter != nil }
 
-    /// Allocations since the start of the process; 0 when they are not counted.
+    /// Allocations since the start of the process, or 0 if they are not counted.
     static var now: UInt64 { counter?.pointee ?? 0 }
 }
 

@@ -1,11 +1,11 @@
 import Compression
 import NIOCore
 
-/// What one deflated message costs in zlib: 1 KiB of JSON, no context takeover (RFC 7692 §7.2).
+/// The cost of a compressed message in zlib: 1 KiB of JSON, without context takeover (RFC 7692 §7.2).
 enum CompressionWorkloads {
     static let all: [Workload] = [deflate, inflate]
 
-    /// 1 KiB that reads and deflates like an application's JSON.
+    /// 1 KiB of JSON that compresses like that of an application.
     static let json: ByteBuffer = {
         var text = ""
         var random: UInt32 = 1
@@ -26,7 +26,7 @@ enum CompressionWorkloads {
         return out
     }
 
-    private static let deflate = Workload("deflate-1k", octets: 1024) {
+    private static let deflate = Workload("deflate-1k", bytes: 1024) {
         let deflater = try Deflater()
         var out = ByteBufferAllocator().buffer(capacity: 4096)
         return { count in
@@ -41,9 +41,9 @@ enum CompressionWorkloads {
         }
     }
 
-    private static let inflate = Workload("inflate-1k", octets: 1024) {
+    private static let inflate = Workload("inflate-1k", bytes: 1024) {
         var message = try deflated()
-        // The end of the flush that the sender took off (RFC 7692 §7.2.2).
+        // The end of the flush, which the sender removed (RFC 7692 §7.2.2).
         message.writeInteger(UInt32(0x0000_FFFF))
         let wire = message
         let inflater = try Inflater()

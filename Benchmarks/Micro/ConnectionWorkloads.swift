@@ -3,8 +3,8 @@ import NIOCore
 import NIOEmbedded
 import OnePort
 
-/// A whole connection on a channel without a socket: decoder, application, router, an async handler, encoder; and
-/// behind an upgrade an echo. What the transport costs is left out.
+/// A complete connection on a channel without a socket: decoder, application, router, async handler and encoder, and an
+/// echo after an upgrade. The cost of the transport is not included.
 enum ConnectionWorkloads {
     static let all: [Workload] = [
         floor("connection-floor", HTTPWorkloads.shortRequest),
@@ -25,7 +25,7 @@ enum ConnectionWorkloads {
     private static func makeApp() -> App {
         var configuration = AppConfiguration()
         configuration.environment = .production
-        // A machine that stops the program for some time must not change what a read is answered with.
+        // If the machine pauses the program, the responses to a read must not change.
         configuration.limits.turnBudget = .seconds(3600)
         let app = App(configuration: configuration)
         app.get("/plaintext") { _ in Response(fields: plainText, body: .string("Hello, World!")) }
@@ -46,7 +46,7 @@ enum ConnectionWorkloads {
         func onMessage(_ message: Message, _ socket: WebSocket) { socket.trySend(message) }
     }
 
-    /// A connection of the application, which keeps the server and the loop alive.
+    /// A connection of the application. It keeps the server and the loop alive.
     private final class Connection {
         let server: HTTPServer
         let channel: EmbeddedChannel
@@ -58,7 +58,7 @@ enum ConnectionWorkloads {
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 80)).wait()
         }
 
-        /// The octets that `input` is answered with.
+        /// The bytes of the responses to `input`.
         func exchange(_ input: ByteBuffer) throws -> Int {
             channel.pipeline.fireChannelRead(input)
             channel.pipeline.fireChannelReadComplete()
@@ -68,11 +68,11 @@ enum ConnectionWorkloads {
         }
     }
 
-    /// One operation is one read: `pipelined` requests.
+    /// One operation is one read with `pipelined` requests.
     private static func http(
         _ name: String, _ request: String, pipelined: Int = 1
     ) -> Workload {
-        Workload(name, octets: request.utf8.count * pipelined) {
+        Workload(name, bytes: request.utf8.count * pipelined) {
             let connection = try Connection()
             let input = ByteBuffer(string: String(repeating: request, count: pipelined))
             let expected = try connection.exchange(input)
@@ -87,9 +87,9 @@ enum ConnectionWorkloads {
         }
     }
 
-    /// Requests of which no two that follow each other have the same fields.
+    /// Requests whose headers differ from those of the previous request.
     private static func changing(_ name: String, _ request: String) -> Workload {
-        Workload(name, octets: request.utf8.count + 10) {
+        Workload(name, bytes: request.utf8.count + 10) {
             let connection = try Connection()
             let inputs = (0..<8).map { ByteBuffer(string: request.dropLast(2) + "X-Turn: \($0)\r\n\r\n") }
             return { operations in
@@ -102,9 +102,9 @@ enum ConnectionWorkloads {
         }
     }
 
-    /// What the channel itself costs: a handler that looks for blank lines only, and answers each with fixed octets.
+    /// The cost of the channel itself: a handler that searches for blank lines, and sends fixed bytes for each.
     private static func floor(_ name: String, _ request: String, pipelined: Int = 1) -> Workload {
-        Workload(name, octets: request.utf8.count * pipelined) {
+        Workload(name, bytes: request.utf8.count * pipelined) {
             let channel = EmbeddedChannel(handler: FloorHandler())
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 80)).wait()
             let input = ByteBuffer(string: String(repeating: request, count: pipelined))
@@ -151,7 +151,7 @@ enum ConnectionWorkloads {
     }
 
     private static func echo(_ name: String, path: String, size: Int) -> Workload {
-        Workload(name, octets: size) {
+        Workload(name, bytes: size) {
             let connection = try Connection()
             let handshake =
                 "GET \(path) HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -20,7 +20,7 @@ enum HTTPWorkloads {
     static let parametersRequest =
         "GET /params/42/benchmark HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: keep-alive\r\n\r\n"
 
-    /// What Chromium sends for a page: 15 fields, 700 octets.
+    /// Chromium's request for a page: 15 headers, 700 bytes.
     static let browserRequest =
         "GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nConnection: keep-alive\r\nCache-Control: max-age=0\r\n"
         + "sec-ch-ua: \"Chromium\";v=\"142\", \"Not?A_Brand\";v=\"8\"\r\nsec-ch-ua-mobile: ?0\r\n"
@@ -32,10 +32,9 @@ enum HTTPWorkloads {
         + "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-GB,en;q=0.9,de;q=0.8\r\n"
         + "Cookie: session=6f1c0d3b9a7e4f52; theme=dark; visited=2026-11-20\r\n\r\n"
 
-    /// A connection's decoder that reads the same head again and again, having learned that nothing is gained by
-    /// keeping its fields.
+    /// A decoder that repeatedly decodes the same head, and has learned that caching its headers gains nothing.
     private static func decode(_ name: String, _ text: String) -> Workload {
-        Workload(name, octets: text.utf8.count) {
+        Workload(name, bytes: text.utf8.count) {
             let request = ByteBuffer(string: text)
             var decoder = RequestDecoder(limits: HTTPLimits())
             for turn in 0..<8 {
@@ -53,7 +52,7 @@ enum HTTPWorkloads {
     }
 
     /// A body of four chunks of 1 KiB.
-    private static let chunked = Workload("decode-chunked", octets: 4 * 1024) {
+    private static let chunked = Workload("decode-chunked", bytes: 4 * 1024) {
         let chunk = "400\r\n" + String(repeating: "x", count: 1024) + "\r\n"
         let body = ByteBuffer(string: String(repeating: chunk, count: 4) + "0\r\n\r\n")
         return { count in
@@ -65,7 +64,7 @@ enum HTTPWorkloads {
         }
     }
 
-    /// A table of forty routes, as an application may have.
+    /// A table of forty routes, like that of an application.
     private static func route(_ name: String, _ path: String) -> Workload {
         Workload(name) {
             var builder = RouteTrieBuilder<Int>()
@@ -88,7 +87,7 @@ enum HTTPWorkloads {
         }
     }
 
-    /// The head of a short answer, into a buffer that is used again.
+    /// The head of a short response, written to a reused buffer.
     private static let encodeHead = Workload("encode-head") {
         let fields: HTTPFields = [.contentType: "text/plain; charset=utf-8"]
         let date = DateLine(secondsSinceEpoch: 1_795_000_000)

@@ -2,8 +2,8 @@ import FoundationEssentials
 
 /// Runs named workloads of the protocol cores and prints nanoseconds and allocations per operation.
 ///
-/// `--only a,b` chooses, `--list` names them, `--check FILE` fails when a workload allocates more than the
-/// file allows, `--operations N` runs each exactly N times and prints nothing, for callgrind.
+/// `--only a,b` selects workloads, and `--list` lists them. `--check FILE` fails if a workload allocates more than the
+/// file allows. `--operations N` runs each exactly N times and prints nothing, for callgrind.
 @main
 struct MicroBench {
     static let workloads =
@@ -30,7 +30,7 @@ struct MicroBench {
         let allocations: Double
     }
 
-    /// The best of several rounds in time; allocations from the last of them, when all is warm.
+    /// The best time of several rounds, and the allocations of the last one, when everything is warm.
     static func measure(_ workload: Workload) throws -> Result {
         let run = try workload.prepare()
         var operations = 16
@@ -53,18 +53,18 @@ struct MicroBench {
     }
 
     static func report(_ results: [Result]) {
-        print("| workload | ns per operation | octets per ns | allocations per operation |")
+        print("| workload | ns per operation | bytes per ns | allocations per operation |")
         print("| --- | --- | --- | --- |")
         for result in results {
             let rate =
-                result.workload.octets > 0
-                ? decimals(Double(result.workload.octets) / result.nanoseconds) : ""
+                result.workload.bytes > 0
+                ? decimals(Double(result.workload.bytes) / result.nanoseconds) : ""
             let allocations = AllocationCount.isCounting ? decimals(result.allocations) : "not counted"
             print("| \(result.workload.name) | \(decimals(result.nanoseconds)) | \(rate) | \(allocations) |")
         }
     }
 
-    /// Allocations do not depend on the machine: they may not exceed what is written down, nor be unmentioned.
+    /// Checks the allocations, which do not depend on the machine. Each workload must have a limit and not exceed it.
     static func check(_ results: [Result], against file: String, all: Bool) throws {
         guard AllocationCount.isCounting else {
             throw WrongResult(description: "allocations are not counted; run Benchmarks/micro.sh")
@@ -78,7 +78,7 @@ struct MicroBench {
                 faults.append("\(name): no threshold")
                 continue
             }
-            // A growing table may add a stray allocation to thousands of operations.
+            // A growing table may add a single allocation to thousands of operations.
             if result.allocations > limit + 0.01 {
                 faults.append(
                     "\(name): \(decimals(result.allocations)) allocations, \(decimals(limit)) allowed")

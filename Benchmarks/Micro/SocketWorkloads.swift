@@ -1,7 +1,7 @@
 import NIOCore
 import WSKit
 
-/// Frames, masking, UTF-8, deflate and publishing of WebSocket.
+/// Workloads of WebSockets: frames, masking, UTF-8, deflate and publishing.
 enum SocketWorkloads {
     static let all: [Workload] = [
         mask("mask-20", 20), mask("mask-16k", 16 << 10),
@@ -26,7 +26,7 @@ enum SocketWorkloads {
     }
 
     private static func mask(_ name: String, _ count: Int) -> Workload {
-        Workload(name, octets: count) {
+        Workload(name, bytes: count) {
             let payload = text(count)
             var out = ByteBufferAllocator().buffer(capacity: count)
             return { operations in
@@ -54,7 +54,7 @@ enum SocketWorkloads {
     }
 
     private static func encodeFrame(_ name: String, _ count: Int) -> Workload {
-        Workload(name, octets: count) {
+        Workload(name, bytes: count) {
             let payload = text(count)
             let header = FrameHeader(opcode: .text, length: count)
             var out = ByteBufferAllocator().buffer(capacity: count + FrameHeader.maxEncodedLength)
@@ -71,11 +71,11 @@ enum SocketWorkloads {
     private static func validate(_ name: String, _ sample: String) -> Workload {
         var long = ""
         while long.utf8.count < 1024 { long += sample }
-        let octets = ByteBuffer(string: long)
-        return Workload(name, octets: octets.readableBytes) {
+        let bytes = ByteBuffer(string: long)
+        return Workload(name, bytes: bytes.readableBytes) {
             return { operations in
                 for _ in 0..<operations {
-                    guard UTF8Validator.isValid(octets.readableBytesSpan) else {
+                    guard UTF8Validator.isValid(bytes.readableBytesSpan) else {
                         throw WrongResult(description: name)
                     }
                 }
@@ -83,9 +83,9 @@ enum SocketWorkloads {
         }
     }
 
-    /// A masked text frame to a message: header, unmask, UTF-8.
+    /// From a masked text frame to a message: header, unmasking, UTF-8.
     private static func receive(_ name: String, _ count: Int) -> Workload {
-        Workload(name, octets: count) {
+        Workload(name, bytes: count) {
             let bytes = frame(count)
             var decoder = FrameDecoder(sender: .client, allowsCompression: false)
             var assembler = MessageAssembler(limits: WSLimits(), inflater: nil, delivery: .whole)
@@ -104,7 +104,7 @@ enum SocketWorkloads {
     }
 
     /// 1 KiB of JSON in the default mode, with the event loop's shared compressor.
-    private static let compress = Workload("deflate-message-1k", octets: 1024) {
+    private static let compress = Workload("deflate-message-1k", bytes: 1024) {
         let parameters = DeflateParameters(serverNoContextTakeover: true, clientNoContextTakeover: true)
         var deflater = MessageDeflater(parameters, role: .server, mode: .shared, shared: SharedDeflate())
         var out = ByteBufferAllocator().buffer(capacity: 4096)
@@ -119,7 +119,7 @@ enum SocketWorkloads {
         }
     }
 
-    /// A message of 100 octets made ready for a room.
+    /// Preparing a message of 100 bytes for a room.
     private static let prepare = Workload("prepare-100") {
         let message = Message(text: String(repeating: "0123456789", count: 10))
         return { operations in
@@ -127,7 +127,7 @@ enum SocketWorkloads {
         }
     }
 
-    /// What each further subscriber of a prepared message costs before the channel.
+    /// The cost of each further subscriber of a prepared message, before the channel.
     private static let publish = Workload("publish-prepared") {
         let prepared = PreparedMessage(Message(text: String(repeating: "0123456789", count: 10)))
         return { operations in

@@ -51,7 +51,7 @@ Deno.serve({
       publish();
       return new Response("ok");
     case "/echo":
-      // Streamed back while it arrives, it would end the connection.
+      // Streaming it back while it arrives would end the connection.
       return new Response(await request.arrayBuffer());
     case "/collect": {
       let count = 0;

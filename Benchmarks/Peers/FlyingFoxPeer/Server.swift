@@ -3,8 +3,8 @@ import FlyingSocks
 import Foundation
 import PeerSupport
 
-/// FlyingFox: Foundation sockets and Swift concurrency, no NIO. Neither permessage-deflate nor a
-/// way to push to other sockets, so no `/wsd` and no `/sub`.
+/// FlyingFox: Foundation sockets and Swift concurrency, no NIO. It has no permessage-deflate and cannot send to other
+/// sockets, so there is no `/wsd` and no `/sub`.
 @main
 struct Server {
     struct Message: Encodable {

@@ -1,4 +1,4 @@
-// Go net/http with gorilla/websocket: the peer most people would otherwise reach for.
+// Go's net/http with gorilla/websocket.
 package main
 
 import (
@@ -79,7 +79,7 @@ func subscribe(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// publish writes one prepared message to every subscriber, 500 times, 100 a second.
+// publish writes one prepared message to every subscriber, 500 times, 100 per second.
 func publish() {
 	text := []byte(strings.Repeat("0123456789", 10))
 	ticks := time.NewTicker(10 * time.Millisecond)
@@ -130,7 +130,7 @@ func main() {
 		io.WriteString(w, strconv.FormatInt(count, 10))
 	})
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
-		// net/http closes the request body at the first write unless the whole of it may follow.
+		// net/http closes the request body at the first write, unless full duplex is enabled.
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return

@@ -4,8 +4,7 @@ import NIOCore
 import NIOPosix
 import PeerSupport
 
-/// Hummingbird, as its documentation shows it. HTTP only: its WebSocket package is not among the
-/// packages the bench builds from.
+/// Hummingbird, as in its documentation. HTTP only: the benchmarks do not build its WebSocket package.
 @main
 struct Server {
     struct Message: ResponseEncodable {

@@ -3,8 +3,7 @@ import NIOHTTP1
 import NIOWebSocket
 import PeerSupport
 
-/// The stock NIO pipeline: NIOHTTP1 with its default handlers and NIOWebSocket's upgrader, a
-/// handler each on top. What one gets without writing a codec.
+/// The stock NIO pipeline: NIOHTTP1 with its default handlers and NIOWebSocket's upgrader, with a handler for each.
 @main
 struct Server {
     static func main() async throws {

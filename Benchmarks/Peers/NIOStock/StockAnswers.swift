@@ -4,7 +4,7 @@ import NIOHTTP1
 import NIOWebSocket
 import PeerSupport
 
-/// Answers requests that NIOHTTP1 has parsed.
+/// Responds to requests that NIOHTTP1 has parsed.
 final class StockAnswers: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart

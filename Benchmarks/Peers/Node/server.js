@@ -1,4 +1,4 @@
-// Node's http with ws, one process, as their documentation shows them.
+// Node's http with ws, one process, as in their documentation.
 'use strict';
 const fs = require('fs');
 const http = require('http');

@@ -1,13 +1,13 @@
-/// The command line every peer understands: `--host H --port P --threads N [--static DIR]`.
+/// The command line of all peers: `--host H --port P --threads N [--static DIR]`.
 ///
-/// The same words as OnePort's own `TestServer`, so that the runner starts each server alike.
-/// Unknown options are ignored with their value.
+/// The options are those of OnePort's `TestServer`, so that the runner starts all servers in the same way. Unknown options
+/// and their values are ignored.
 public struct Arguments: Sendable {
     /// The address to listen on. Default `127.0.0.1`.
     public var host = "127.0.0.1"
     /// The port to listen on. Default 8080.
     public var port = 8080
-    /// Event loops, where the peer lets one choose. Default 1.
+    /// The number of event loops, if the peer has a setting for it. Default 1.
     public var threads = 1
     /// The folder served below `/static/`, if any.
     public var staticFolder: String?
@@ -26,7 +26,7 @@ public struct Arguments: Sendable {
         }
     }
 
-    /// Prints the one line the runner waits for.
+    /// Prints the line that the runner waits for.
     public func announce() {
         print("listening on http://\(host):\(port)")
     }

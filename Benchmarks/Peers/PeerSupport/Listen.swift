@@ -1,9 +1,9 @@
 public import NIOCore
 import NIOPosix
 
-/// Listens with the same socket options for every NIO peer and runs until the process is ended.
+/// Listens with the same socket options for every NIO peer, and runs until the process is stopped.
 ///
-/// Everything else is NIO's default, as a program that does not tune would have it.
+/// Everything else is NIO's default.
 public func listen(
     _ arguments: Arguments,
     setUp: @escaping @Sendable (any Channel, Topics) -> EventLoopFuture<Void>

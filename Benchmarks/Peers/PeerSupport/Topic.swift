@@ -2,20 +2,20 @@ public import NIOCore
 
 /// The subscribers of `/sub` on one event loop, and the publishing of `/bcast`.
 ///
-/// `@unchecked Sendable`: its state is touched on its own loop only.
+/// `@unchecked Sendable`: its state is only accessed on its own loop.
 public final class Topic: @unchecked Sendable {
-    /// The loop this topic's subscribers live on.
+    /// The event loop of this topic's subscribers.
     public let loop: any EventLoop
     private var members: [ObjectIdentifier: ChannelHandlerContext] = [:]
 
     init(loop: any EventLoop) { self.loop = loop }
 
-    /// Adds a subscriber; to be called on the loop.
+    /// Adds a subscriber. Must be called on the loop.
     public func join(_ context: ChannelHandlerContext) {
         members[ObjectIdentifier(context)] = context
     }
 
-    /// Removes a subscriber; to be called on the loop.
+    /// Removes a subscriber. Must be called on the loop.
     public func leave(_ context: ChannelHandlerContext) {
         members[ObjectIdentifier(context)] = nil
     }

@@ -1,10 +1,9 @@
 import NIOCore
 import PeerSupport
 
-/// Echoes each frame as it came (RFC 6455 §5.2): header, unmask a word at a time, write.
+/// Echoes each frame (RFC 6455 §5.2): header, unmask a word at a time, write.
 ///
-/// No fragments, no UTF-8 check, no size limit: what the bytes cost at least. All frames of a read
-/// burst leave in one write.
+/// No fragments, no UTF-8 check, no size limit: the minimal cost. All frames of a read burst are sent in one write.
 final class EchoFrames: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer

@@ -3,10 +3,9 @@ import NIOCore
 import NIOPosix
 import PeerSupport
 
-/// Answers fixed bytes for each `\r\n\r\n` it sees; one write for all requests of a read burst.
+/// Sends fixed bytes for each `\r\n\r\n` that it receives, with one write for all requests of a read burst.
 ///
-/// Which bytes is told by one letter of the target. Upgrades and uploads are the only requests it
-/// looks at more closely.
+/// One letter of the target selects the bytes. Only upgrades and uploads are parsed further.
 final class FixedAnswers: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -87,7 +86,7 @@ final class FixedAnswers: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    /// Handles one request; true when the connection is no longer this handler's.
+    /// Handles one request. Returns true if another handler has taken over the connection.
     private func take(
         _ head: ByteBuffer, followedBy rest: inout ByteBuffer, context: ChannelHandlerContext
     ) -> Bool {
@@ -125,7 +124,7 @@ final class FixedAnswers: ChannelInboundHandler {
         return false
     }
 
-    /// One answer costs no copy; those that follow it in the same burst are put behind it.
+    /// A single response is not copied. Further responses of the same burst are appended.
     private func put(_ answer: ByteBuffer) {
         guard out.readableBytes > 0 else {
             out = answer
@@ -164,7 +163,7 @@ final class FixedAnswers: ChannelInboundHandler {
         }
     }
 
-    /// One file: its size asked at each request, its bytes by `sendfile`.
+    /// A file: its size is read for each request, its bytes are sent with `sendfile`.
     private func sendFile(of head: ByteBuffer, context: ChannelHandlerContext) {
         let line = head.getString(at: head.readerIndex, length: min(head.readableBytes, 256)) ?? ""
         let name = line.dropFirst("GET /static/".count).prefix { $0 != " " && $0 != "/" }
@@ -184,7 +183,7 @@ final class FixedAnswers: ChannelInboundHandler {
 
 extension FixedAnswers: RemovableChannelHandler {}
 
-/// The length of the head at the front of `bytes`, up to and with its blank line.
+/// The length of the head at the start of `bytes`, including its blank line.
 private func headLength(of bytes: ByteBuffer) -> Int? {
     let blankLine: UInt32 = 0x0A0D_0A0D
     return bytes.withUnsafeReadableBytes { region in
@@ -203,7 +202,7 @@ private func headLength(of bytes: ByteBuffer) -> Int? {
     }
 }
 
-/// A field's value, found the slow way: only handshakes and uploads ask.
+/// A header's value. The search is slow, but only handshakes and uploads need it.
 private func field(_ name: String, of head: ByteBuffer) -> String? {
     let text = String(buffer: head)
     for line in text.split(separator: "\r\n").dropFirst() {

@@ -1,9 +1,8 @@
 import NIOCore
 import PeerSupport
 
-/// The floor: what one hand-written NIO handler costs that answers fixed bytes. The targets of the
-/// bench are ratios to it, so it does what the wire demands and nothing else: no parser, no router,
-/// no header but those a client needs.
+/// The floor: a hand-written NIO handler that sends fixed bytes. The targets of the benchmarks are ratios to it, so it does
+/// only what the protocol requires: no parser, no router, and only the headers that a client needs.
 @main
 struct Server {
     static func main() async throws {
