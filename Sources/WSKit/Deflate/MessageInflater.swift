@@ -129,7 +129,7 @@ package struct MessageInflater {
     private mutating func end() {
         isInMessage = false
         if case .shared(let inflater?) = context {
-            shared.giveBack(inflater)
+            shared.returnInflater(inflater)
             context = .shared(nil)
         }
     }

@@ -42,20 +42,20 @@ package final class SharedDeflate {
     }
 
     /// Takes back the buffer of ``takeScratch()``. It is dropped if a large message has grown it above the limit.
-    func giveBackScratch(_ buffer: consuming ByteBuffer) {
+    func returnScratch(_ buffer: consuming ByteBuffer) {
         guard buffer.capacity <= Self.maxScratch else { return }
         scratch = buffer
         scratch.clear()
     }
 
-    /// Lends a decompressor with an empty history for one message. Return it with ``giveBack(_:)`` after the message.
+    /// Lends a decompressor with an empty history for one message. Return it with ``returnInflater(_:)`` after the message.
     func borrowInflater() throws(CompressionError) -> Inflater {
         if let inflater = idleInflaters.popLast() { return inflater }
         return try Inflater(windowBits: 15)
     }
 
     /// Takes back a decompressor of ``borrowInflater()``.
-    func giveBack(_ inflater: Inflater) {
+    func returnInflater(_ inflater: Inflater) {
         guard idleInflaters.count < Self.maxIdleInflaters else { return }
         inflater.reset()
         idleInflaters.append(inflater)

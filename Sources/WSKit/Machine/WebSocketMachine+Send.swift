@@ -40,7 +40,7 @@ extension WebSocketMachine {
         try checkMaySend()
         if compress, deflater != nil, let shared {
             var scratch = shared.takeScratch()
-            defer { shared.giveBackScratch(scratch) }
+            defer { shared.returnScratch(scratch) }
             if try deflater?.compress(message.payload.readableBytesSpan, into: &scratch) == true {
                 writeFrames(
                     scratch.readableBytesSpan, opcode: message.kind.opcode, isCompressed: true, into: &out)

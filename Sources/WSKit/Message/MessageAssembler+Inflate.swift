@@ -35,14 +35,14 @@ extension MessageAssembler {
                 var scratch = shared.takeScratch()
                 Mask.append(
                     input.readableBytesSpan.extracting(first: count), key: mask, phase: offset, to: &scratch)
-                defer { shared.giveBackScratch(scratch) }
+                defer { shared.returnScratch(scratch) }
                 used = try inflatePiece(scratch.readableBytesSpan, upTo: .max)
             } else {
                 used = try inflatePiece(input.readableBytesSpan.extracting(first: count), upTo: .max)
             }
             input.moveReaderIndex(forwardBy: used.consumed)
             offset += used.consumed
-            arrived(used.consumed)
+            countReceived(used.consumed)
             if used.isPaused { return true }
         }
         return false
@@ -59,7 +59,7 @@ extension MessageAssembler {
         }
         input.moveReaderIndex(forwardBy: count)
         offset += count
-        arrived(count)
+        countReceived(count)
     }
 
     /// Inflates held bytes, as far as the number of received bytes allows.

@@ -191,12 +191,12 @@ package struct MessageAssembler {
         }
         input.moveReaderIndex(forwardBy: count)
         offset += count
-        arrived(count)
+        countReceived(count)
         try checkText()
     }
 
     /// Counts received bytes of the message, as sent on the wire.
-    mutating func arrived(_ count: Int) { assembly?.received &+= count }
+    mutating func countReceived(_ count: Int) { assembly?.received &+= count }
 
     mutating func checkText() throws(WSError) {
         guard var utf8 = assembly?.utf8, assembly?.kind == .text, checked < payload.readableBytes else {

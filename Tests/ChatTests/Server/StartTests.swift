@@ -48,7 +48,7 @@ struct StartTests {
         arguments: [
             (["--prot", "1"], "did you mean --port?"), (["--port", "x"], "a whole number from 0 to 65535"),
             (["frobnicate"], "--help lists the settings"),
-            (["join", "nonsense", "--name", "ann"], "neither ws:// nor wss://"),
+            (["join", "nonsense", "--name", "ann"], "does not begin with ws:// or wss://"),
             (["join", "ws://localhost:1/rooms/x", "--name", " "], "name"),
             (["join", "ws://localhost:1/rooms/x"], "--name <name>"),
         ])
