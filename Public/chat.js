@@ -1,4 +1,4 @@
-// The page: joins a room, shows it, and keeps what is typed until the server has it.
+// The page: joins a room, shows it, and keeps messages until the server has stored them.
 
 import { Composer } from "./chat/composer.js";
 import { Connection } from "./chat/connection.js";
@@ -14,20 +14,20 @@ const typing = new Typing();
 const messages = new Messages();
 const side = new Side();
 
-/** How many messages may wait for the connection; what comes then stays in the composer. */
+/** How many messages may wait for the connection. Further ones stay in the composer. */
 const mostUnsent = 50;
-/** People who were here before a loss and come back within this time are not announced. */
+/** People who were here before the connection was lost, and come back within this time, are not announced. */
 const returnTime = 60_000;
 
 let connection = null;
 let seat = null; // {room, name, token}
 let inside = false;
-let early = []; // what was said between our joining and the welcome
+let early = []; // messages received between the join and its welcome
 let unsent = []; // {ref, text, problem}
 let returning = new Set();
 let unread = 0;
 
-// ---------------------------------------------------------------- going in and out
+// ---------------------------------------------------------------- joining and leaving
 
 const show = (element, text) => {
   element.textContent = text;
@@ -64,7 +64,7 @@ const enter = (room, name) => {
 
 const sendJoin = () => {
   early = [];
-  // Only a seat that has been taken once has seen anything of the room.
+  // `seen` is only set after a successful join.
   connection.send({ kind: "join", name: seat.name, token: seat.token, after: seat.seen });
 };
 
@@ -81,7 +81,7 @@ const leave = (problem = "", field = "name") => {
   if (seat) {
     $("join-name").value = seat.name;
     $("join-room").value = seat.room;
-    // What was not sent goes back to what is being written.
+    // Unsent messages go back to the composer.
     const texts = [...unsent.map(({ text }) => text), composer.text].filter((text) => text.trim());
     tab.keepDraft(seat.room, texts.join("\n"));
     tab.keepUnsent(seat.room, []);
@@ -104,7 +104,7 @@ $("join-form").addEventListener("submit", (event) => {
   if (roomProblem(room)) return joinProblem(roomProblem(room), "room");
   joinProblem("");
   $("join-button").disabled = true;
-  // The socket of a refused join is still open and takes another.
+  // After a rejected join, the socket is still open and accepts another one.
   if (connection?.isOpen && seat?.room === room) {
     seat.name = name;
     seat.token = tab.token(room, name);
@@ -124,7 +124,7 @@ for (const id of ["join-name", "join-room"]) {
 
 $("leave").addEventListener("click", () => leave());
 
-// ---------------------------------------------------------------- what the server says
+// ---------------------------------------------------------------- messages from the server
 
 const receive = (message) => {
   if (!inside && message.kind === "said") {
@@ -184,7 +184,7 @@ const receivers = {
       showUnsent(one);
       keepUnsent();
     } else if (error.code === "too_fast" && !inside) {
-      // Many come back from one address at once when the server was restarted.
+      // After a restart of the server, many clients of one address reconnect at once.
       const waiting = connection;
       setTimeout(() => { if (connection === waiting && connection?.isOpen && !inside) sendJoin(); }, 1_000);
     } else if (error.code === "replaced") {
@@ -285,7 +285,7 @@ const keepUnsent = () => tab.keepUnsent(seat.room, unsent.map(({ ref, text }) =>
 const newRef = () =>
   crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16)).join("-");
 
-/** The server has it: it is no longer ours to keep. */
+/** The server has stored the message, so it need not be kept. */
 const settle = ({ ref }) => {
   if (!ref || !unsent.some((one) => one.ref === ref)) return;
   unsent = unsent.filter((one) => one.ref !== ref);
@@ -307,7 +307,7 @@ const showUnsent = (one) => messages.showUnsent(one, one.problem, {
   },
 });
 
-/** While there is no connection it waits; the next welcome sends it. */
+/** Without a connection, the message waits for the next welcome. */
 const sendUnsent = ({ ref, text }) => {
   if (inside && unsent.some((one) => one.ref === ref)) connection.send({ kind: "say", text, ref });
 };
@@ -365,7 +365,7 @@ function safelyDecoded(text) {
 }
 
 if (past && (roomProblem(wanted) || wanted === past.room)) {
-  // A reload: back in without asking, and without showing the form, unless it takes long.
+  // After a reload, rejoin without showing the form, unless it takes long.
   view("entering");
   setTimeout(() => { if (document.documentElement.dataset.view === "entering") view("join"); }, 1_000);
   $("join-button").disabled = true;

@@ -1,10 +1,10 @@
-// Where messages are written: grows with the text, counts near the limit, keeps the draft.
+// The message editor: grows with the text, shows the size near the limit, and saves the draft.
 
 import { byteCount, tab, textLimit } from "./session.js";
 
-/** While somebody writes, the others are told this often. */
+/** How often typing notices are sent. */
 const typingEvery = 2_000;
-/** From this part of the limit on the size is shown. */
+/** The size is shown from this fraction of the limit. */
 const nearLimit = 0.85;
 
 export class Composer {
@@ -15,7 +15,7 @@ export class Composer {
   #room = null;
   #toldTyping = 0;
 
-  /** @param on `say(text)`, which answers with what is wrong or null; `typing()`. */
+  /** @param on `say(text)`, which returns the problem or null, and `typing()`. */
   constructor(on) {
     this.#on = on;
     this.#text.addEventListener("input", () => {
@@ -26,7 +26,7 @@ export class Composer {
       }
     });
     this.#text.addEventListener("keydown", (event) => {
-      // 229 is the key that ends a composition in some browsers, after isComposing has ended already.
+      // In some browsers, 229 is the key that ends a composition, after isComposing is already false.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this.#say();
@@ -42,21 +42,21 @@ export class Composer {
 
   focus() { this.#text.focus(); }
 
-  /** Shows the draft of a room and keeps it from now on; null ends that. */
+  /** Shows the draft of a room and saves its changes. null stops saving. */
   open(room) {
     this.#room = room;
     this.#text.value = room ? tab.draft(room) : "";
     this.#changed();
   }
 
-  /** Puts a text before what is being written. */
+  /** Inserts a text before the current one. */
   prepend(text) {
     this.#text.value = [text, this.#text.value].filter((part) => part !== "").join("\n");
     this.#changed();
     this.focus();
   }
 
-  /** Says what is wrong; nothing, when the text is empty. */
+  /** Shows a problem, or hides it if the text is empty. */
   complain(text) {
     this.#problem.textContent = text;
     this.#problem.hidden = !text;

@@ -1,12 +1,12 @@
-// One room's socket, kept alive: it connects again by itself until it is told to stop.
+// The socket of a room. It reconnects until it is stopped.
 
 const firstDelay = 500;
 const longestDelay = 30_000;
-/** After this long without a word from the server it is asked whether it is there … */
+/** After this time without a message from the server, a ping is sent … */
 const quiet = 20_000;
-/** … and this long it has to answer. */
+/** … and the server has this time to reply. */
 const patience = 6_000;
-/** A socket that does not open in this time is given up. */
+/** A socket that does not open in this time is closed. */
 const openTimeout = 10_000;
 
 export class Connection {
@@ -38,14 +38,14 @@ export class Connection {
   get isOpen() { return this.#socket?.readyState === WebSocket.OPEN; }
   get extensions() { return this.#socket?.extensions ?? ""; }
 
-  /** False where there is no connection to send over. */
+  /** Returns false if there is no connection. */
   send(message) {
     if (!this.isOpen) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }
 
-  /** The server has let us in: the next loss begins with a short delay again. */
+  /** The server has accepted the join, so the next reconnect starts with a short delay again. */
   settled() { this.#attempt = 0; }
 
   retryNow() {
@@ -101,20 +101,20 @@ export class Connection {
       this.#waitOffline();
       return;
     }
-    // Half of the delay is chance, so that a restarted server is not met by everybody at once.
+    // Half of the delay is random, so that not all clients reconnect to a restarted server at once.
     const delay = Math.min(longestDelay, firstDelay * 2 ** this.#attempt) * (0.5 + Math.random() / 2);
     this.#attempt += 1;
     this.#tell("waiting", Date.now() + delay);
     this.#timer = setTimeout(() => this.#connect(), delay);
   }
 
-  /** The browser says when the network is back. It may be wrong (a server on this machine needs none). */
+  /** The browser reports when the network is back. This may be wrong (a local server needs no network). */
   #waitOffline() {
     this.#tell("offline");
     this.#timer = setTimeout(() => this.#connect(), longestDelay);
   }
 
-  /** Forgets the socket without waiting for it: a dead network never answers a close. */
+  /** Drops the socket without waiting for its close, because a dead network never replies to it. */
   #drop(code) {
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
@@ -125,7 +125,7 @@ export class Connection {
     try {
       code ? socket.close(code) : socket.close();
     } catch {
-      // It was closed already.
+      // Already closed.
     }
   }
 
@@ -136,13 +136,13 @@ export class Connection {
     if (this.#asked > this.#heard) {
       if (now - this.#asked > patience) this.#lost(this.#socket);
     } else if (impatient || now - this.#heard > quiet) {
-      // One later than what was heard last, even within the same millisecond.
+      // Later than the last received message, even within the same millisecond.
       this.#asked = Math.max(now, this.#heard + 1);
       this.send({ kind: "ping" });
     }
   }
 
-  /** The network or the person came back (or went): no reason to wait out a long delay. */
+  /** The network or the user came back (or left), so do not wait for a long delay. */
   #woken = (event) => {
     if (this.#stopped) return;
     if (event.type === "offline") {

@@ -1,5 +1,5 @@
-// The list of messages: in the order of their ids, each once, with days between and the unsent at the end.
-// Whatever people typed goes into the page as text nodes only.
+// The list of messages: ordered by id, without duplicates, with the days in between and unsent messages at the end.
+// Text from people is inserted into the page as text nodes only.
 
 import { asAvatar } from "./people.js";
 
@@ -8,9 +8,9 @@ const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle:
 const dayOf = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const dayAndYear = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 
-/** Messages of one person this close together make one group, in milliseconds. */
+/** Messages of one person within this time, in milliseconds, are one group. */
 const together = 5 * 60_000;
-/** The page holds this many messages; the oldest go first. */
+/** The page shows this many messages. The oldest are removed first. */
 const mostShown = 2_000;
 const bottomSlack = 48;
 
@@ -30,7 +30,7 @@ const dayName = (time) => {
   return (new Date(time).getFullYear() === now.getFullYear() ? dayOf : dayAndYear).format(time);
 };
 
-/** Text with its web addresses as links; everything else stays text. */
+/** Text with web addresses as links. Everything else stays text. */
 const fill = (element, text) => {
   let end = 0;
   for (const match of text.matchAll(/https?:\/\/[^\s<>"']*[^\s<>"'.,:;!?)\]}]/g)) {
@@ -57,7 +57,7 @@ export class Messages {
 
   constructor() {
     this.#log.addEventListener("scroll", () => {
-      // Between a change of size and the observer below nobody has scrolled away.
+      // A scroll event between a change of size and the observer below does not come from the user.
       if (this.#log.clientHeight !== this.#height) return;
       this.#atBottom = this.#log.scrollHeight - this.#log.scrollTop - this.#log.clientHeight < bottomSlack;
       if (this.#atBottom) this.#countBelow(0);
@@ -66,7 +66,7 @@ export class Messages {
       this.toBottom();
       document.getElementById("message-text").focus();
     });
-    // A keyboard that opens, a composer that grows: who was at the bottom stays there.
+    // If a keyboard opens or the composer grows, a list at its bottom stays there.
     new ResizeObserver(() => {
       this.#height = this.#log.clientHeight;
       if (this.#atBottom) this.toBottom();
@@ -86,7 +86,7 @@ export class Messages {
     this.#atBottom = true;
   }
 
-  /** Many at once, as on joining: not read out one by one. */
+  /** Adds many messages at once, as after joining. Screen readers do not read them one by one. */
   load(messages, { gap = false } = {}) {
     this.#log.setAttribute("aria-busy", "true");
     if (gap && !this.isEmpty) this.notice("Some older messages are left out here", "gap");
@@ -95,7 +95,7 @@ export class Messages {
     if (this.#atBottom) this.toBottom();
   }
 
-  /** False where the message is shown already. */
+  /** Returns false if the message is already shown. */
   add(message) {
     let index = this.#items.length;
     while (index > 0 && this.#items[index - 1].id > message.id) index -= 1;
@@ -140,7 +140,7 @@ export class Messages {
     return element;
   }
 
-  /** Groups a message with the one before it and puts the day's name where a day begins. */
+  /** Groups a message with the previous one, and inserts the name of the day if it is the first of the day. */
   #dress(index) {
     const item = this.#items[index];
     if (!item) return;
@@ -170,7 +170,7 @@ export class Messages {
     }
   }
 
-  /** A line between the messages. Comings and goings that follow each other share one. */
+  /** A notice between the messages. Consecutive joins and leaves share one. */
   notice(text, kind = "presence") {
     const last = this.#unsent.size ? this.#firstUnsent()?.previousElementSibling : this.#log.lastElementChild;
     if (kind === "presence" && last?.dataset.notice === kind && last.childElementCount < 4) {
@@ -188,7 +188,7 @@ export class Messages {
     return this.#unsent.values().next().value?.element ?? null;
   }
 
-  /** Shows what is not stored yet. `problem` is null while it is under way. */
+  /** Shows a message that is not stored yet. `problem` is null while it is being sent. */
   showUnsent({ ref, text }, problem, { underWay, retry, edit }) {
     const isNew = !this.#unsent.has(ref);
     let unsent = this.#unsent.get(ref);

@@ -1,6 +1,6 @@
-// Who is here, and who is typing.
+// The people in the room, and who is typing.
 
-/** The same hue for the same name, on every page; names that differ little get hues that differ much. */
+/** The same hue for the same name on every page. Similar names get very different hues. */
 export const hue = (name) => {
   let hash = 0x811c9dc5;
   for (const character of name.toLowerCase()) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193);
@@ -10,7 +10,7 @@ export const hue = (name) => {
 
 const segmenter = typeof Intl.Segmenter === "function" ? new Intl.Segmenter() : null;
 
-/** Fills an element as the round sign of a person. */
+/** Turns an element into the round avatar of a person. */
 export const asAvatar = (element, name) => {
   const first = segmenter ? [...segmenter.segment(name)][0]?.segment : [...name][0];
   element.textContent = (first ?? "?").toUpperCase();
@@ -72,7 +72,7 @@ export class People {
   }
 }
 
-/** A notice says “is typing” for this long; the other side repeats it sooner while it lasts. */
+/** “is typing” is shown for this time. The sender repeats the notice sooner while the person is typing. */
 const typingLasts = 4_500;
 
 export class Typing {

@@ -1,5 +1,5 @@
-// What is remembered: for good (the name, the rooms visited) and for this tab (who one is, what is unsent).
-// Storage may be forbidden or full: then nothing is remembered and everything else works.
+// Stored data: permanently (the name, the visited rooms) and for this tab (the room and token, unsent messages).
+// If storage is forbidden or full, nothing is stored, and everything else works.
 
 const read = (storage, key, otherwise) => {
   try {
@@ -35,13 +35,13 @@ export const remembered = {
 };
 
 export const tab = {
-  /** {room, name} while inside a room: a reload goes back in. */
+  /** {room, name} while in a room, so that a reload rejoins it. */
   get seat() {
     const seat = read(forThisTab, "seat", {});
     return seat.room && seat.name ? seat : null;
   },
   set seat(seat) { write(forThisTab, "seat", seat ?? undefined); },
-  /** What proves to the server that this tab was the one of that name. */
+  /** The token that proves to the server that this tab had that name. */
   token(room, name) {
     const kept = read(forThisTab, `token.${room}`, {});
     return kept.name === name ? kept.token : undefined;
@@ -64,10 +64,10 @@ const roomLimit = Number(limits.roomLimit) || 32;
 const encoder = new TextEncoder();
 export const byteCount = (text) => encoder.encode(text).length;
 
-/** What a person most likely meant as a room's name. */
+/** The room's name that the user most likely meant. */
 export const asRoom = (typed) => String(typed).trim().replace(/^#/, "").toLowerCase().replace(/\s+/g, "-");
 
-/** Why it cannot be a room, or null. The server judges again. */
+/** Why the room's name is invalid, or null. The server checks it again. */
 export const roomProblem = (room) => {
   if (typeof room !== "string" || room === "") return "Choose a room.";
   if (!/^[a-z0-9][a-z0-9_-]*$/.test(room)) {
@@ -76,7 +76,7 @@ export const roomProblem = (room) => {
   return room.length > roomLimit ? `A room’s name has at most ${roomLimit} characters.` : null;
 };
 
-/** Why it cannot be a name, or null. The server judges again, by more rules. */
+/** Why the name is invalid, or null. The server checks it again, with more rules. */
 export const nameProblem = (name) => {
   const length = [...name].length;
   if (length === 0) return "Enter a name first.";

@@ -1,4 +1,4 @@
-// The panel at the side: the rooms that were visited, the way to another, and on a phone its opening and closing.
+// The side panel: the visited rooms, the form for another room, and opening and closing on a phone.
 
 import { asRoom, remembered, roomProblem } from "./session.js";
 
@@ -33,7 +33,7 @@ export class Side {
     $("side-close").focus();
   }
 
-  /** False where it was closed. */
+  /** Returns false if it was closed. */
   close() {
     const wasOpen = document.documentElement.dataset.side === "open";
     delete document.documentElement.dataset.side;

@@ -26,7 +26,7 @@ struct AppTests {
     }
 
     @Test(arguments: TestMode.allCases)
-    func answersRoutes(mode: TestMode) async throws {
+    func servesRoutes(mode: TestMode) async throws {
         try await Self.app().test(mode) { client in
             let response = try await client.get("/hello/J%C3%B6rg")
             #expect(response.status == .ok)

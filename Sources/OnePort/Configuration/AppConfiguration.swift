@@ -46,7 +46,7 @@ public struct AppConfiguration: Sendable {
     public var logLevel = Logger.Level.info
     /// How long requests and sockets may take to finish after SIGTERM or SIGINT.
     public var drain: Duration = .seconds(25)
-    /// What a client may ask of the server; five of the limits are settings.
+    /// The limits for clients. Many of them are settings too.
     public var limits = HTTPLimits()
     /// The proxies whose headers determine `Request.clientAddress`, `scheme`, `authority` and `pathPrefix`. Each proxy must
     /// set the headers that `forwardedFields` selects itself, or remove those of clients.

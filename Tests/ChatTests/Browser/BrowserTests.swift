@@ -5,7 +5,7 @@ import WSKit
 @testable import Chat
 
 extension Tab {
-    /// Opens the page and goes into a room by its form.
+    /// Opens the page and joins a room with the form.
     func join(_ name: String, at server: ServerProgram, room: String = "lobby") async throws {
         try await open(server.page + "#" + room)
         try await type(name, into: "#join-name")
@@ -24,7 +24,7 @@ extension Tab {
         try await pressEnter()
     }
 
-    /// Waits for a message to stand in the page.
+    /// Waits until the page shows a message.
     func waitForMessage(_ text: String) async throws {
         let wanted = String(decoding: try JSONEncoder().encode(text), as: UTF8.self)
         try await wait(
@@ -34,7 +34,7 @@ extension Tab {
                 """)
     }
 
-    /// Waits for somebody to be here, or not to be.
+    /// Waits until somebody is in the room, or is not.
     func wait(for name: String, toBeHere isHere: Bool) async throws {
         try await wait(
             for: "Boolean(document.querySelector('#people li[data-name=\"\(name)\"]')) === \(isHere)")
@@ -58,7 +58,7 @@ struct BrowserTests {
         }
     }
 
-    @Test("Two tabs talk over compressed sockets, and each sees the other come and go")
+    @Test("Two tabs chat over compressed sockets, and each sees the other join and leave")
     func twoTabs() async throws {
         try await browse { _, server, browser in
             let ann = try await browser.tab()
@@ -96,7 +96,7 @@ struct BrowserTests {
         }
     }
 
-    /// RFC 7692 §7.1: the browser's offer was taken.
+    /// RFC 7692 §7.1: the server accepted the browser's offer.
     private func checkHandshake(of tab: Tab) async throws {
         let handshakes = try await tab.tools.events(
             "Network.webSocketHandshakeResponseReceived", of: tab.session,
@@ -110,7 +110,7 @@ struct BrowserTests {
         #expect(shown.hasPrefix("permessage-deflate"))
     }
 
-    @Test("A page whose server is restarted connects again by itself and catches up on what it missed")
+    @Test("After a restart of the server, the page reconnects and catches up")
     func restart() async throws {
         try await browse { scene, server, browser in
             let ann = try await browser.tab()
@@ -124,7 +124,7 @@ struct BrowserTests {
             try await ann.say("written without a connection")
             #expect(try await ann.value("document.querySelectorAll('#log [data-unsent]').length") == 1)
 
-            // Somebody says something while the page cannot be there: at another port, on the same database.
+            // Somebody sends a message while the page is disconnected: on another port, with the same database.
             let elsewhere = try await scene.server()
             let ben = try await Guest.join("ben", at: elsewhere)
             try await ben.say("meanwhile")
@@ -146,14 +146,14 @@ struct BrowserTests {
         }
     }
 
-    @Test("Who is at the newest message stays there when the composer grows while the list is still moving")
+    @Test("A page at the newest message stays there if the composer grows while the list is scrolling")
     func staysAtTheBottom() async throws {
         try await browse { _, server, browser in
             let ann = try await browser.tab()
             try await ann.join("ann", at: server)
             for number in 1...20 { try await ann.say("line \(number)") }
             try await ann.waitForMessage("line 20")
-            // The event of the scrolling comes after the change of size, and before anybody is told of that.
+            // The scroll event is dispatched after the size has changed, and before observers of the size are notified.
             try await ann.run(
                 """
                 document.querySelector('#log').scrollTop -= 20;
@@ -171,7 +171,7 @@ struct BrowserTests {
         }
     }
 
-    @Test("Bad input is answered in the page, and the socket stays")
+    @Test("The page shows errors for invalid input, and the socket stays open")
     func badInput() async throws {
         try await browse { _, server, browser in
             let ann = try await Guest.join("ann", at: server)
@@ -185,7 +185,7 @@ struct BrowserTests {
             try await tab.pressEnter()
             try await tab.wait(for: "document.querySelector('#join-error').textContent.includes('already')")
             #expect(try await tab.value("document.querySelector('#join-name').ariaInvalid") == "true")
-            // A name that only the server refuses: it holds an invisible character.
+            // A name that only the server rejects: it contains an invisible character.
             try await tab.type("be\u{202E}n", into: "#join-name")
             try await tab.pressEnter()
             try await tab.wait(
@@ -213,7 +213,7 @@ struct BrowserTests {
             #expect(links == ["https://example.org/"])
             #expect(try await tab.value("document.title") == "#lobby · OnePort Chat")
 
-            // All of it over one socket, and without a word of complaint from the browser.
+            // Everything used one socket, and the browser reported no problem.
             try await checkHandshake(of: tab)
             #expect(try await tab.problems() == [])
         }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A headless Chromium with a profile of its own.
+/// A headless Chromium with its own profile.
 final class Chromium: Sendable {
     let tools: DevTools
     private let program: Program
@@ -10,19 +10,19 @@ final class Chromium: Sendable {
         self.program = program
     }
 
-    /// Starts the browser that is installed. Where there is none, the test has to fail: it shows nothing.
+    /// Starts the installed browser. Without one, the test must fail, because it would show nothing.
     static func start(in scene: Scene) async throws -> Chromium {
         let program = try scene.start(
             executable(),
             [
                 "--headless=new", "--no-sandbox", "--remote-debugging-port=0",
                 "--user-data-dir=\(scene.folder.appendingPathComponent("profile").path)",
-                // Nothing but the page: no first run, no updates, no questions.
+                // No first-run dialog, no updates, no prompts.
                 "--no-first-run", "--no-default-browser-check", "--disable-background-networking",
                 "--disable-component-update", "--disable-default-apps", "--disable-extensions",
                 "--disable-sync", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio",
                 "--hide-scrollbars", "--force-color-profile=srgb", "--lang=en-US",
-                // A tab in the background is as quick as one in front.
+                // Background tabs are not throttled.
                 "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
                 "--disable-backgrounding-occluded-windows", "about:blank",
             ], environment: ["LANGUAGE": "en", "LC_ALL": "C.UTF-8", "TMPDIR": scene.folder.path])
@@ -47,7 +47,7 @@ final class Chromium: Sendable {
                 """)
     }
 
-    /// Opens a tab as another person would: nothing is shared with other tabs, neither storage nor name.
+    /// Opens a tab for another person. It shares nothing with other tabs, not even storage.
     func tab() async throws -> Tab {
         let context = try await tools.call(Target.CreateBrowserContext())
         let target = try await tools.call(Target.CreateTarget(browserContextId: context.browserContextId))
@@ -57,7 +57,7 @@ final class Chromium: Sendable {
         return tab
     }
 
-    /// Ends it. What it does not end by itself ends with the scene.
+    /// Stops the browser. Its remaining processes are stopped with the scene.
     func stop() async {
         _ = try? await tools.call(Browser.Close())
         await program.stop()

@@ -1,53 +1,53 @@
-// The commands of the DevTools protocol that the tests need, grouped as the protocol groups them.
+// The commands of the DevTools protocol that the tests use, grouped as in the protocol.
 
-/// An answer, or parameters, that say nothing.
+/// An empty result, or empty parameters.
 struct Nothing: Codable, Sendable {}
 
 enum Target {
     struct CreateBrowserContext: DevToolsCommand {
         static let method = "Target.createBrowserContext"
-        struct Answer: Decodable { let browserContextId: String }
+        struct Output: Decodable { let browserContextId: String }
     }
 
     struct CreateTarget: DevToolsCommand {
         static let method = "Target.createTarget"
         var url = "about:blank"
         let browserContextId: String
-        struct Answer: Decodable { let targetId: String }
+        struct Output: Decodable { let targetId: String }
     }
 
     struct AttachToTarget: DevToolsCommand {
         static let method = "Target.attachToTarget"
         let targetId: String
-        /// One socket for all tabs; each command names its session.
+        /// One socket for all tabs. Each command names its session.
         var flatten = true
-        struct Answer: Decodable { let sessionId: String }
+        struct Output: Decodable { let sessionId: String }
     }
 
     struct CloseTarget: DevToolsCommand {
         static let method = "Target.closeTarget"
         let targetId: String
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
 }
 
-/// A command without parameters whose answer says nothing, such as `Network.enable`.
+/// A command without parameters and result, such as `Network.enable`.
 enum Enable {
     struct Page: DevToolsCommand {
         static let method = "Page.enable"
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
     struct Network: DevToolsCommand {
         static let method = "Network.enable"
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
     struct Runtime: DevToolsCommand {
         static let method = "Runtime.enable"
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
     struct Log: DevToolsCommand {
         static let method = "Log.enable"
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
 }
 
@@ -55,18 +55,18 @@ enum Page {
     struct Navigate: DevToolsCommand {
         static let method = "Page.navigate"
         let url: String
-        struct Answer: Decodable { let errorText: String? }
+        struct Output: Decodable { let errorText: String? }
     }
 
     struct Reload: DevToolsCommand {
         static let method = "Page.reload"
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
 
     struct CaptureScreenshot: DevToolsCommand {
         static let method = "Page.captureScreenshot"
         var format = "png"
-        struct Answer: Decodable { let data: String }
+        struct Output: Decodable { let data: String }
     }
 }
 
@@ -77,14 +77,14 @@ enum Runtime {
         var awaitPromise = true
         var returnByValue = true
 
-        struct Answer: Decodable {
+        struct Output: Decodable {
             struct Result: Decodable { let value: String? }
             let result: Result
             let exceptionDetails: Exception?
         }
     }
 
-    /// What a script has thrown.
+    /// An exception of a script.
     struct Exception: Decodable, CustomStringConvertible {
         struct Thrown: Decodable { let description: String? }
         let text: String
@@ -97,7 +97,7 @@ enum Runtime {
 }
 
 enum Log {
-    /// The parameters of `Log.entryAdded`: what the browser itself has to say about a page.
+    /// The parameters of `Log.entryAdded`: a message of the browser about a page.
     struct EntryAdded: Decodable {
         struct Entry: Decodable {
             let level: String
@@ -135,7 +135,7 @@ enum Emulation {
         let height: Int
         var deviceScaleFactor = 1
         var mobile = false
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
 
     struct SetEmulatedMedia: DevToolsCommand {
@@ -145,7 +145,7 @@ enum Emulation {
             let value: String
         }
         let features: [Feature]
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
 }
 
@@ -153,7 +153,7 @@ enum Input {
     struct InsertText: DevToolsCommand {
         static let method = "Input.insertText"
         let text: String
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
 
     struct DispatchKeyEvent: DevToolsCommand {
@@ -164,13 +164,13 @@ enum Input {
         let code: String
         let windowsVirtualKeyCode: Int
         let text: String?
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
 }
 
 enum Browser {
     struct Close: DevToolsCommand {
         static let method = "Browser.close"
-        typealias Answer = Nothing
+        typealias Output = Nothing
     }
 }

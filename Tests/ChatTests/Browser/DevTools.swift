@@ -1,31 +1,31 @@
 import FoundationEssentials
 import WSKit
 
-/// A command of Chromium's DevTools protocol, with what it is answered with.
+/// A command of Chromium's DevTools protocol, with its parameters and its result.
 protocol DevToolsCommand: Encodable, Sendable {
-    associatedtype Answer: Decodable & Sendable
-    /// `Page.navigate`.
+    associatedtype Output: Decodable & Sendable
+    /// The name, such as `Page.navigate`.
     static var method: String { get }
 }
 
-/// Why the browser did not do it.
+/// Why a command failed.
 enum DevToolsError: Error, CustomStringConvertible {
-    case refused(method: String, reason: String)
-    case noAnswer(method: String)
+    case failed(method: String, reason: String)
+    case noResult(method: String)
     case closed(method: String)
 
     var description: String {
         switch self {
-        case .refused(let method, let reason): "the browser refused \(method): \(reason)"
-        case .noAnswer(let method): "the browser did not answer \(method) within \(patience)"
-        case .closed(let method): "the browser was gone before it answered \(method)"
+        case .failed(let method, let reason): "\(method) failed: \(reason)"
+        case .noResult(let method): "the browser sent no result for \(method) within \(patience)"
+        case .closed(let method): "the browser closed the socket before the result of \(method)"
         }
     }
 }
 
-/// The browser's DevTools socket: commands with their answers, and events, of all its tabs.
+/// The browser's DevTools socket: the commands, results and events of all tabs.
 actor DevTools {
-    /// An event that a tab has sent.
+    /// An event of a tab.
     struct Event: Sendable {
         let method: String
         let session: String?
@@ -47,8 +47,8 @@ actor DevTools {
         let sessionId: String?
     }
 
-    private struct Reply<Answer: Decodable>: Decodable {
-        let result: Answer
+    private struct Reply<Output: Decodable>: Decodable {
+        let result: Output
     }
 
     private struct Parameters<Params: Decodable>: Decodable {
@@ -64,9 +64,9 @@ actor DevTools {
 
     private init(socket: WebSocket) { self.socket = socket }
 
-    /// Connects to the address that the browser has printed.
+    /// Connects to the address that the browser printed.
     static func connect(to address: String) async throws -> DevTools {
-        // A screenshot is one message.
+        // A screenshot is one large message.
         var options = WebSocketClientOptions.patient
         options.limits.maxMessageSize = 32 << 20
         let tools = DevTools(socket: try await WebSocketClient.connect(to: address, options))
@@ -76,12 +76,12 @@ actor DevTools {
 
     func close() async { await socket.close() }
 
-    /// Sends a command and waits for its answer.
+    /// Sends a command and waits for its result.
     ///
-    /// - Parameter session: the tab's; nil for the browser.
+    /// - Parameter session: the tab's session, or `nil` for the browser.
     func call<Command: DevToolsCommand>(
         _ command: Command, session: String? = nil
-    ) async throws -> Command.Answer {
+    ) async throws -> Command.Output {
         guard !isClosed else { throw DevToolsError.closed(method: Command.method) }
         lastID += 1
         let id = lastID
@@ -90,10 +90,10 @@ actor DevTools {
         methods[id] = Command.method
         let watch = Task {
             try await Task.sleep(for: patience)
-            end(id, .failure(DevToolsError.noAnswer(method: Command.method)))
+            end(id, .failure(DevToolsError.noResult(method: Command.method)))
         }
         defer { watch.cancel() }
-        let answer = try await withCheckedThrowingContinuation { continuation in
+        let output = try await withCheckedThrowingContinuation { continuation in
             waiting[id] = continuation
             Task { [socket] in
                 do {
@@ -103,7 +103,7 @@ actor DevTools {
                 }
             }
         }
-        return try JSONDecoder().decode(Reply<Command.Answer>.self, from: Data(answer.utf8)).result
+        return try JSONDecoder().decode(Reply<Command.Output>.self, from: Data(output.utf8)).result
     }
 
     private func end(_ id: Int, _ result: Result<String, any Error>) {
@@ -115,7 +115,7 @@ actor DevTools {
         do {
             for try await text in socket.texts { try received(text) }
         } catch {
-            // The end is told below, to each who waits.
+            // All waiting calls fail below.
         }
         isClosed = true
         for id in Array(waiting.keys) {
@@ -130,14 +130,14 @@ actor DevTools {
         } else if let id = envelope.id {
             if let error = envelope.error {
                 end(
-                    id, .failure(DevToolsError.refused(method: methods[id] ?? "", reason: error.message)))
+                    id, .failure(DevToolsError.failed(method: methods[id] ?? "", reason: error.message)))
             } else {
                 end(id, .success(text))
             }
         }
     }
 
-    /// The parameters of the events of one kind that a tab has sent so far.
+    /// The parameters of a tab's events of one kind so far.
     func events<Params: Decodable>(
         _ method: String, of session: String, as type: Params.Type
     ) throws -> [Params] {

@@ -4,14 +4,14 @@ import OnePort
 import OnePortTesting
 import Testing
 
-/// An error whose text a client has chosen.
+/// An error with a text from a client.
 private struct ChosenError: Error, CustomStringConvertible {
     let description: String
 }
 
-@Suite("Text stays text in a browser", .serialized)
+@Suite("Escaping in a browser", .serialized)
 struct BrowserEscapingTests {
-    @Test("What clients send is neither a tag nor the end of an attribute, whatever it combines with")
+    @Test("Text from clients never becomes a tag or ends an attribute, even with combining characters")
     func pages() async throws {
         let templates = try Templates(texts: [
             "page": """
@@ -52,7 +52,7 @@ struct BrowserEscapingTests {
     private static let isSameInAttributes =
         "[...document.querySelectorAll('p, pre')].every((one) => one.title === one.textContent)"
 
-    /// Most of them ran a script, or could have, where `Character`s were escaped.
+    /// Most of these ran a script, or could have, if escaping worked on `Character`s.
     private static let names = [
         "\u{600}<img src=x onerror=window.owned=1>",
         "\"\u{301} autofocus tabindex=0 onfocus=window.owned=1 x=\"",
@@ -61,7 +61,7 @@ struct BrowserEscapingTests {
         "\u{110BD}<svg\u{301} onload=window.owned=1>", "&lt;b&gt;", "&\u{301}lt;",
     ]
 
-    /// Whether the page shows `name` and has made nothing of it.
+    /// Whether the page shows `name` as text.
     private static func isText(_ name: String) throws -> String {
         let text = String(decoding: try JSONEncoder().encode(name), as: UTF8.self)
         return """

@@ -4,10 +4,10 @@ import WSKit
 
 @testable import Chat
 
-/// How the page looks, as far as a program can tell, and its pictures for people.
+/// The look of the page, as far as a program can check it, and screenshots for people.
 ///
-/// `UPDATE_SCREENSHOT=1 swift test --filter LookTests` makes docs/chat.png anew; with `SCREENSHOTS=folder` the dark
-/// page and the phone's are kept there too. Without them a test run leaves no file behind.
+/// `UPDATE_SCREENSHOT=1 swift test --filter LookTests` updates docs/chat.png. `SCREENSHOTS=folder` also saves the dark page
+/// and the phone layout there. Without these variables, the tests leave no files.
 @Suite("The look of the page")
 struct LookTests {
     private static let talk: [(name: String, text: String)] = [
@@ -20,7 +20,7 @@ struct LookTests {
         ("ann", "Agreed. See you both at the pier."),
     ]
 
-    @Test("A conversation of three, in the light, in the dark and on a phone")
+    @Test("A conversation of three people, in light and dark mode and on a phone")
     func pictures() async throws {
         try await Scene.run { scene in
             let server = try await scene.server()
@@ -57,7 +57,7 @@ struct LookTests {
         }
     }
 
-    @Test("The form with an error, and a room that has lost its connection, at both widths")
+    @Test("The form with an error, and a room without a connection, at both widths")
     func troubles() async throws {
         try await Scene.run { scene in
             let server = try await scene.server()
@@ -82,7 +82,7 @@ struct LookTests {
         }
     }
 
-    /// Three people, a talk, and one who is typing.
+    /// Creates a conversation of three people, one of whom is typing.
     private func furnish(_ tab: Tab, at server: ServerProgram) async throws {
         var guests: [String: Guest] = [:]
         for name in ["mia", "finn"] { guests[name] = try await Guest.join(name, at: server, room: "harbour") }
@@ -100,7 +100,7 @@ struct LookTests {
         try await tab.wait(for: "document.querySelector('#typing').textContent")
     }
 
-    /// A screenshot of that size; nothing in it is cut off at the side.
+    /// A screenshot of the given size. Checks that nothing overflows at the side.
     private func picture(
         of tab: Tab, width: Int, height: Int, isPhone: Bool = false
     ) async throws -> Data {
@@ -127,7 +127,7 @@ struct LookTests {
 }
 
 extension Tab {
-    /// Goes to a room: through the form at first, then by its address.
+    /// Opens a room: with the form at first, then by its address.
     fileprivate func visit(_ room: String, as name: String, at server: ServerProgram) async throws {
         if try await value("document.documentElement.dataset.view === 'chat'", as: Bool.self) {
             try await run("location.hash = '\(room)'")

@@ -1,12 +1,12 @@
 import Foundation
 
-/// One tab and what a person does in it.
+/// A tab and the actions of its user.
 struct Tab: Sendable {
     let tools: DevTools
     let target: String
     let session: String
 
-    /// What a page was waited for, and what it showed instead.
+    /// A condition that did not become true in time, and what the page showed instead.
     struct Waited: Error, CustomStringConvertible {
         let condition: String
         let page: String
@@ -15,16 +15,16 @@ struct Tab: Sendable {
         }
     }
 
-    /// A script that the test runs in the page has thrown.
+    /// A script of the test threw an exception in the page.
     struct ScriptError: Error, CustomStringConvertible {
         let description: String
     }
 
-    private func call<Command: DevToolsCommand>(_ command: Command) async throws -> Command.Answer {
+    private func call<Command: DevToolsCommand>(_ command: Command) async throws -> Command.Output {
         try await tools.call(command, session: session)
     }
 
-    /// From now on the tab's events come.
+    /// Enables the tab's events.
     func listen() async throws {
         _ = try await call(Enable.Page())
         _ = try await call(Enable.Network())
@@ -36,15 +36,15 @@ struct Tab: Sendable {
 
     // MARK: Pages
 
-    /// Goes to an address and waits until the page and its scripts are there.
+    /// Opens an address and waits until the page and its scripts are loaded.
     func open(_ address: String) async throws {
-        let answer = try await call(Page.Navigate(url: address))
-        if let problem = answer.errorText { throw ScriptError(description: "\(address): \(problem)") }
+        let output = try await call(Page.Navigate(url: address))
+        if let problem = output.errorText { throw ScriptError(description: "\(address): \(problem)") }
         try await wait(for: "document.readyState === 'complete' && document.title")
     }
 
     func reload() async throws {
-        // The old page must be gone before anything is asked of the new one.
+        // The old page must be gone before anything is evaluated in the new one.
         try await run("window.isOld = true")
         _ = try await call(Page.Reload())
         try await wait(for: "!window.isOld && document.readyState === 'complete'")
@@ -59,7 +59,7 @@ struct Tab: Sendable {
             Emulation.SetDeviceMetricsOverride(width: width, height: height, mobile: isPhone))
     }
 
-    /// What the person's system asks of pages: light or dark, and nothing that moves.
+    /// Sets the preferences of the user's system: light or dark, and reduced motion.
     func prefers(dark: Bool) async throws {
         _ = try await call(
             Emulation.SetEmulatedMedia(
@@ -69,26 +69,26 @@ struct Tab: Sendable {
                 ]))
     }
 
-    /// A picture of the tab, as PNG.
+    /// A screenshot of the tab, as PNG.
     func screenshot() async throws -> Data {
-        let answer = try await call(Page.CaptureScreenshot())
-        guard let data = Data(base64Encoded: answer.data) else {
+        let output = try await call(Page.CaptureScreenshot())
+        guard let data = Data(base64Encoded: output.data) else {
             throw ScriptError(description: "the screenshot is not base64")
         }
         return data
     }
 
-    // MARK: Looking
+    // MARK: Reading
 
     /// The value of an expression in the page.
     func value<Value: Decodable>(_ expression: String, as type: Value.Type = Value.self) async throws -> Value
     {
-        let answer = try await call(
+        let output = try await call(
             Runtime.Evaluate(expression: "(async () => JSON.stringify(await (\(expression))))()"))
-        if let problem = answer.exceptionDetails {
+        if let problem = output.exceptionDetails {
             throw ScriptError(description: "\(expression): \(problem)")
         }
-        guard let json = answer.result.value else {
+        guard let json = output.result.value else {
             throw ScriptError(description: "\(expression) is undefined")
         }
         return try JSONDecoder().decode(type, from: Data(json.utf8))
@@ -99,11 +99,11 @@ struct Tab: Sendable {
         _ = try await value("(() => { \(statements); return null })()", as: String?.self)
     }
 
-    /// Waits until an expression is true; one that throws is not true yet.
+    /// Waits until an expression is true. An expression that throws is not true yet.
     func wait(for condition: String) async throws {
         let deadline = ContinuousClock.now.advanced(by: patience)
-        // The page itself looks, and does not tell before there is something to tell. Some seconds at a time: a page
-        // that is left forgets what it was asked.
+        // The page itself evaluates the expression repeatedly, and returns only when it is true or after some seconds: a
+        // page that is left never returns.
         let look = """
             new Promise((resolve) => {
               const end = Date.now() + 5000;
@@ -118,14 +118,14 @@ struct Tab: Sendable {
         while ContinuousClock.now < deadline {
             do {
                 if try await value(look, as: Bool.self) { return }
-            } catch DevToolsError.refused {
-                // The page was left while it looked; the next one is asked.
+            } catch DevToolsError.failed {
+                // The page was left during the evaluation. Try again in the next one.
             }
         }
         throw Waited(condition: condition, page: try await value("document.body.innerText"))
     }
 
-    /// The text of the first element that fits; nil where it is hidden or none.
+    /// The text of the first matching element, or `nil` if there is none or it is hidden.
     func text(of selector: String) async throws -> String? {
         try await value(
             """
@@ -140,12 +140,12 @@ struct Tab: Sendable {
             "[...document.querySelectorAll('#log [data-message] .bubble')].map((one) => one.textContent)")
     }
 
-    /// The names of those who are here.
+    /// The names of the people in the room.
     func people() async throws -> [String] {
         try await value("[...document.querySelectorAll('#people li')].map((one) => one.dataset.name)")
     }
 
-    /// What the page's scripts have thrown, and what the browser complained about: nothing, as it should be.
+    /// The exceptions of the page's scripts and the browser's error messages. There should be none.
     func problems() async throws -> [String] {
         let thrown = try await tools.events(
             "Runtime.exceptionThrown", of: session, as: Runtime.ExceptionThrown.self)
@@ -154,9 +154,9 @@ struct Tab: Sendable {
             + entries.map(\.entry).filter { $0.level == "error" }.map { "\($0.text) \($0.url ?? "")" }
     }
 
-    // MARK: Doing
+    // MARK: Actions
 
-    /// Replaces what is in a field by what a person would type.
+    /// Replaces the text of a field, as if the user typed it.
     func type(_ text: String, into selector: String) async throws {
         try await run(
             "const field = document.querySelector(\(literal(selector))); field.focus(); field.select()")
@@ -183,7 +183,7 @@ struct Tab: Sendable {
         try await run("document.querySelector(\(literal(selector))).click()")
     }
 
-    /// A text as it stands in a script.
+    /// A text as a literal in a script.
     private func literal(_ text: String) -> String {
         let data = (try? JSONEncoder().encode(text)) ?? Data()
         return String(decoding: data, as: UTF8.self)

@@ -51,9 +51,9 @@ struct PageTests {
             let ann = try await Guest.enter(
                 try await client.webSocket("/rooms/lobby", .patient), as: .init(name: "ann"))
             let said = [try await ann.say("one"), try await ann.say("two")]
-            let answer = try await client.get("/api/rooms/lobby/messages")
-            #expect(answer.fields[.contentType] == "application/json")
-            #expect(try answer.json(as: [ChatMessage].self) == said)
+            let response = try await client.get("/api/rooms/lobby/messages")
+            #expect(response.fields[.contentType] == "application/json")
+            #expect(try response.json(as: [ChatMessage].self) == said)
             #expect(try await client.get("/api/rooms/LOBBY/messages").json(as: [ChatMessage].self) == said)
             #expect(try await client.get("/api/rooms/empty/messages").text == "[]")
             #expect(try await client.get("/api/rooms/no%20room/messages").status == .notFound)
@@ -65,9 +65,9 @@ struct PageTests {
     @Test("A plain request to the socket's path gets an error that mentions WebSocket")
     func plainRequestToSocket() async throws {
         try await ChatServerTests.chat { client in
-            let answer = try await client.get("/rooms/lobby")
-            #expect(answer.status == .upgradeRequired || answer.status == .badRequest)
-            #expect(answer.text.lowercased().contains("websocket"))
+            let response = try await client.get("/rooms/lobby")
+            #expect(response.status == .upgradeRequired || response.status == .badRequest)
+            #expect(response.text.lowercased().contains("websocket"))
             #expect(try await client.get("/nowhere").status == .notFound)
         }
     }

@@ -1,16 +1,16 @@
 import Foundation
 import Synchronization
 
-/// Where the package is, and what was built of it.
+/// The paths of the package and its products.
 enum Place {
-    /// The folder of Package.swift, and so of Public and Templates.
+    /// The folder of Package.swift, which also contains Public and Templates.
     static let root = {
         var folder = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
         for _ in 0..<4 { folder.deleteLastPathComponent() }
         return folder
     }()
 
-    /// The program `Chat`, which is built beside the tests.
+    /// The program `Chat`, which is built in the same folder as the tests.
     static func chat() throws -> URL {
         let tests = URL(fileURLWithPath: CommandLine.arguments.first ?? "").resolvingSymlinksInPath()
         var folder = (Bundle.main.executableURL ?? tests).deletingLastPathComponent()
@@ -19,16 +19,18 @@ enum Place {
             if FileManager.default.isExecutableFile(atPath: program.path) { return program }
             folder = folder.deletingLastPathComponent()
         }
-        throw MissingProgram(description: "The program Chat is not beside the tests; “swift build” makes it.")
+        throw MissingProgram(
+            description: "The program Chat is not in the tests' folder; “swift build” builds it.")
     }
 }
 
-/// A program that a test needs is not there.
+/// A program that a test needs is missing.
 struct MissingProgram: Error, CustomStringConvertible {
     let description: String
 }
 
-/// What one test starts: all of it is ended, and its folder removed, when the test ends, whichever way.
+/// The programs and the folder of one test. When the test ends, for any reason, the programs are stopped and the folder is
+/// removed.
 final class Scene: Sendable {
     /// An empty folder for this test alone.
     let folder: URL
@@ -41,7 +43,7 @@ final class Scene: Sendable {
         guardian = try Guardian(folder: folder)
     }
 
-    /// Runs `body` with a scene of its own.
+    /// Runs `body` with a new scene.
     static func run(_ body: (Scene) async throws -> Void) async throws {
         let scene = try Scene()
         do {
@@ -58,7 +60,7 @@ final class Scene: Sendable {
         guardian.standDown()
     }
 
-    /// Starts any program.
+    /// Starts a program.
     func start(_ executable: URL, _ arguments: [String], environment: [String: String] = [:]) throws
         -> Program
     {
@@ -70,12 +72,12 @@ final class Scene: Sendable {
 
     /// Starts the chat's server on the scene's database and waits until it listens.
     ///
-    /// - Parameter port: 0 is any that is free.
+    /// - Parameter port: the port, or 0 for a free one.
     func server(port: Int = 0) async throws -> ServerProgram {
         let program = try start(
             Place.chat(),
             [
-                // Beside hundreds of other tests this one may be out of breath between connecting and asking.
+                // With hundreds of other tests running, a client may be slow to send its request after connecting.
                 "--header-timeout", "\(patience.components.seconds)", "--port", "\(port)", "--host",
                 "127.0.0.1", "--root", Place.root.path, "--database",
                 folder.appendingPathComponent("chat.sqlite").path,
@@ -93,15 +95,15 @@ final class Scene: Sendable {
     }
 }
 
-/// The chat's server, running.
+/// A running chat server.
 struct ServerProgram: Sendable {
     let program: Program
     let port: Int
 
-    /// The page.
+    /// The address of the page.
     var page: String { "http://127.0.0.1:\(port)/" }
-    /// A room's socket.
+    /// The address of a room's socket.
     func room(_ name: String = "lobby") -> String { "ws://127.0.0.1:\(port)/rooms/\(name)" }
-    /// Stops it with SIGTERM.
+    /// Stops the server with SIGTERM.
     func stop() async { await program.stop() }
 }
