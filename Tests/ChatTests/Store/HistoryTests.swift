@@ -76,10 +76,10 @@ struct HistoryTests {
         let history = try History.inMemory()
         let said = try await say(["aaaa", "bbbb", "cccc", "dd"], in: lobby, history)
         var limits = ChatLimits()
-        for (octets, count) in [(14, 4), (13, 3), (10, 3), (9, 2), (6, 2), (5, 1), (1, 1)] {
-            limits.missedBytes = octets
+        for (bytes, count) in [(14, 4), (13, 3), (10, 3), (9, 2), (6, 2), (5, 1), (1, 1)] {
+            limits.missedBytes = bytes
             let (kind, messages) = try await history.catchUp(in: lobby, after: 0, limits: limits)
-            #expect(messages == Array(said.suffix(count)), "\(octets) octets")
+            #expect(messages == Array(said.suffix(count)), "\(bytes) bytes")
             #expect(kind == (count == 4 ? .missed : .gap))
         }
     }
