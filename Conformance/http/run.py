@@ -14,6 +14,7 @@ import cases_fields
 import cases_framing
 import cases_line
 import exchanges
+import proxy_protocol
 from server import Server
 from table import NO_RESPONSE, PROBE, Case
 from tally import Tally
@@ -102,6 +103,7 @@ def main():
         tally.run("the server is alive after all of it", still_responds, server)
     for name, body in exchanges.own_server_checks():
         tally.run(name, body)
+    proxy_protocol.checks(tally)
     tally.finish()
 
 

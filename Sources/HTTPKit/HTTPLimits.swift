@@ -30,6 +30,10 @@ public struct HTTPLimits: Sendable, Hashable {
     /// How many octets of an answer wait for a client before a writer is suspended.
     public var writeBufferSize = 256 << 10
 
+    /// The longest binary PROXY header in bytes, its vectors included; a longer one closes the connection. It counts
+    /// only for listeners with `ProxyProtocol.required`.
+    public var maxProxyHeaderSize = 4 << 10
+
     /// A whole request head must arrive within this time of the connection, or of its first octet: 408.
     public var headTimeout: Duration = .seconds(10)
 

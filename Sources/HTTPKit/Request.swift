@@ -126,7 +126,7 @@ public struct Request: Sendable {
     public var pattern: String { storage.pattern?.text ?? "" }
 
     /// The address of the peer: of the client, or of the proxy in front of the server. With the PROXY protocol it is
-    /// the address that the proxy has passed on.
+    /// the address in the PROXY header.
     public var remoteAddress: SocketAddress? { storage.connection.remoteAddress }
 
     /// The address of the client: that of the peer or, if the peer is a trusted proxy, the one that the proxy forwards
@@ -134,13 +134,19 @@ public struct Request: Sendable {
     ///
     /// `nil` means that the client is unknown: the proxy does not say its address, or not in a way that can be believed.
     /// It is never the address of a proxy in front of the client.
+    ///
+    /// With the PROXY protocol it is the address in the PROXY header, and Forwarded headers count only if that address is
+    /// that of a trusted proxy. See `ProxyProtocol`.
     public var clientAddress: SocketAddress? {
-        if let forwarded { forwarded.address } else { remoteAddress }
+        if let forwarded { return forwarded.address }
+        return storage.connection.client == .unknown ? nil : remoteAddress
     }
 
     /// The address that counts for bounds per client; `nil` for a trusted proxy's own.
     package var countedAddress: SocketAddress? {
-        guard let address = clientAddress, storage.connection.isProxy?(address) != true else { return nil }
+        let connection = storage.connection
+        guard connection.client == .peer, let address = clientAddress, connection.isProxy?(address) != true
+        else { return nil }
         return address
     }
 
@@ -258,8 +264,10 @@ public protocol RequestKey {
 /// everything else is constant.
 package final class ConnectionInfo: @unchecked Sendable {
     package let remoteAddress: SocketAddress?
+    /// What the connection itself says about its client.
+    let client: ClientKind
     package let isSecure: Bool
-    /// Tells trusted proxies; `nil` if the peer is not one.
+    /// Tells trusted proxies; `nil` if the fields of this peer do not count.
     let isProxy: (@Sendable (SocketAddress) -> Bool)?
     /// Which fields of trusted proxies are read.
     let forwardedFields: ForwardedFields
@@ -285,14 +293,16 @@ package final class ConnectionInfo: @unchecked Sendable {
     }()
 
     package init(
-        remoteAddress: SocketAddress?, isSecure: Bool = false,
+        remoteAddress: SocketAddress?, client: ClientKind = .peer, isSecure: Bool = false,
         isProxy: (@Sendable (SocketAddress) -> Bool)? = nil, forwardedFields: ForwardedFields = .xForwarded,
         loop: LoopContext, owner: (any AnyObject & Sendable)? = nil, logger: Logger? = nil
     ) {
         self.logger = logger
         self.remoteAddress = remoteAddress
         self.isSecure = isSecure
-        self.isProxy = remoteAddress.flatMap { isProxy?($0) } == true ? isProxy : nil
+        self.client = client
+        let isTrusted = client == .peer && remoteAddress.flatMap { isProxy?($0) } == true
+        self.isProxy = isTrusted ? isProxy : nil
         self.forwardedFields = forwardedFields
         self.loop = loop
         self.owner = owner

@@ -113,6 +113,7 @@ extension App: Service {
         configuration.host = host ?? self.configuration.host
         configuration.port = port ?? self.configuration.port
         configuration.limits = limits
+        configuration.proxyProtocol = self.configuration.proxyProtocol
         let isDevelopment = self.configuration.developmentPage
         var errorResponse: ErrorResponder?
         if isDevelopment { errorResponse = { DevelopmentPage.response(error: $0, request: $1) } }

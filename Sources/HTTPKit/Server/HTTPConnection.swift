@@ -315,15 +315,18 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     }
 
     private var connectionInfo: ConnectionInfo? {
-        if info == nil, let channel = context?.channel {
-            info = ConnectionInfo(
-                remoteAddress: channel.remoteAddress,
-                isSecure: server.isSecure, isProxy: server.isProxy,
-                forwardedFields: server.forwardedFields, loop: loop, owner: server.owner,
-                logger: server.logger)
-            info?.connection = self
-        }
+        if info == nil, let channel = context?.channel { describeClient(channel.remoteAddress, .peer) }
         return info
+    }
+
+    /// Says who the client is. Without it, that is the peer of the channel.
+    func describeClient(_ address: SocketAddress?, _ kind: ClientKind) {
+        info = ConnectionInfo(
+            remoteAddress: address, client: kind,
+            isSecure: server.isSecure, isProxy: server.isProxy,
+            forwardedFields: server.forwardedFields, loop: loop, owner: server.owner,
+            logger: server.logger)
+        info?.connection = self
     }
 
     /// Has the request served on this loop, without a hop; most are done when this returns.

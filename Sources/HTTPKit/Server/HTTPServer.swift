@@ -24,6 +24,12 @@ public final class HTTPServer: Sendable {
         public var backlog: Int32 = 4096
         /// The limits that clients are held to.
         public var limits = HTTPLimits()
+        /// Whether connections to `host` and `port` begin with a PROXY header. `start` throws if it is required and there
+        /// is no `isTrustedProxy`.
+        public var proxyProtocol = ProxyProtocol.off
+        /// Tells the proxies that are believed when they say for which client they forward. A context of the caller's
+        /// own says so itself.
+        public var isTrustedProxy: (@Sendable (SocketAddress) -> Bool)?
         /// Runs before the HTTP handler is added to a connection, on its event loop; TLS goes here.
         package var prepare: (@Sendable (any Channel) throws -> Void)?
         /// Whether `prepare` makes the connections secure: files are copied instead of sent by the kernel. A context of
@@ -56,7 +62,7 @@ public final class HTTPServer: Sendable {
             configuration: configuration, group: group,
             context: ServerContext(
                 limits: configuration.limits, logger: logger, isSecure: configuration.isSecure,
-                responder: .function(responder)))
+                isProxy: configuration.isTrustedProxy, responder: .function(responder)))
     }
 
     package init(configuration: Configuration, group: any EventLoopGroup, context: ServerContext) {
@@ -94,9 +100,10 @@ public final class HTTPServer: Sendable {
     /// `addresses` has all that are listened on.
     ///
     /// - Returns: the first address that is listened on.
-    /// - Throws: `BindError`, which names host, port and reason.
+    /// - Throws: `BindError`, which names host, port and reason; `NoTrustedProxyError`.
     @discardableResult
     public func start() async throws -> SocketAddress {
+        if configuration.proxyProtocol == .required, context.isProxy == nil { throw NoTrustedProxyError() }
         let (host, port) = (configuration.host, configuration.port)
         do {
             let candidates =
@@ -172,7 +179,7 @@ public final class HTTPServer: Sendable {
             .childChannelOption(.recvAllocator, value: Self.readBuffers)
             .childChannelOption(.writeBufferWaterMark, value: waterMark)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.serve(channel) }
+                channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
             }
     }
 
@@ -195,20 +202,51 @@ public final class HTTPServer: Sendable {
             .withConnectedSocket(socket).get()
     }
 
+    /// Puts the first handler on a channel that a listener has accepted, on its event loop.
+    func accept(_ channel: any Channel) throws {
+        switch configuration.proxyProtocol {
+        case .off: try serve(channel)
+        case .required: try serveBehindHeader(channel)
+        }
+    }
+
     /// Puts the HTTP handler on a new channel, on its event loop.
     package func serve(_ channel: any Channel) throws {
-        guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
-            throw ChannelError.inappropriateOperationForState
-        }
+        let loop = try loop(of: channel)
         let admission = context.connectionOpened(from: channel.remoteAddress)
         loop.statistics.connections += 1
         channel.closeFuture.whenComplete { [context] _ in
             loop.statistics.connections -= 1
             context.connectionClosed(admission)
         }
+        try begin(HTTPConnection(server: context, loop: loop, refusal: admission.refusal), on: channel)
+    }
+
+    /// Has a new channel wait for its PROXY header before it gets the HTTP handler.
+    private func serveBehindHeader(_ channel: any Channel) throws {
+        let loop = try loop(of: channel)
+        let isTrusted = channel.remoteAddress.flatMap { context.isProxy?($0) } == true
+        let handler = ProxyHeaderHandler(
+            server: context, loop: loop, isTrusted: isTrusted,
+            begin: { try self.begin($1, on: $0) })
+        loop.statistics.connections += 1
+        channel.closeFuture.assumeIsolated().whenComplete { [context] _ in
+            loop.statistics.connections -= 1
+            context.connectionClosed(handler.admission)
+        }
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    private func begin(_ connection: HTTPConnection, on channel: any Channel) throws {
         try configuration.prepare?(channel)
-        let connection = HTTPConnection(server: context, loop: loop, refusal: admission.refusal)
         try channel.pipeline.syncOperations.addHandler(connection)
+    }
+
+    private func loop(of channel: any Channel) throws -> LoopContext {
+        guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
+            throw ChannelError.inappropriateOperationForState
+        }
+        return loop
     }
 
     /// Stops accepting, lets requests in flight finish, has upgraded connections say goodbye, and closes what is
@@ -275,39 +313,5 @@ extension HTTPServer {
     /// `host:port` as it stands in a URL: an IPv6 address has brackets there (RFC 3986 §3.2.2).
     package static func authority(_ host: String, _ port: Int) -> String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
-}
-
-/// What a server has counted over all its event loops.
-public struct ServerStatistics: Sendable, Hashable {
-    /// Connections that are open, upgraded ones too.
-    public var connections = 0
-    /// Upgraded connections that are open.
-    public var sockets = 0
-    /// Requests begun.
-    public var requests = 0
-    /// Octets received and sent.
-    public var bytesIn = 0
-    /// Octets sent.
-    public var bytesOut = 0
-    /// Messages received by sockets.
-    public var messagesIn = 0
-    /// Messages sent by sockets.
-    public var messagesOut = 0
-    /// Messages that a slow client's policy dropped.
-    public var messagesDropped = 0
-
-    /// Nothing yet.
-    public init() {}
-
-    mutating func add(_ part: LoopStatistics) {
-        connections += part.connections
-        sockets += part.sockets
-        requests &+= part.requests
-        bytesIn &+= part.bytesIn
-        bytesOut &+= part.bytesOut
-        messagesIn &+= part.messagesIn
-        messagesOut &+= part.messagesOut
-        messagesDropped &+= part.messagesDropped
     }
 }

@@ -117,6 +117,15 @@ package final class ServerContext: Sendable {
         return .refused(.tooMany)
     }
 
+    /// Counts the client of a connection that was counted in without one, since a PROXY header has named it only now.
+    func clientNamed(_ address: SocketAddress, _ admission: Admission) -> Admission {
+        guard case .admitted(nil) = admission, let client = counted(address) else { return admission }
+        if addresses.countIn(client, limit: limits.maxConnectionsPerAddress) { return .admitted(client) }
+        // Who is refused takes no place.
+        admitted.wrappingSubtract(1, ordering: .relaxed)
+        return .refused(.tooManyOfAddress)
+    }
+
     /// Counts a connection out that `connectionOpened(from:)` has counted in.
     func connectionClosed(_ admission: Admission) {
         if case .admitted(let client?) = admission { addresses.countOut(client) }

@@ -54,6 +54,9 @@ public struct AppConfiguration: Sendable {
     /// Which headers of trusted proxies are used: Forwarded, or X-Forwarded-For and the related ones. The others are
     /// ignored.
     public var forwardedFields = ForwardedFields.xForwarded
+    /// Whether connections start with a PROXY header, in which a trusted proxy that forwards bytes names its client.
+    /// With `required` and without `trustedProxies`, the application does not start.
+    public var proxyProtocol = ProxyProtocol.off
     /// The hosts of the application. Requests for other hosts are rejected with 421. If it is empty, any host is allowed.
     ///
     /// It protects applications on a private network from pages whose own host name resolves to the application's address

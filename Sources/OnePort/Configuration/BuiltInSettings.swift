@@ -82,6 +82,10 @@ extension AppConfiguration {
                 default: defaults.forwardedFields.rawValue,
                 help: "which headers of trusted proxies are used; the others are ignored"),
             Setting(
+                "proxy-protocol", .choice(ProxyProtocol.allCases.map(\.rawValue)),
+                default: defaults.proxyProtocol.rawValue,
+                help: "required: each connection starts with a PROXY header of a trusted proxy"),
+            Setting(
                 "hosts", .hosts, default: "",
                 help: "the hosts of this application; others are rejected with 421; none means any host"),
         ]
@@ -118,6 +122,7 @@ extension AppConfiguration {
         limits.maxLingerTime = duration("max-linger-time") ?? limits.maxLingerTime
         trustedProxies = addresses("trusted-proxies")
         forwardedFields = self["forwarded-fields"].flatMap(ForwardedFields.init(rawValue:)) ?? forwardedFields
+        proxyProtocol = self["proxy-protocol"].flatMap(ProxyProtocol.init(rawValue:)) ?? proxyProtocol
         hosts = hosts("hosts")
     }
 

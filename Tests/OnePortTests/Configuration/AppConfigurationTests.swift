@@ -75,6 +75,16 @@ struct AppConfigurationTests {
             try parse(["--environment=development", "--development-page=false"]).developmentPage == false)
     }
 
+    @Test("the PROXY protocol is a choice of the start")
+    func proxyProtocol() throws {
+        #expect(try parse([]).proxyProtocol == .off && AppConfiguration().proxyProtocol == .off)
+        #expect(try parse(["--proxy-protocol", "off"]).proxyProtocol == .off)
+        let parsed = try parse(["--proxy-protocol=required", "--trusted-proxies=10.0.0.0/8"])
+        #expect(parsed.proxyProtocol == .required)
+        #expect(try parse([], ["ONEPORT_PROXY_PROTOCOL": "required"]).proxyProtocol == .required)
+        #expect(throws: ConfigurationError.self) { try parse(["--proxy-protocol", "optional"]) }
+    }
+
     @Test("the limits for slow clients are settings")
     func rates() throws {
         let defaults = try parse([]).limits

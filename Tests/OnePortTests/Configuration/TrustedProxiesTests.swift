@@ -192,6 +192,27 @@ struct TrustedProxiesTests {
         }
     }
 
+    @Test("PROXY protocol: it needs trusted proxies, and connections without its header are closed")
+    func proxyProtocol() async throws {
+        var configuration = AppConfiguration()
+        configuration.proxyProtocol = .required
+        let error = await #expect(throws: NoTrustedProxyError.self) {
+            try await App(configuration: configuration).test(.live) { _ in }
+        }
+        #expect(error?.description.contains("--trusted-proxies") == true)
+        configuration.trustedProxies = [try #require(AddressRange("127.0.0.1"))]
+        let app = App(configuration: configuration)
+        app.get("/") { _ in .text("x") }
+        try await app.test(.live) { client in
+            await #expect(throws: (any Error).self) { try await client.get("/") }
+        }
+        // A pair of sockets is no connection of the listener.
+        try await app.test(.inMemory) { client in
+            let text = try await client.get("/").text
+            #expect(text == "x")
+        }
+    }
+
     @Test("RFC 6455 §10.2: a socket behind a proxy that rewrites Host and terminates TLS is accepted")
     func socketOrigin() async throws {
         let app = app(trusting: ["127.0.0.1"])

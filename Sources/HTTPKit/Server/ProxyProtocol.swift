@@ -1,0 +1,177 @@
+import Logging
+import NIOCore
+
+/// Whether the connections of a listener begin with a PROXY header, in which a proxy that forwards bytes, such as a TCP
+/// load balancer, says who its client is (HAProxy's "The PROXY protocol, versions 1 & 2").
+///
+/// There is no "if present": a client could then write a header itself (§2 of the specification).
+public enum ProxyProtocol: String, Sendable, Hashable, CaseIterable {
+    /// Connections begin with their first request.
+    case off
+    /// Every connection begins with a PROXY header of version 1 or 2. Connections from other addresses than those of
+    /// trusted proxies are closed, and so are those with a malformed header or, after `HTTPLimits.headTimeout`, without
+    /// a whole one.
+    ///
+    /// - `Request.remoteAddress` and `clientAddress`, and the limits per address, follow the header.
+    /// - Forwarded headers of requests count only if the address in the PROXY header is that of a trusted proxy.
+    /// - `LOCAL`, with which a proxy checks the server's health, leaves `remoteAddress` and `clientAddress` at the
+    ///   proxy's own address.
+    /// - With `UNKNOWN`, and with a client that has no IP address, `remoteAddress` is the proxy's and `clientAddress` is
+    ///   `nil`.
+    /// - TLVs (type-length-value vectors) are skipped. `Request.scheme` is that of the connection.
+    case required
+}
+
+/// A server is to read PROXY headers, and there is nobody whose headers it may believe.
+public struct NoTrustedProxyError: Error, CustomStringConvertible {
+    /// What is missing.
+    public var description: String {
+        "--proxy-protocol required needs --trusted-proxies: the addresses whose PROXY headers are believed"
+    }
+}
+
+/// What a connection says about its client, apart from the headers of its requests.
+package enum ClientKind {
+    /// The client is the peer or, if the peer is a trusted proxy, whom its Forwarded headers name.
+    case peer
+    /// A trusted proxy is the client itself. Forwarded headers do not count.
+    case proxy
+    /// A trusted proxy forwards for somebody that it does not name. Forwarded headers do not count, since the client may
+    /// have written them.
+    case unknown
+}
+
+/// Reads the PROXY header of a connection. Then it puts the HTTP handler on the channel, gives it the rest of the bytes,
+/// and leaves.
+///
+/// It stands in front of TLS: the header is not encrypted.
+///
+/// Invariant: the state is touched on the channel's event loop only.
+final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, LoopMember,
+    @unchecked Sendable
+{
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let server: ServerContext
+    private let loop: LoopContext
+    private let isTrusted: Bool
+    /// Adds the handlers of the connection.
+    private let begin: (any Channel, HTTPConnection) throws -> Void
+    /// How the connection is counted: of the proxy until the header has come, of the client from then on.
+    private(set) var admission: Admission
+    /// By when the header and the first byte of a request must have come.
+    private let deadline: LoopInstant
+    private var inbound = ByteBuffer()
+    private var context: ChannelHandlerContext?
+    var memberIndex = -1
+
+    init(
+        server: ServerContext, loop: LoopContext, isTrusted: Bool,
+        begin: @escaping (any Channel, HTTPConnection) throws -> Void
+    ) {
+        self.server = server
+        self.loop = loop
+        self.isTrusted = isTrusted
+        self.begin = begin
+        admission = server.connectionOpened(from: nil)
+        deadline = LoopInstant.now.advanced(by: server.limits.headTimeout)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        loop.add(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        loop.remove(self)
+        self.context = nil
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !isTrusted {
+            refuse("not from a trusted proxy")
+        } else if loop.drainDeadline != nil {
+            // It was accepted just before the server stopped listening.
+            context.close(promise: nil)
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        loop.turn {
+            // Behind a refusal, the channel is closing.
+            guard context.channel.isActive else { return }
+            var buffer = unwrapInboundIn(data)
+            inbound.writeBuffer(&buffer)
+            let length = inbound.readableBytes
+            do throws(ProxyHeaderError) {
+                guard
+                    let header = try ProxyHeader.decode(
+                        &inbound, limit: server.limits.maxProxyHeaderSize)
+                else { return }
+                loop.statistics.bytesIn &+= length - inbound.readableBytes
+                finish(header, context)
+            } catch {
+                refuse(error.reason)
+            }
+        }
+    }
+
+    /// The header has come: from here on it is a connection like others, with the address that the header names.
+    private func finish(_ header: ProxyHeader, _ context: ChannelHandlerContext) {
+        let channel = context.channel
+        var (address, kind) = (channel.remoteAddress, ClientKind.peer)
+        switch header {
+        case .local: kind = .proxy
+        case .unknown: kind = .unknown
+        case .client(let client):
+            address = client
+            admission = server.clientNamed(client, admission)
+        }
+        let connection = HTTPConnection(server: server, loop: loop, refusal: admission.refusal)
+        connection.deadline = deadline
+        do {
+            try begin(channel, connection)
+        } catch {
+            server.logger.debug("connection failed", metadata: ["error": .clean(error)])
+            return context.close(promise: nil)
+        }
+        connection.describeClient(address, kind)
+        let rest = inbound
+        inbound = ByteBuffer()
+        context.fireChannelActive()
+        if rest.readableBytes > 0 {
+            context.fireChannelRead(wrapInboundOut(rest))
+        }
+        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        // The rest of the header will not come.
+        if let event = event as? ChannelEvent, event == .inputClosed { context.close(promise: nil) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        server.logger.debug("connection failed", metadata: ["error": .clean(error)])
+        context.close(promise: nil)
+    }
+
+    private func refuse(_ reason: String) {
+        server.clientLog.log("connection refused", to: server.logger, on: loop) {
+            ["reason": "\(reason)", "address": .clean(self.context?.remoteAddress?.ipAddress ?? "unknown")]
+        }
+        context?.close(promise: nil)
+    }
+
+    // MARK: Time
+
+    func tick(now: LoopInstant) {
+        if now >= deadline { context?.close(promise: nil) }
+    }
+
+    /// No request has begun.
+    func drain(deadline: LoopInstant) { context?.close(promise: nil) }
+
+    func flush() {}
+}
