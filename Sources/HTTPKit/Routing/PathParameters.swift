@@ -128,6 +128,7 @@ public struct PathParameters: Sendable {
     /// separates segments of the request's path.
     private func safeText(_ name: String) throws(ParameterError) -> (String, isRest: Bool) {
         guard let range = rawRange(name) else { throw ParameterError(.path, name, .missing) }
+        if let text = plainText(range) { return (text, pattern?.isRest(name) == true) }
         let text: String
         do {
             text = try PercentCoding.decodeString(bytes.readableBytesUInt8Span.extracting(range))
@@ -135,12 +136,24 @@ public struct PathParameters: Sendable {
             throw ParameterError(.path, name, .notUTF8)
         }
         guard DotSegments.isSafe(text) else { throw ParameterError(.path, name, .unsafePath) }
-        guard case .rest(name)? = pattern?.segments.last else { return (text, false) }
+        guard pattern?.isRest(name) == true else { return (text, false) }
         let slashes = range.count { bytes.readableBytesUInt8Span[$0] == UInt8(ascii: "/") }
         guard !text.utf8.contains(UInt8(ascii: "\\")),
             text.utf8.count(where: { $0 == UInt8(ascii: "/") }) == slashes
         else { throw ParameterError(.path, name, .unsafePath) }
         return (text, true)
+    }
+
+    /// The value where it is the same decoded: it has no escape and no backslash, so all its slashes separate segments, and
+    /// the router has rejected dot segments. `nil` for any other.
+    private func plainText(_ range: Range<Int>) -> String? {
+        let value = bytes.readableBytesUInt8Span.extracting(range)
+        for index in value.indices
+        where value[index] == UInt8(ascii: "%") || value[index] == UInt8(ascii: "\\") {
+            return nil
+        }
+        // A request target holds visible US-ASCII only.
+        return value.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The decoded value as an `Int`, a `Double`, or whatever else is made from text.

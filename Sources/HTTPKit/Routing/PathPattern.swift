@@ -62,11 +62,14 @@ public struct PathPattern: Sendable, Hashable, CustomStringConvertible {
         let text: String
         let segments: [Segment]
         let names: [String]
+        /// The name of `{rest...}` at the end, if there is one.
+        let rest: String?
 
         init(text: String, segments: [Segment], names: [String]) {
             self.text = text
             self.segments = segments
             self.names = names
+            rest = if case .rest(let name)? = segments.last { name } else { nil }
         }
     }
 
@@ -79,6 +82,9 @@ public struct PathPattern: Sendable, Hashable, CustomStringConvertible {
     private init(storage: Storage) {
         self.storage = storage
     }
+
+    /// Whether that is the name of the pattern's `{rest...}`.
+    func isRest(_ name: String) -> Bool { storage.rest == name }
 
     /// Reads a pattern.
     /// - Throws: `PathPatternError` naming the pattern and the place.

@@ -115,6 +115,7 @@ extension HTTPConnection {
     /// Whether another request may follow although not all content of this one has been read. A streamed answer may
     /// still read it, so that is decided at its end.
     private func mayFollowUnread(_ response: Response) -> Bool {
+        if body.isDone { return true }
         if case .length = remainder, case .stream = response.body.storage { return true }
         return Persistence.canDiscard(remainder, limit: server.limits.maxDiscardedBody)
     }

@@ -28,10 +28,12 @@ extension HTTPConnection {
 
     /// Ends what belongs to one exchange: nobody is left waiting for content, whatever becomes of the connection.
     func releaseExchange() {
-        bodyStream?.fail(.incompleteBody)
-        bodyStream?.connection = nil
-        bodyStream = nil
-        rare = nil
+        if let bodyStream {
+            bodyStream.fail(.incompleteBody)
+            bodyStream.connection = nil
+            self.bodyStream = nil
+        }
+        if rare != nil { rare = nil }
     }
 
     /// Answers what cannot be read as a request and closes; nothing behind it is read (RFC 9112 §11.2).

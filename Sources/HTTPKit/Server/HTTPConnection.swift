@@ -244,6 +244,9 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         }
     }
 
+    /// Whether something that was read waits to be used, such as pipelined requests.
+    var hasInput: Bool { inbound.readableBytes > 0 }
+
     /// Goes on with the pipelined requests in a later turn; until then nothing is read from the channel.
     private func giveWay() {
         isGivingWay = true

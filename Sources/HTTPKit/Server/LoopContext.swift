@@ -99,12 +99,14 @@ package final class LoopContext: LoopWork, @unchecked Sendable {
     // MARK: The executor
 
     package func enqueue(_ job: consuming ExecutorJob) {
-        enqueue(UnownedJob(job), of: self, on: asUnownedTaskExecutor())
+        enqueue(UnownedJob(job), of: self)
     }
 
-    /// Runs `job` on this loop for `owner`, whose task executor `executor` is. Any thread may call it.
-    package func enqueue(_ job: UnownedJob, of owner: any LoopWork, on executor: UnownedTaskExecutor) {
-        let job = LoopJob(job: job, executor: executor, owner: owner)
+    /// Runs `job` on this loop. Any thread may call it.
+    ///
+    /// - Parameter owner: the executor of the job's task.
+    package func enqueue(_ job: UnownedJob, of owner: any LoopWork) {
+        let job = LoopJob(job: job, owner: owner)
         guard eventLoop.inEventLoop else {
             return eventLoop.execute { self.turn { self.run(job) } }
         }
@@ -127,22 +129,18 @@ package final class LoopContext: LoopWork, @unchecked Sendable {
         body()
         runJobs()
         turnDepth = 0
-        let held = clock.milliseconds &- unitBegan.milliseconds
-        if held > Self.blockingThreshold { tellOfBlocking(held) }
-        unitOwner = nil
-        if isTurnSpent { scheduleDeferred() }
-    }
-
-    /// Runs the jobs that wait now, and none that they wake.
-    func runWaitingJobs() {
-        for _ in 0..<jobs.count {
-            if let job = jobs.popFirst() { run(job) }
+        // Behind a finished unit there is nothing but the flush.
+        if unitOwner != nil {
+            let held = clock.milliseconds &- unitBegan.milliseconds
+            if held > Self.blockingThreshold { tellOfBlocking(held) }
+            unitOwner = nil
         }
+        if isTurnSpent { scheduleDeferred() }
     }
 
     private func run(_ job: LoopJob) {
         begin(job.owner)
-        job.job.runSynchronously(on: job.executor)
+        job.job.runSynchronously(on: job.owner.asUnownedTaskExecutor())
     }
 
     private func runJobs() {
@@ -202,6 +200,12 @@ package final class LoopContext: LoopWork, @unchecked Sendable {
         unitBegan = LoopInstant(milliseconds: time)
         if held > Self.blockingThreshold { tellOfBlocking(held) }
         if time &- turnBegan.milliseconds >= turnBudget { isTurnSpent = true }
+    }
+
+    /// The last unit of its owner is done.
+    func finishUnit() {
+        endUnit()
+        unitOwner = nil
     }
 
     @inline(never)

@@ -7,10 +7,12 @@ package protocol LoopWork: TaskExecutor {
 }
 
 /// A piece of a task that waits for its loop.
+///
+/// Invariant: `owner` is the executor of the job's task. The task keeps its executor alive, and the job its task, so the
+/// job needs no reference of its own: two per request would cost more than the rest of the queue.
 struct LoopJob: @unchecked Sendable {
     let job: UnownedJob
-    let executor: UnownedTaskExecutor
-    let owner: any LoopWork
+    unowned(unsafe) let owner: any LoopWork
 }
 
 /// What one loop has counted.

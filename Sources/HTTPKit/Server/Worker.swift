@@ -16,15 +16,28 @@ final class Worker: LoopWork, @unchecked Sendable {
     @exclusivity(unchecked) private var request: Request?
     @exclusivity(unchecked) private var parking: UnsafeContinuation<Void, Never>?
     @exclusivity(unchecked) private var task: Task<Void, Never>?
-    /// Whether it was cancelled before its task was known, in the midst of its first request.
-    private var isCancelRequested = false
+    /// Whether the connection has cancelled it; its task may not be known yet, in the midst of its first request.
+    @exclusivity(unchecked) private var isCancelRequested = false
+    @exclusivity(unchecked) private var waking = Waking.no
+    /// The task as it sees itself, used by `run` and what it calls only: so it is there as long as this is used.
+    @exclusivity(unchecked) private var running: UnsafeCurrentTask?
+
+    /// Whether the parked task is being woken, and the job that this has made.
+    private enum Waking {
+        case no
+        case waking(UnownedJob?)
+    }
 
     init(loop: LoopContext) {
         self.loop = loop
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
-        loop.enqueue(UnownedJob(job), of: self, on: asUnownedTaskExecutor())
+        let job = UnownedJob(job)
+        guard loop.eventLoop.inEventLoop, case .waking(nil) = waking else {
+            return loop.enqueue(job, of: self)
+        }
+        waking = .waking(job)
     }
 
     /// The request that is served, by its route where it has one.
@@ -53,19 +66,23 @@ final class Worker: LoopWork, @unchecked Sendable {
                 }
             if isCancelRequested { task?.cancel() }
         } else {
+            // The job that this wakes runs at once, without a way through the queue.
+            waking = .waking(nil)
             wake()
-            loop.runWaitingJobs()
+            let woken = waking
+            waking = .no
+            if case .waking(let job?) = woken { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }
     }
 
     /// Cancels the handler that runs, with the tasks that are its children. The worker serves no other request.
     func cancel() {
-        guard let task else { return isCancelRequested = true }
-        task.cancel()
+        isCancelRequested = true
+        task?.cancel()
     }
 
-    /// Whether the task was cancelled, by its connection or by its own handler.
-    private var isCancelled: Bool { task?.isCancelled ?? (isCancelRequested || Task.isCancelled) }
+    /// Whether the task was cancelled, by its connection or by its own handler. To be asked by the task itself.
+    private var isCancelled: Bool { isCancelRequested || running?.isCancelled == true }
 
     /// Ends a wait; without work the worker waits again, if it may, or ends.
     func wake() {
@@ -76,6 +93,7 @@ final class Worker: LoopWork, @unchecked Sendable {
 
     /// All of it is one function, since behind each `await` the executor is asked for, which takes a lock.
     private func run() async {
+        running = withUnsafeCurrentTask { $0 }
         while true {
             if let connection, let request {
                 var isSent: Bool
@@ -91,6 +109,7 @@ final class Worker: LoopWork, @unchecked Sendable {
             } else if !isCancelled, loop.park(self) {
                 await withUnsafeContinuation { parking = $0 }
             } else {
+                running = nil
                 return
             }
         }
@@ -100,8 +119,10 @@ final class Worker: LoopWork, @unchecked Sendable {
     @inline(never)
     private func takeNextRequest(of connection: HTTPConnection) {
         loop.eventLoop.assertInEventLoop()
-        loop.endUnit()
-        if isCancelled {
+        let hasInput = connection.hasInput
+        if hasInput { loop.endUnit() } else { loop.finishUnit() }
+        // A handler may have cancelled its own task. Without a next request that is looked at before the next one is taken.
+        if isCancelRequested || hasInput && isCancelled {
             request = nil
             self.connection = nil
             return connection.goOn(without: self)

@@ -7,6 +7,6 @@ extension WebSocketConnection: LoopWork {
     package var label: String { "WebSocket \(route)" }
 
     package func enqueue(_ job: consuming ExecutorJob) {
-        loop.enqueue(UnownedJob(job), of: self, on: asUnownedTaskExecutor())
+        loop.enqueue(UnownedJob(job), of: self)
     }
 }
