@@ -12,7 +12,7 @@ package struct RequestDecoder: Sendable {
         case fields(RequestLine, position: Int)
     }
 
-    private let limits: HTTPLimits
+    private let limits: RequestLine.Limits
     private var state: State = .start(sawEmptyLine: false)
     private var lines: FieldLines
     private var known = KnownFields()
@@ -21,7 +21,7 @@ package struct RequestDecoder: Sendable {
 
     /// A decoder that refuses what is over `limits`.
     package init(limits: HTTPLimits) {
-        self.limits = limits
+        self.limits = RequestLine.Limits(limits)
         lines = FieldLines(limits: limits)
     }
 

@@ -8,16 +8,27 @@ struct RequestLine {
     /// Where the field lines begin.
     var end: Int
 
+    /// The limits of the line by themselves: `HTTPLimits` would be copied for each request, and kept by each connection.
+    struct Limits: Sendable {
+        let target: Int
+        let method: Int
+
+        init(_ limits: HTTPLimits) {
+            target = limits.maxTargetLength
+            method = limits.maxMethodLength
+        }
+    }
+
     /// Reads the line at `start`; `nil` when it is not whole yet.
     static func parse(
-        _ span: borrowing Span<UInt8>, from start: Int, limits: HTTPLimits
+        _ span: borrowing Span<UInt8>, from start: Int, limits: Limits
     ) throws(HTTPError) -> RequestLine? {
         guard let (method, targetStart) = try parseMethod(span, from: start, limits: limits) else {
             return nil
         }
         let targetEnd = span.endOfTarget(from: targetStart)
-        guard targetEnd - targetStart <= limits.maxTargetLength else {
-            throw .targetTooLong(limit: limits.maxTargetLength)
+        guard targetEnd - targetStart <= limits.target else {
+            throw .targetTooLong(limit: limits.target)
         }
         guard targetEnd < span.count else { return nil }
         guard targetEnd > targetStart else {
@@ -36,10 +47,10 @@ struct RequestLine {
     /// The method and where the target begins. Any token is a method (RFC 9110 §9.1); whether it is one that this
     /// server knows is for the router to say.
     private static func parseMethod(
-        _ span: borrowing Span<UInt8>, from start: Int, limits: HTTPLimits
+        _ span: borrowing Span<UInt8>, from start: Int, limits: Limits
     ) throws(HTTPError) -> (HTTPRequest.Method, Int)? {
         let index = span.endOfToken(from: start)
-        guard index - start <= limits.maxMethodLength else { throw .methodNotImplemented }
+        guard index - start <= limits.method else { throw .methodNotImplemented }
         guard index < span.count else { return nil }
         guard span[index] == 0x20, index > start else {
             if span[index] == 0x0A { throw .lineEnd }

@@ -296,11 +296,12 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
             Persistence.wants(head) && drainDeadline == nil
             && requestCount < server.limits.maxRequestsPerConnection
         isContinueOwed = head.expectsContinue && head.framing != .none
-        body = BodyDecoder(head.framing, limits: server.limits)
         let content: RequestBody
         if case .none = head.framing {
+            body = .done
             content = .empty
         } else {
+            body = BodyDecoder(head.framing, limits: server.limits)
             var length: Int?
             if case .length(let declared) = head.framing { length = declared }
             let stream = BodyStream(declaredLength: length, loop: loop)

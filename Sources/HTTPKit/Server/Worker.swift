@@ -1,5 +1,6 @@
 import HTTPTypes
 import NIOCore
+import Synchronization
 
 /// A task on an event loop that serves requests, of one connection after another: to make a task and to end it takes
 /// 1,700 instructions, to wake one half of that.
@@ -16,11 +17,10 @@ final class Worker: LoopWork, @unchecked Sendable {
     @exclusivity(unchecked) private var request: Request?
     @exclusivity(unchecked) private var parking: UnsafeContinuation<Void, Never>?
     @exclusivity(unchecked) private var task: Task<Void, Never>?
-    /// Whether the connection has cancelled it; its task may not be known yet, in the midst of its first request.
-    @exclusivity(unchecked) private var isCancelRequested = false
+    /// Whether the task was cancelled, by its connection or by its own handler: it serves no other request. Asking the
+    /// task itself costs more per request than being told once.
+    private let isCancelled = Atomic(false)
     @exclusivity(unchecked) private var waking = Waking.no
-    /// The task as it sees itself, used by `run` and what it calls only: so it is there as long as this is used.
-    @exclusivity(unchecked) private var running: UnsafeCurrentTask?
 
     /// Whether the parked task is being woken, and the job that this has made.
     private enum Waking {
@@ -64,7 +64,7 @@ final class Worker: LoopWork, @unchecked Sendable {
                 } else {
                     Task.immediateDetached(executorPreference: self) { [self] in await run() }
                 }
-            if isCancelRequested { task?.cancel() }
+            if isCancelled.load(ordering: .relaxed) { task?.cancel() }
         } else {
             // The job that this wakes runs at once, without a way through the queue.
             waking = .waking(nil)
@@ -77,12 +77,10 @@ final class Worker: LoopWork, @unchecked Sendable {
 
     /// Cancels the handler that runs, with the tasks that are its children. The worker serves no other request.
     func cancel() {
-        isCancelRequested = true
+        // In the midst of its first request the task is not known yet.
+        isCancelled.store(true, ordering: .relaxed)
         task?.cancel()
     }
-
-    /// Whether the task was cancelled, by its connection or by its own handler. To be asked by the task itself.
-    private var isCancelled: Bool { isCancelRequested || running?.isCancelled == true }
 
     /// Ends a wait; without work the worker waits again, if it may, or ends.
     func wake() {
@@ -91,9 +89,16 @@ final class Worker: LoopWork, @unchecked Sendable {
         waiting?.resume()
     }
 
-    /// All of it is one function, since behind each `await` the executor is asked for, which takes a lock.
     private func run() async {
-        running = withUnsafeCurrentTask { $0 }
+        await withTaskCancellationHandler {
+            await serveRequests()
+        } onCancel: {
+            isCancelled.store(true, ordering: .relaxed)
+        }
+    }
+
+    /// All of it is one function, since behind each `await` the executor is asked for, which takes a lock.
+    private func serveRequests() async {
         while true {
             if let connection, let request {
                 var isSent: Bool
@@ -106,10 +111,9 @@ final class Worker: LoopWork, @unchecked Sendable {
                 }
                 if !isSent { await connection.stream(request) }
                 takeNextRequest(of: connection)
-            } else if !isCancelled, loop.park(self) {
+            } else if !isCancelled.load(ordering: .relaxed), loop.park(self) {
                 await withUnsafeContinuation { parking = $0 }
             } else {
-                running = nil
                 return
             }
         }
@@ -121,8 +125,7 @@ final class Worker: LoopWork, @unchecked Sendable {
         loop.eventLoop.assertInEventLoop()
         let hasInput = connection.hasInput
         if hasInput { loop.endUnit() } else { loop.finishUnit() }
-        // A handler may have cancelled its own task. Without a next request that is looked at before the next one is taken.
-        if isCancelRequested || hasInput && isCancelled {
+        if isCancelled.load(ordering: .relaxed) {
             request = nil
             self.connection = nil
             return connection.goOn(without: self)
