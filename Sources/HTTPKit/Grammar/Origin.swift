@@ -86,14 +86,6 @@ extension Origin {
     }
 }
 
-extension Request {
-    /// Whether `text` is `uri-host [ ":" port ]`, as in Host (RFC 9110 §7.2).
-    package static func isAuthority(_ text: String) -> Bool {
-        let bytes = Array(text.utf8)
-        return HTTPKit.Authority.isValid(bytes.span, 0..<bytes.count)
-    }
-}
-
 extension Origin {
     /// A host in small letters and a port, the scheme's when none is given.
     package struct Authority: Equatable, Sendable {

@@ -19,7 +19,7 @@ public struct HostPattern: Sendable, Hashable, CustomStringConvertible {
         isForSubdomains = text.hasPrefix("*.")
         // The host of a wildcard pattern keeps its leading dot, because subdomains end with it.
         let rest = isForSubdomains ? String(text.dropFirst(2)) : text
-        guard Request.isAuthority(rest), !rest.hasSuffix(":"),
+        guard Authority.isValid(rest), !rest.hasSuffix(":"),
             let authority = Origin.Authority(rest, defaultPort: nil)
         else { return nil }
         let name = Self.normalized(authority.host)
