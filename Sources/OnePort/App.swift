@@ -97,9 +97,14 @@ public final class App: RouteBuilder {
     }
 }
 
+/// The application, among the values of each of its requests.
+enum AppKey: RequestKey {
+    typealias Value = App
+}
+
 extension Request {
     /// The application that serves this request.
-    var app: App? { connection.owner as? App }
+    var app: App? { self[AppKey.self] }
 
     /// Renders a template in Templates/ as a `text/html` response.
     ///

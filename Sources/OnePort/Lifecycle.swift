@@ -120,10 +120,13 @@ extension App: Service {
         let proxies = self.configuration.trustedProxies
         var isProxy: (@Sendable (SocketAddress) -> Bool)?
         if !proxies.isEmpty { isProxy = { address in proxies.contains { $0.contains(address) } } }
+        var values = RequestValues()
+        values[AppKey.self] = self
+        let policy = ServerPolicy(
+            limits: limits, logger: logger, values: values, isProxy: isProxy,
+            forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse)
         let context = ServerContext(
-            limits: limits, logger: logger, owner: self, isProxy: isProxy,
-            forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse,
-            handlerScope: .gracefulShutdown(), responder: .router(try router()))
+            policy: policy, handlerScope: .gracefulShutdown(), responder: .router(try router()))
         routes.table.seal { [logger] declaration in
             logger.error(
                 "a declaration after the start is not served", metadata: ["declared": "\(declaration)"])

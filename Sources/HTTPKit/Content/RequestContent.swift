@@ -108,8 +108,7 @@ extension Response {
     ) -> Response {
         let heartbeat = options.heartbeat
         var response = Response.stream(contentType: "text/event-stream") { writer in
-            try await writer.connection.beginEvents(
-                heartbeat: heartbeat, encoder: writer.encoder, exchange: writer.exchange)
+            try await writer.exchange.beginEvents(heartbeat: heartbeat, encoder: writer.encoder)
             try await send(EventWriter(writer: writer))
         }
         response.fields[.cacheControl] = "no-cache"

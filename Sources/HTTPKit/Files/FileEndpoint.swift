@@ -128,7 +128,7 @@ extension Response {
             return
         }
         self.init(status: answer.status, fields: answer.fields, body: ResponseBody(answer.body))
-        preparedFields = answer.encodedFields
+        preparedFields = answer.encodedFields.map(PreparedFields.init(lines:))
         declaredLength = answer.contentLength.map { Int($0) }
     }
 }

@@ -15,6 +15,8 @@ final class TurnChecks: @unchecked Sendable {
     /// How many files are remembered; others are compared for each request.
     private static let maxCount = 16
 
+    private static let local = LoopLocal { TurnChecks(eventLoop: $0.eventLoop) }
+
     private init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
     }
@@ -22,11 +24,7 @@ final class TurnChecks: @unchecked Sendable {
     /// Those of a loop; `nil` on any other thread.
     static func of(_ loop: LoopContext) -> TurnChecks? {
         guard loop.eventLoop.inEventLoop else { return nil }
-        let key = ObjectIdentifier(TurnChecks.self)
-        if let known = loop.extensions[key] as? TurnChecks { return known }
-        let checks = TurnChecks(eventLoop: loop.eventLoop)
-        loop.extensions[key] = checks
-        return checks
+        return local[loop]
     }
 
     /// Whether the file at this place is still the one that was read.

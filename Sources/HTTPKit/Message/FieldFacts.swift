@@ -1,9 +1,15 @@
-/// What follows from the fields of a request's head, decided once.
+/// What the fields of a request's head say about the wire, decided once.
 package struct FieldFacts: Sendable {
+    /// How the content is delimited (RFC 9112 §6.3).
     package var framing = BodyFraming.none
+    /// What the Connection fields say (RFC 9110 §7.6.1).
     package var connection: ConnectionOptions = []
-    package var host: FieldSlot?
+    var host: FieldSlot?
+    /// The client waits for 100 (Continue) before it sends the content (RFC 9110 §10.1.1).
     package var expectsContinue = false
+
+    /// The facts of a head without fields.
+    init() {}
 
     /// Looks at the fields of a section that begins at `start` of `span`.
     init(

@@ -16,8 +16,10 @@ package struct RequestDecoder: Sendable {
     private var state: State = .start(sawEmptyLine: false)
     private var lines: FieldLines
     private var known = KnownFields()
-    /// Whether the head that is being read, or was refused, is one of HEAD: its answer has no content.
+    /// Whether the head that is being read, or was refused, is one of HEAD: its response has no content.
     package private(set) var isHeadRequest = false
+    /// What the fields of the last head say about the wire: framing, persistence, expectation.
+    package private(set) var facts = FieldFacts()
 
     /// A decoder that refuses what is over `limits`.
     package init(limits: HTTPLimits) {
@@ -47,10 +49,11 @@ package struct RequestDecoder: Sendable {
         }
         let form = try RequestTarget(
             span, line.target, isConnect: line.method == .connect, isOptions: line.method == .options)
-        let (facts, slots): (FieldFacts, [FieldSlot])
+        let slots: [FieldSlot]
         if let same = known.match(span, line) {
             position = line.end &+ known.count
-            (facts, slots) = (same, known.slots)
+            facts = same
+            slots = known.slots
         } else {
             guard try lines.parse(span, from: &position, sectionStart: line.end) else {
                 state = .fields(line, position: position)
@@ -64,8 +67,8 @@ package struct RequestDecoder: Sendable {
         if case .start(sawEmptyLine: false) = state {} else { state = .start(sawEmptyLine: false) }
         guard let buffer = input.readSlice(length: position) else { return nil }
         return RequestHead(
-            buffer: buffer, method: line.method, minorVersion: line.minorVersion, target: line.target,
-            form: form, fieldsStart: line.end, slots: slots, facts: facts)
+            buffer: buffer, method: line.method, version: line.minorVersion == 0 ? .http10 : .http11,
+            target: line.target, form: form, fieldsStart: line.end, slots: slots, hostSlot: facts.host)
     }
 
     /// Whether the fields of the last head were those of one before it, and read then.

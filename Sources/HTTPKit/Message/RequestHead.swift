@@ -1,27 +1,46 @@
 package import HTTPTypes
 package import NIOCore
 
-/// A request's head: one buffer and a table of offsets (RFC 9112 §2.1). A field becomes text when it is asked for.
+/// The version of HTTP that a request was sent in (RFC 9110 §2.5).
+package enum HTTPVersion: Sendable, Hashable, CustomStringConvertible {
+    case http10
+    case http11
+    case http2
+
+    /// `HTTP/1.1`; `HTTP/2` has no minor version (RFC 9113 §1).
+    package var description: String {
+        switch self {
+        case .http10: "HTTP/1.0"
+        case .http11: "HTTP/1.1"
+        case .http2: "HTTP/2"
+        }
+    }
+}
+
+/// The head of a request (RFC 9110 §6.2): one buffer and a table of offsets. A field becomes text when it is asked for.
+///
+/// A head says what a request is. How its content is delimited and whether its connection goes on are facts of the
+/// wire (`FieldFacts`), which stay with the connection.
 package struct RequestHead: Sendable {
-    /// The octets of the head, from the request line to the empty line.
+    /// The bytes of the head, from the request line to the empty line.
     package var buffer: ByteBuffer
     package var method: HTTPRequest.Method
-    /// The minor version that the peer is spoken to in: 0 or 1 (RFC 9112 §2.3).
-    package var minorVersion: Int
+    package var version: HTTPVersion
     package var target: Range<Int>
     package var form: RequestTarget
     /// Where the field lines begin.
     package var fieldsStart: Int
     package var slots: [FieldSlot]
-    /// What follows from the fields.
-    package var facts: FieldFacts
+    /// The line of Host, if there is one.
+    var hostSlot: FieldSlot?
+    /// Where the protocol stands that an extended CONNECT asks for (RFC 8441 §4); `nil` for all other requests.
+    var connectProtocolSlot: FieldSlot?
 
-    package var framing: BodyFraming { facts.framing }
-    package var connection: ConnectionOptions { facts.connection }
-    /// The client waits for 100 (Continue) before it sends the content (RFC 9110 §10.1.1).
-    package var expectsContinue: Bool { facts.expectsContinue }
+    /// The protocol that an extended CONNECT asks for, such as `websocket`.
+    package var connectProtocol: String? { connectProtocolSlot.map { value($0) } }
+
     /// Where the value of Host stands.
-    package var host: Range<Int>? { facts.host?.value(from: fieldsStart) }
+    package var host: Range<Int>? { hostSlot?.value(from: fieldsStart) }
 
     /// The name of a field, as it was sent.
     func name(_ slot: FieldSlot) -> String { buffer.string(slot.name(from: fieldsStart)) }

@@ -13,6 +13,13 @@ package enum ResponseFraming: Equatable, Sendable {
     case untilClose
 }
 
+/// The fields of a response as they stand on an HTTP/1.1 connection, made ready before there is a request.
+package struct PreparedFields: Sendable {
+    package let lines: ByteBuffer
+
+    package init(lines: ByteBuffer) { self.lines = lines }
+}
+
 /// Writes status line, fields and chunks (RFC 9112 §4, §5, §7.1) into a buffer, without I/O.
 ///
 /// The fields that frame the message are this type's alone: Content-Length, Transfer-Encoding,
@@ -28,7 +35,7 @@ package enum ResponseEncoder {
     /// - Returns: whether the connection goes on behind this answer: not where `fields` say `Connection: close`.
     @discardableResult
     package static func writeHead(
-        status: HTTPResponse.Status, fields: HTTPFields, preparedFields: ByteBuffer? = nil,
+        status: HTTPResponse.Status, fields: HTTPFields, preparedFields: PreparedFields? = nil,
         framing: ResponseFraming, declaredLength: Int? = nil, minorVersion: Int, keepAlive: Bool,
         date: DateLine, content: String.UTF8View = "".utf8,
         into out: inout ByteBuffer
@@ -41,13 +48,13 @@ package enum ResponseEncoder {
         // One write where the fields are no larger than usual: each checks the buffer anew.
         var room =
             usualFields + maxFrame + content.count + status.reasonPhrase.utf8.count
-            + (preparedFields?.readableBytes ?? 0)
+            + (preparedFields?.lines.readableBytes ?? 0)
         while !isWhole {
             out.writeWithOutputRawSpan(minimumWritableBytes: room) { span in
                 if !hasBegun {
                     hasBegun = true
                     appendStart(status, date, to: &span)
-                    if let preparedFields { preparedFields.withUnsafeReadableBytes { span.append($0) } }
+                    if let preparedFields { preparedFields.lines.withUnsafeReadableBytes { span.append($0) } }
                 }
                 while place < fields.endIndex {
                     let field = fields[place]

@@ -147,9 +147,12 @@ package final class Router: Sendable {
     /// A lookup waits for nothing, so it is done before the handler's asynchronous call, and costs none of its own.
     package func handler(for request: Request) -> Handler {
         var ranges = ParameterRanges()
-        guard let place = request.place(in: trie, &ranges) else { return unrouted }
-        let route = trie.routes[place]
-        request.beginRoute(route.pattern, ranges)
-        return route.value.handler
+        let storage = request.storage
+        guard let place = trie.place(of: storage.head, method: storage.head.method, &ranges) else {
+            return unrouted
+        }
+        // No copy of the route: it would count a reference to all that the route holds.
+        storage.beginRoute(trie.routes[place].pattern, ranges)
+        return trie.routes[place].value.handler
     }
 }

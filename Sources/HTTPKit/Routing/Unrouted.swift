@@ -51,7 +51,7 @@ struct Unrouted: Sendable {
         let answer = allow(allowed)
         // A preflight speaks for another request: the policy of that one's route is found among its middleware.
         var ranges = ParameterRanges()
-        guard let method = CORSPolicy.preflightMethod(of: request),
+        guard let method = request.preflightMethod,
             let place = trie.place(of: request.head, method: method, &ranges)
         else { return try await covered(request) { answer } }
         let route = trie.routes[place]
@@ -106,5 +106,13 @@ struct Unrouted: Sendable {
         var allowed = Array(Set(methods))
         MethodTable.sort(&allowed)
         return allowed.map(\.rawValue).joined(separator: ", ")
+    }
+}
+
+extension Request {
+    /// The method that a preflight asks for (Fetch standard, "CORS-preflight request"); `nil` when the request is none.
+    var preflightMethod: HTTPRequest.Method? {
+        guard method == .options, fields.contains(.origin) else { return nil }
+        return fields[.accessControlRequestMethod].flatMap { HTTPRequest.Method($0) }
     }
 }

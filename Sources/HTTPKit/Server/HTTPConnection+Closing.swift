@@ -2,51 +2,37 @@ import HTTPTypes
 import Logging
 import NIOCore
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// The end of an exchange, and of the connection (RFC 9112 §9.3, §9.6).
 extension HTTPConnection {
-    /// Goes on to the next request, or closes. Answers whether there is more to do.
-    func endExchange() -> Bool {
-        guard isAnswerComplete else { return false }
-        guard keepsAlive else {
+    /// Goes on to the next request, or closes. Returns whether there is more to do.
+    func end(_ exchange: Exchange) -> Bool {
+        guard exchange.isComplete else { return false }
+        guard persistence == .goesOn else {
             closeGracefully()
             return false
         }
-        guard body.isDone else { return false }
-        releaseExchange()
-        phase = .head
+        guard content.isDone else { return false }
+        exchange.end()
+        phase = .head(hasBegun: false)
         deadline = loop.now.advanced(byMilliseconds: server.idleMilliseconds)
         return true
     }
 
-    /// Ends what belongs to one exchange: nobody is left waiting for content, whatever becomes of the connection.
-    func releaseExchange() {
-        if let bodyStream {
-            bodyStream.fail(.incompleteBody)
-            bodyStream.connection = nil
-            self.bodyStream = nil
-        }
-        if rare != nil { rare = nil }
+    /// Tells a client why it is not served, and closes.
+    func turnAway(_ refusal: Admission.Refusal) {
+        persistence = .closes
+        writeWhole(server.policy.response(to: refusal.error, of: nil), to: nil)
+        closeGracefully()
     }
 
-    /// Answers what cannot be read as a request and closes; nothing behind it is read (RFC 9112 §11.2).
+    /// Responds to what cannot be read as a request and closes; nothing behind it is read (RFC 9112 §11.2).
     func refuse(_ error: HTTPError) {
         server.clientLog.log("request refused", to: server.logger, on: loop) {
             ["reason": .clean(error.message), "status": "\(error.status.code)"]
         }
         server.onRefused?(error)
-        keepsAlive = false
-        minorVersion = 1
-        isHeadRequest = decoder.isHeadRequest
-        exchange &+= 1
-        writeWhole(server.response(to: error, of: nil))
+        persistence = .closes
+        writeWhole(server.policy.response(to: error, of: nil), to: nil)
         closeGracefully()
     }
 
@@ -59,45 +45,35 @@ extension HTTPConnection {
     func closeGracefully() {
         switch phase {
         case .closing, .lingering, .closed: return
-        case .head, .exchange: break
+        case .exchange(let exchange): exchange.end()
+        case .refused, .head: break
         }
-        guard let context else { return }
-        handOver()
-        releaseExchange()
-        inbound = ByteBuffer()
-        body = .done
+        input.buffer = ByteBuffer()
+        content.decoder = .done
         phase = .closing
-        // The transport would drop what is not sent yet when both sides are closed, so all must be sent first.
-        let sent = context.eventLoop.makePromise(of: Void.self)
-        sent.futureResult.assumeIsolated().whenComplete { _ in self.loop.turn { self.allIsSent() } }
-        isFlushRequested = false
-        needsFlush = false
-        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: sent)
+        // The channel would drop what is not sent yet when both sides are closed, so all must be sent first.
+        transport.whenSent { self.allIsSent() }
         resumeReading()
     }
 
     private func allIsSent() {
-        guard case .closing = phase, let context else { return }
-        guard !isInputClosed else { return context.close(promise: nil) }
+        guard case .closing = phase else { return }
+        guard !input.isClosed else { return transport.close() }
         phase = .lingering(end: loop.now.advanced(by: limits.maxLingerTime))
         deadline = loop.now.advanced(by: limits.lingerTimeout)
-        context.close(mode: .output, promise: nil)
+        transport.closeOutput()
     }
 
     func closeNow() {
-        if out != nil || needsFlush { flush() }
+        if transport.hasUnflushed { transport.flush() }
         breakOff()
     }
 
-    /// Closes although an answer may not be whole. Where the end of the connection is the end of the content, an
+    /// Closes although a response may not be whole. Where the end of the connection is the end of the content, an
     /// ordinary end would have a part pass for the whole (RFC 9112 §8): then it ends with a reset.
     func breakOff() {
-        var isWhole = !isEndedByClose
+        var isWhole = persistence != .endsContent
         if case .lingering = phase { isWhole = true }
-        if !isWhole, let socket = context?.channel as? any SocketOptionProvider {
-            // On the loop it is done at once.
-            _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-        }
-        context?.close(promise: nil)
+        if isWhole { transport.close() } else { transport.reset() }
     }
 }

@@ -1,103 +1,116 @@
 import HTTPTypes
 import NIOCore
 
+/// The content of the request that is read.
+struct RequestContent {
+    /// Which bytes of the connection are its.
+    var decoder = BodyDecoder.done
+    var pace = BodyPace()
+    /// How much has been dropped behind the response.
+    var discarded = 0
+    /// The client waits for a 100 (RFC 9110 §10.1.1).
+    var isContinueOwed = false
+
+    var isDone: Bool { decoder.isDone }
+}
+
 /// The way in: what arrives of a request's content goes to its handler, or is dropped (RFC 9112 §6.3, §9.3).
 extension HTTPConnection {
-    /// Feeds what has arrived of the content. Answers whether the exchange may be over.
-    func readBody() -> Bool {
-        while !body.isDone {
-            let isDropped = isAnswerComplete
-            if !isDropped, let bodyStream, !bodyStream.takesMore(server.limits.bodyBufferSize) {
-                return false
-            }
+    /// Begins the content of a request whose head has been read.
+    func beginContent(_ facts: FieldFacts) -> RequestBody.Storage {
+        if case .none = facts.framing {
+            if !content.isDone || content.isContinueOwed { content = RequestContent() }
+            return .empty
+        }
+        content = RequestContent(
+            decoder: BodyDecoder(facts.framing, limits: limits), isContinueOwed: facts.expectsContinue)
+        var length: Int?
+        if case .length(let declared) = facts.framing { length = declared }
+        return .stream(BodyStream(declaredLength: length, loop: loop, carrier: self))
+    }
+
+    /// Feeds what has arrived of the content. Returns whether the exchange may be over.
+    func readContent(of exchange: Exchange) -> Bool {
+        if content.isDone { return true }
+        let isDropped = exchange.isComplete
+        let stream = exchange.bodyStream
+        while !content.isDone {
+            if !isDropped, let stream, !stream.takesMore(limits.bodyBufferSize) { return false }
             do throws(HTTPError) {
-                switch try body.next(&inbound) {
+                switch try content.decoder.next(&input.buffer) {
                 case .needMore:
-                    if !isDropped { bodyStream?.announce(body.announced) }
-                    guard isInputClosed else { return isDropped }
-                    failBody(.incompleteBody)
+                    if !isDropped { stream?.announce(content.decoder.announced) }
+                    guard input.isClosed else { return isDropped }
+                    failContent(.incompleteBody, stream)
                 case .data(let data):
                     // Who sends content does not wait for a 100 (RFC 9110 §10.1.1).
-                    isContinueOwed = false
+                    content.isContinueOwed = false
                     if isDropped {
                         discard(data.readableBytes)
                     } else {
-                        bodyStream?.announce(data.readableBytes + body.announced)
-                        bodyStream?.push(data)
-                        bodyPace.arrived(at: loop.now)
-                        armBodyDeadline()
+                        stream?.announce(data.readableBytes + content.decoder.announced)
+                        stream?.push(data)
+                        content.pace.arrived(at: loop.now)
+                        armContentDeadline()
                     }
                 case .end(let trailers):
-                    body = .done
-                    bodyStream?.end(trailers: trailers)
+                    content.decoder = .done
+                    stream?.end(trailers: trailers)
                 }
             } catch {
-                failBody(error)
-                inbound = ByteBuffer()
+                failContent(error, stream)
+                input.buffer = ByteBuffer()
             }
-            if body.isDone { bodyStream?.end(trailers: nil) }
+            if content.isDone { stream?.end(trailers: nil) }
         }
-        if !isAnswerComplete { deadline = .never }
+        if !isDropped { deadline = .never }
         return true
     }
 
-    var isAnswerComplete: Bool {
-        if case .complete = answer { return true }
-        return false
-    }
-
-    /// Whether nothing has been sent of the final answer, so that interim ones may be (RFC 9110 §15.2).
-    var isAnswerUnsent: Bool {
-        switch answer {
-        case .pending, .prepared: true
-        case .streaming, .complete: false
-        }
-    }
-
-    private func discard(_ octets: Int) {
-        discarded += octets
-        if discarded > server.limits.maxDiscardedBody { keepsAlive = false }
+    private func discard(_ bytes: Int) {
+        content.discarded += bytes
+        if content.discarded > limits.maxDiscardedBody { stopPersisting() }
     }
 
     /// The content cannot be read any further, so nothing behind it can: the handler learns why, and the
-    /// connection closes behind the answer.
-    func failBody(_ error: HTTPError) {
-        keepsAlive = false
-        bodyStream?.fail(error)
-        body = .done
+    /// connection closes behind the response.
+    func failContent(_ error: HTTPError, _ stream: BodyStream?) {
+        stopPersisting()
+        stream?.fail(error)
+        content.decoder = .done
     }
 
     /// The handler waits for content: now the client is asked to send it (RFC 9110 §10.1.1).
-    func bodyIsWanted() {
-        if isContinueOwed {
-            isContinueOwed = false
-            if isAnswerUnsent {
-                withOut { ResponseEncoder.writeInterim(status: .continue, fields: [:], into: &$0) }
+    func contentIsWanted() {
+        if content.isContinueOwed {
+            content.isContinueOwed = false
+            if case .exchange(let exchange) = phase, exchange.isUnsent {
+                transport.append { ResponseEncoder.writeInterim(status: .continue, fields: [:], into: &$0) }
             }
         }
-        bodyPace.wanted(at: loop.now)
-        armBodyDeadline()
+        content.pace.wanted(at: loop.now)
+        armContentDeadline()
         process()
     }
 
     /// The handler has given up to wait: what it does instead is no slowness of the client.
-    func bodyIsNoLongerWanted() { bodyPace.stopWaiting(at: loop.now) }
+    func contentIsNotWanted() { content.pace.stopWaiting(at: loop.now) }
 
-    func bodyWasRead() {
-        if !isProcessing { loop.turn { process() } }
+    func contentWasRead() { loop.turn { process() } }
+
+    private func armContentDeadline() {
+        deadline = loop.now.advanced(byMilliseconds: server.bodyMilliseconds)
     }
-
-    private func armBodyDeadline() { deadline = loop.now.advanced(byMilliseconds: server.bodyMilliseconds) }
 
     /// What is still to come of the content.
     var remainder: BodyRemainder {
-        switch body {
+        switch content.decoder {
         case .done: .none
-        case _ where isContinueOwed: .notInvited
-        case .length(let remaining): .length(max(0, remaining - inbound.readableBytes))
+        case _ where content.isContinueOwed: .notInvited
+        case .length(let remaining): .length(max(0, remaining - input.buffer.readableBytes))
         // The rest of a chunk is known when its size is.
-        case .chunked where body.announced > server.limits.maxDiscardedBody:
-            .length(max(0, body.announced - inbound.readableBytes))
+        case .chunked where content.decoder.announced > limits.maxDiscardedBody:
+            .length(max(0, content.decoder.announced - input.buffer.readableBytes))
         case .chunked: .unknown
         }
     }

@@ -2,8 +2,13 @@ import HTTPTypes
 import Logging
 import NIOCore
 
-/// One HTTP/1.1 connection: the only handler above the transport. It reads requests, runs the responder for each
-/// on its own event loop, and writes the answers in order.
+/// One HTTP/1.1 connection: the only handler above the channel. It reads requests, has a worker serve each of them on its
+/// own event loop, and writes the responses in order.
+///
+/// - `advance` reads what has arrived, up to the next request; it calls nothing that could call it again.
+/// - `process` has a worker serve the requests that `advance` finds, and the worker takes those behind them itself.
+/// - The extensions have one part each: the response (`+Response`), the content of the request (`+Content`), the end
+///   (`+Closing`), time (`+Time`).
 ///
 /// Invariant: the state is touched on the channel's event loop only, which debug builds assert where a call may
 /// come from elsewhere. The responder's task runs there too, so no hop and no lock stands between them.
@@ -17,11 +22,13 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     typealias OutboundOut = IOData
 
     enum Phase {
+        /// The connection is not admitted: it is told why as soon as its channel is active.
+        case refused(Admission.Refusal)
         /// Waiting for a request, or in the midst of its head.
-        case head
-        /// A request is being answered.
-        case exchange
-        /// The last answer is on its way; the server's side closes behind it.
+        case head(hasBegun: Bool)
+        /// A request is being served.
+        case exchange(Exchange)
+        /// The last response is on its way; the server's side closes behind it.
         case closing
         /// The server's side is closed; what still arrives is dropped, until `end` at the latest (RFC 9112 §9.6).
         case lingering(end: LoopInstant)
@@ -29,79 +36,43 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         case closed
     }
 
-    /// How far the answer is.
-    enum Answer {
-        case pending
-        /// A streamed answer of which nothing has been sent.
-        indirect case prepared(Response)
-        case streaming(ResponseFraming, remaining: Int?)
-        case complete
+    /// What has been read from the channel.
+    struct Input {
+        var buffer = ByteBuffer()
+        /// The client has closed its side.
+        var isClosed = false
+        /// The channel waits to be asked for more.
+        var isReadHeld = false
+        /// What was read waits for a later turn, since this connection has used up its time in this one.
+        var isGivingWay = false
     }
 
     let server: ServerContext
-    let loop: LoopContext
-    private let refusal: Admission.Refusal?
-    @exclusivity(unchecked) var context: ChannelHandlerContext?
-    @exclusivity(unchecked) var info: ConnectionInfo?
-    var memberIndex = -1
-
-    @exclusivity(unchecked) var phase: Phase = .head
-    @exclusivity(unchecked) var inbound = ByteBuffer()
-    @exclusivity(unchecked) var isInputClosed = false
-    @exclusivity(unchecked) var drainDeadline: LoopInstant?
-    @exclusivity(unchecked) var deadline: LoopInstant
-    @exclusivity(unchecked) var requestCount = 0
-    @exclusivity(unchecked) var decoder: RequestDecoder
-    @exclusivity(unchecked) var isProcessing = false
-    @exclusivity(unchecked) private var isReadHeld = false
-    /// What was read waits for a later turn, since this connection has used up its time in this one.
-    @exclusivity(unchecked) private var isGivingWay = false
-    /// Whether a part of a head has been read.
-    @exclusivity(unchecked) var isReadingHead = false
-
-    // The exchange.
-    @exclusivity(unchecked) var exchange: UInt64 = 0
-    @exclusivity(unchecked) var answer: Answer = .complete
-    @exclusivity(unchecked) var body: BodyDecoder = .done
-    @exclusivity(unchecked) var bodyStream: BodyStream?
-    @exclusivity(unchecked) var bodyPace = BodyPace()
-    @exclusivity(unchecked) var discarded = 0
-    @exclusivity(unchecked) var isContinueOwed = false
-    @exclusivity(unchecked) var keepsAlive = true
-    @exclusivity(unchecked) var isHeadRequest = false
-    @exclusivity(unchecked) var minorVersion = 1
-    /// Whether middleware had noted anything about the exchange when its response was sent.
-    @exclusivity(unchecked) var hasNotes = false
-    /// What has been sent of the response: its status, 0 before its head, and the bytes of its body.
-    @exclusivity(unchecked) var sentStatus = 0
-    @exclusivity(unchecked) var sentBodyBytes = 0
-    /// What only some exchanges need.
-    @exclusivity(unchecked) var rare: RareExchangeState?
+    let transport: Transport
+    let isSecure: Bool
+    private let workers: WorkerPool
     /// Who serves this connection's requests, while there are any.
     @exclusivity(unchecked) private var worker: Worker?
-    /// The worker that has answered a request takes the next one itself.
-    @exclusivity(unchecked) var isServing = false
-    @exclusivity(unchecked) private var nextRequest: Request?
+    @exclusivity(unchecked) var info: ConnectionInfo?
+    var memberIndex = -1
+    @exclusivity(unchecked) var phase: Phase
+    @exclusivity(unchecked) var input = Input()
+    @exclusivity(unchecked) var decoder: RequestDecoder
+    @exclusivity(unchecked) var content = RequestContent()
+    @exclusivity(unchecked) var persistence = Persistence.goesOn
+    @exclusivity(unchecked) var deadline: LoopInstant
+    @exclusivity(unchecked) private var requestCount = 0
 
-    // Writing.
-    @exclusivity(unchecked) var out: ByteBuffer?
-    @exclusivity(unchecked) var isFlushRequested = false
-    @exclusivity(unchecked) var needsFlush = false
-    /// What the channel said last; asking it for every request costs more than being told.
-    @exclusivity(unchecked) private var isWritable = true
-    var writeWaiters: [UnsafeContinuation<Void, Never>] = []
-    var sending: FileSlice?
-    @exclusivity(unchecked) var writeProgress = WriteProgress()
-    /// The content of the last answer is as long as the connection lasts (RFC 9112 §6.3).
-    @exclusivity(unchecked) var isEndedByClose = false
-
-    var limits: HTTPLimits { server.limits }
+    var loop: LoopContext { transport.loop }
+    var limits: HTTPLimits { server.policy.limits }
 
     /// - Parameter refusal: why this connection is answered with an error and closed, if it is.
-    init(server: ServerContext, loop: LoopContext, refusal: Admission.Refusal?) {
-        self.refusal = refusal
+    init(server: ServerContext, loop: LoopContext, refusal: Admission.Refusal?, isSecure: Bool = false) {
         self.server = server
-        self.loop = loop
+        self.isSecure = isSecure
+        transport = Transport(loop: loop, isSecure: isSecure)
+        workers = WorkerPool.of(loop)
+        phase = refusal.map { .refused($0) } ?? .head(hasBegun: false)
         decoder = RequestDecoder(limits: server.limits)
         deadline = LoopInstant.now.advanced(by: server.limits.headTimeout)
     }
@@ -109,19 +80,14 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     // MARK: Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        isWritable = context.channel.isWritable
+        transport.attach(context)
         loop.add(self)
     }
 
     func channelActive(context: ChannelHandlerContext) {
         context.fireChannelActive()
-        if let refusal {
-            loop.turn {
-                keepsAlive = false
-                writeWhole(server.response(to: refusal.error, of: nil))
-                closeGracefully()
-            }
+        if case .refused(let refusal) = phase {
+            loop.turn { turnAway(refusal) }
         } else if let drainDeadline = loop.drainDeadline {
             // It was accepted just before the server stopped listening.
             loop.turn { drain(deadline: drainDeadline) }
@@ -130,44 +96,44 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     func handlerRemoved(context: ChannelHandlerContext) {
         loop.remove(self)
-        info?.connection = nil
         info = nil
-        self.context = nil
+        transport.detach()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         loop.turn {
-            var buffer = unwrapInboundIn(data)
-            loop.statistics.bytesIn &+= buffer.readableBytes
-            if case .lingering = phase {
-                deadline = loop.now.advanced(by: limits.lingerTimeout)
-                return
+            var data = unwrapInboundIn(data)
+            loop.statistics.bytesIn &+= data.readableBytes
+            switch phase {
+            case .lingering: deadline = loop.now.advanced(by: limits.lingerTimeout)
+            case .closing, .refused: return
+            case .head, .exchange, .closed:
+                if input.buffer.readableBytes == 0 {
+                    input.buffer = data
+                } else {
+                    input.buffer.discardReadBytes()
+                    input.buffer.writeBuffer(&data)
+                }
+                process()
             }
-            if case .closing = phase { return }
-            if inbound.readableBytes == 0 {
-                inbound = buffer
-            } else {
-                inbound.discardReadBytes()
-                inbound.writeBuffer(&buffer)
-            }
-            process()
         }
     }
 
     /// Reads are held back while what was read waits to be used: backpressure towards the client.
     func read(context: ChannelHandlerContext) {
-        if mayRead { context.read() } else { isReadHeld = true }
+        if mayRead { context.read() } else { input.isReadHeld = true }
     }
 
     private var mayRead: Bool {
-        !isGivingWay && inbound.readableBytes < server.readAhead
-            && (bodyStream?.bufferedBytes ?? 0) < limits.bodyBufferSize
+        guard !input.isGivingWay, input.buffer.readableBytes < server.readAhead else { return false }
+        guard !content.isDone, case .exchange(let exchange) = phase else { return true }
+        return (exchange.bodyStream?.bufferedBytes ?? 0) < limits.bodyBufferSize
     }
 
     func resumeReading() {
-        guard isReadHeld, mayRead else { return }
-        isReadHeld = false
-        context?.read()
+        guard input.isReadHeld, mayRead else { return }
+        input.isReadHeld = false
+        transport.read()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -175,24 +141,21 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
             return context.fireUserInboundEventTriggered(event)
         }
         loop.turn {
-            isInputClosed = true
-            // The client may have closed its side only, and wait for the answers to all it has sent (RFC 9112 §9.6).
-            if case .lingering = phase { return context.close(promise: nil) }
+            input.isClosed = true
+            // The client may have closed its side only, and wait for the responses to all it has sent (RFC 9112 §9.6).
+            if case .lingering = phase { return transport.close() }
             process()
-            clientClosedItsSide()
+            if case .exchange(let exchange) = phase { exchange.clientClosedItsSide() }
         }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         loop.turn {
-            noteEnd(isComplete: false)
-            let wasServing = if case .exchange = phase { true } else { false }
-            phase = .closed
-            exchange &+= 1
             info?.isClosed = true
-            if wasServing { tellOfDisconnect() }
-            releaseExchange()
-            resumeWriters()
+            let before = phase
+            phase = .closed
+            if case .exchange(let exchange) = before { exchange.clientIsGone() }
+            transport.resumeWriters()
             cancelHandler()
         }
         context.fireChannelInactive()
@@ -205,9 +168,9 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         loop.turn {
-            isWritable = context.channel.isWritable
-            if isWritable {
-                resumeWriters()
+            transport.writabilityChanged()
+            if transport.isWritable {
+                transport.resumeWriters()
                 process()
             }
         }
@@ -218,131 +181,107 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     /// Goes on with what has been read, as far as it reaches.
     func process() {
-        guard !isProcessing, !isGivingWay else { return }
-        isProcessing = true
-        defer {
-            isProcessing = false
-            if inbound.readableBytes == 0 { inbound = ByteBuffer() }
-            resumeReading()
+        while let exchange = advance() {
+            let worker = workers.take()
+            self.worker = worker
+            // Most requests are done when this returns, and those behind them too.
+            worker.serve(exchange, of: self)
         }
+    }
+
+    /// Reads on in what has arrived: the head of the next request, which is returned, or the content of the one that is
+    /// served.
+    private func advance() -> Exchange? {
+        if input.isGivingWay { return nil }
+        let exchange = findExchange()
+        if input.buffer.readableBytes == 0 { input.buffer = ByteBuffer() }
+        resumeReading()
+        return exchange
+    }
+
+    private func findExchange() -> Exchange? {
         while true {
             switch phase {
             case .head:
-                if loop.isTurnSpent, inbound.readableBytes > 0 { return giveWay() }
-                guard canBeginRequest else { return }
-                guard readHead() else {
-                    // Nothing more will come, whole or not.
-                    if isInputClosed, case .head = phase { closeGracefully() }
-                    return
+                guard hasInput || input.isClosed else { return nil }
+                if loop.isTurnSpent, hasInput {
+                    giveWay()
+                    return nil
                 }
-            case .exchange:
-                guard readBody(), endExchange() else { return }
-            case .closing, .lingering, .closed:
-                inbound = ByteBuffer()
-                return
+                return canBeginRequest ? readHead() : nil
+            case .exchange(let exchange):
+                guard readContent(of: exchange), end(exchange) else { return nil }
+            case .refused, .closing, .lingering, .closed:
+                input.buffer = ByteBuffer()
+                return nil
             }
         }
     }
 
-    /// Whether something that was read waits to be used, such as pipelined requests.
-    var hasInput: Bool { inbound.readableBytes > 0 }
-
     /// Goes on with the pipelined requests in a later turn; until then nothing is read from the channel.
     private func giveWay() {
-        isGivingWay = true
+        input.isGivingWay = true
         loop.giveWay {
-            self.isGivingWay = false
+            self.input.isGivingWay = false
             self.process()
         }
     }
 
-    /// No request is begun while the answers before it are not taken: a client that does not read gets no more.
+    /// No request is begun while the responses before it are not taken: a client that does not read gets no more.
     private var canBeginRequest: Bool {
-        if let waiting = out?.readableBytes, waiting > server.limits.writeBufferSize / 4 { flush() }
-        return isWritable
+        if transport.gathered > server.maxGathered { transport.flush() }
+        return transport.isWritable
     }
 
-    /// Reads the next head and begins its exchange. Answers whether there is more to do.
-    private func readHead() -> Bool {
+    /// Reads the next head and begins its exchange; `nil` when it is not whole yet, or is none.
+    private func readHead() -> Exchange? {
         do throws(HTTPError) {
-            guard let head = try decoder.next(&inbound) else {
-                if decoder.isInHead(inbound), !isReadingHead {
-                    isReadingHead = true
-                    deadline = loop.now.advanced(by: limits.headTimeout)
-                }
-                return false
-            }
-            isReadingHead = false
-            begin(head)
-            return true
+            if let head = try decoder.next(&input.buffer) { return begin(head) }
         } catch {
             refuse(error)
-            return false
+            return nil
         }
+        if input.isClosed {
+            // Nothing more will come, whole or not.
+            closeGracefully()
+        } else if case .head(hasBegun: false) = phase, decoder.isInHead(input.buffer) {
+            phase = .head(hasBegun: true)
+            deadline = loop.now.advanced(by: limits.headTimeout)
+        }
+        return nil
     }
 
-    private func begin(_ head: consuming RequestHead) {
-        guard let info = connectionInfo else { return closeNow() }
+    @inline(__always)
+    private func begin(_ head: consuming RequestHead) -> Exchange? {
+        guard let info = connectionInfo else {
+            closeNow()
+            return nil
+        }
         requestCount &+= 1
         loop.statistics.requests &+= 1
-        exchange &+= 1
-        phase = .exchange
-        answer = .pending
-        sentStatus = 0
         deadline = .never
-        isHeadRequest = decoder.isHeadRequest
-        minorVersion = head.minorVersion
-        keepsAlive =
-            Persistence.wants(head) && drainDeadline == nil
-            && requestCount < server.limits.maxRequestsPerConnection
-        isContinueOwed = head.expectsContinue && head.framing != .none
-        let content: RequestBody
-        if case .none = head.framing {
-            body = .done
-            content = .empty
-        } else {
-            body = BodyDecoder(head.framing, limits: server.limits)
-            var length: Int?
-            if case .length(let declared) = head.framing { length = declared }
-            let stream = BodyStream(declaredLength: length, loop: loop)
-            stream.connection = self
-            bodyStream = stream
-            bodyPace = BodyPace()
-            discarded = 0
-            content = RequestBody(storage: .stream(stream))
-        }
-        run(
-            Request(
-                head: head, body: content, connection: info, bodyLimit: server.limits.maxBodySize,
-                exchange: exchange
-            ))
+        let facts = decoder.facts
+        let isLast =
+            !Persistence.isWanted(by: head, facts.connection) || loop.drainDeadline != nil
+            || requestCount >= server.maxRequests
+        persistence = isLast ? .closes : .goesOn
+        let exchange = Exchange(
+            head: head, isHeadRequest: decoder.isHeadRequest, content: beginContent(facts), connection: info,
+            carrier: self)
+        phase = .exchange(exchange)
+        if input.isClosed { exchange.clientClosedItsSide() }
+        return exchange
     }
 
     private var connectionInfo: ConnectionInfo? {
-        if info == nil, let channel = context?.channel { describeClient(channel.remoteAddress, .peer) }
+        if info == nil, let channel = transport.channel { describeClient(channel.remoteAddress, .peer) }
         return info
     }
 
     /// Says who the client is. Without it, that is the peer of the channel.
     func describeClient(_ address: SocketAddress?, _ kind: ClientKind) {
         info = ConnectionInfo(
-            remoteAddress: address, client: kind,
-            isSecure: server.isSecure, isProxy: server.isProxy,
-            forwardedFields: server.forwardedFields, loop: loop, owner: server.owner,
-            logger: server.logger)
-        info?.connection = self
-    }
-
-    /// Has the request served on this loop, without a hop; most are done when this returns.
-    ///
-    /// The worker goes on with the requests that are there already when its answer is complete.
-    private func run(_ request: Request) {
-        if isServing {
-            nextRequest = request
-        } else {
-            worker = loop.takeWorker()
-            worker?.serve(request, of: self)
-        }
+            remoteAddress: address, client: kind, isSecure: isSecure, loop: loop, policy: server.policy)
     }
 
     /// Cancels the task that serves this connection. No other request may follow on it.
@@ -350,24 +289,28 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         worker?.cancel()
         worker = nil
     }
+}
 
-    /// `worker` has been cancelled by its handler: what has arrived behind the request is served by another one.
+/// The worker that has answered a request takes the one behind it itself.
+extension HTTPConnection: RequestSource {
+    var handlerScope: HandlerScope? { server.handlerScope }
+
+    func handler(for request: Request) -> Handler { server.responder.handler(for: request) }
+
+    func response(to error: any Error, of request: Request) -> Response {
+        server.policy.response(to: error, of: request)
+    }
+
+    var hasInput: Bool { input.buffer.readableBytes > 0 }
+
+    func nextExchange(for worker: Worker) -> Exchange? {
+        let next = advance()
+        if next == nil, self.worker === worker { self.worker = nil }
+        return next
+    }
+
     func goOn(without worker: Worker) {
         if self.worker === worker { self.worker = nil }
         process()
-    }
-
-    /// The request behind the one that `worker` has just answered, where it has arrived.
-    func takeNextRequest(for worker: Worker) -> Request? {
-        let wasProcessing = isProcessing
-        isProcessing = false
-        isServing = true
-        process()
-        isServing = false
-        isProcessing = wasProcessing
-        let next = nextRequest
-        nextRequest = nil
-        if next == nil, self.worker === worker { self.worker = nil }
-        return next
     }
 }

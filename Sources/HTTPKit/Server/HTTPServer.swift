@@ -61,8 +61,9 @@ public final class HTTPServer: Sendable {
         self.init(
             configuration: configuration, group: group,
             context: ServerContext(
-                limits: configuration.limits, logger: logger, isSecure: configuration.isSecure,
-                isProxy: configuration.isTrustedProxy, responder: .function(responder)))
+                policy: ServerPolicy(
+                    limits: configuration.limits, logger: logger, isProxy: configuration.isTrustedProxy),
+                responder: .function(responder)))
     }
 
     package init(configuration: Configuration, group: any EventLoopGroup, context: ServerContext) {
@@ -84,9 +85,6 @@ public final class HTTPServer: Sendable {
         self.loops = loops
     }
 
-    /// The contexts of the event loops.
-    package var loopContexts: [LoopContext] { Array(loops.values) }
-
     /// The addresses that are listened on; none before `start` and after `shutdown`.
     public var addresses: [SocketAddress] {
         state.withLock { state in
@@ -103,7 +101,9 @@ public final class HTTPServer: Sendable {
     /// - Throws: `BindError`, which names host, port and reason; `NoTrustedProxyError`.
     @discardableResult
     public func start() async throws -> SocketAddress {
-        if configuration.proxyProtocol == .required, context.isProxy == nil { throw NoTrustedProxyError() }
+        if configuration.proxyProtocol == .required, context.policy.isProxy == nil {
+            throw NoTrustedProxyError()
+        }
         let (host, port) = (configuration.host, configuration.port)
         do {
             let candidates =
@@ -219,15 +219,17 @@ public final class HTTPServer: Sendable {
             loop.statistics.connections -= 1
             context.connectionClosed(admission)
         }
-        try begin(HTTPConnection(server: context, loop: loop, refusal: admission.refusal), on: channel)
+        let connection = HTTPConnection(
+            server: context, loop: loop, refusal: admission.refusal, isSecure: configuration.isSecure)
+        try begin(connection, on: channel)
     }
 
     /// Has a new channel wait for its PROXY header before it gets the HTTP handler.
     private func serveBehindHeader(_ channel: any Channel) throws {
         let loop = try loop(of: channel)
-        let isTrusted = channel.remoteAddress.flatMap { context.isProxy?($0) } == true
+        let isTrusted = channel.remoteAddress.flatMap { context.policy.isProxy?($0) } == true
         let handler = ProxyHeaderHandler(
-            server: context, loop: loop, isTrusted: isTrusted,
+            server: context, loop: loop, isTrusted: isTrusted, isSecure: configuration.isSecure,
             begin: { try self.begin($1, on: $0) })
         loop.statistics.connections += 1
         channel.closeFuture.assumeIsolated().whenComplete { [context] _ in
@@ -242,7 +244,7 @@ public final class HTTPServer: Sendable {
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 
-    private func loop(of channel: any Channel) throws -> LoopContext {
+    func loop(of channel: any Channel) throws -> LoopContext {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
             throw ChannelError.inappropriateOperationForState
         }
@@ -276,8 +278,13 @@ public final class HTTPServer: Sendable {
     public func statistics() async -> ServerStatistics {
         var sum = ServerStatistics()
         for loop in loops.values {
-            let part = try? await loop.eventLoop.submit { loop.statistics }.get()
-            if let part { sum.add(part) }
+            let sumSoFar = sum
+            let next = loop.eventLoop.submit {
+                var next = sumSoFar
+                loop.addCounts(to: &next)
+                return next
+            }
+            sum = (try? await next.get()) ?? sum
         }
         return sum
     }

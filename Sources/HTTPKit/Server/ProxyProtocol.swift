@@ -30,17 +30,6 @@ public struct NoTrustedProxyError: Error, CustomStringConvertible {
     }
 }
 
-/// What a connection says about its client, apart from the headers of its requests.
-package enum ClientKind {
-    /// The client is the peer or, if the peer is a trusted proxy, whom its Forwarded headers name.
-    case peer
-    /// A trusted proxy is the client itself. Forwarded headers do not count.
-    case proxy
-    /// A trusted proxy forwards for somebody that it does not name. Forwarded headers do not count, since the client may
-    /// have written them.
-    case unknown
-}
-
 /// Reads the PROXY header of a connection. Then it puts the HTTP handler on the channel, gives it the rest of the bytes,
 /// and leaves.
 ///
@@ -56,6 +45,7 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     private let server: ServerContext
     private let loop: LoopContext
     private let isTrusted: Bool
+    private let isSecure: Bool
     /// Adds the handlers of the connection.
     private let begin: (any Channel, HTTPConnection) throws -> Void
     /// How the connection is counted: of the proxy until the header has come, of the client from then on.
@@ -67,12 +57,13 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     var memberIndex = -1
 
     init(
-        server: ServerContext, loop: LoopContext, isTrusted: Bool,
+        server: ServerContext, loop: LoopContext, isTrusted: Bool, isSecure: Bool,
         begin: @escaping (any Channel, HTTPConnection) throws -> Void
     ) {
         self.server = server
         self.loop = loop
         self.isTrusted = isTrusted
+        self.isSecure = isSecure
         self.begin = begin
         admission = server.connectionOpened(from: nil)
         deadline = LoopInstant.now.advanced(by: server.limits.headTimeout)
@@ -128,7 +119,8 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
             address = client
             admission = server.clientNamed(client, admission)
         }
-        let connection = HTTPConnection(server: server, loop: loop, refusal: admission.refusal)
+        let connection = HTTPConnection(
+            server: server, loop: loop, refusal: admission.refusal, isSecure: isSecure)
         connection.deadline = deadline
         do {
             try begin(channel, connection)
@@ -172,6 +164,4 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
 
     /// No request has begun.
     func drain(deadline: LoopInstant) { context?.close(promise: nil) }
-
-    func flush() {}
 }

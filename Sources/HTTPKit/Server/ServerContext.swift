@@ -1,31 +1,7 @@
 import HTTPTypes
 package import Logging
-package import NIOCore
+import NIOCore
 import Synchronization
-
-/// A function from a request to its answer: a route's handler, or all of an application.
-///
-/// It runs on the event loop of the request's connection; what blocks belongs in `offload`.
-public typealias Handler = @Sendable (Request) async throws -> Response
-
-/// Makes the response to an error, or leaves it to the server with `nil`. There is no request where none could be read.
-package typealias ErrorResponder = @Sendable (any Error, Request?) -> Response?
-
-/// What answers the requests of a server.
-package enum Responder: Sendable {
-    /// One function for all of them.
-    case function(Handler)
-    /// The routes of an application.
-    case router(Router)
-
-    @inline(never)
-    func handler(for request: Request) -> Handler {
-        switch self {
-        case .function(let handler): handler
-        case .router(let router): router.handler(for: request)
-        }
-    }
-}
 
 /// What a module above puts around the tasks that run handlers. Those tasks serve many requests, so a request costs
 /// nothing.
@@ -46,61 +22,52 @@ package struct HandlerScope: Sendable {
 
 /// What the connections of one server share.
 package final class ServerContext: Sendable {
-    package let limits: HTTPLimits
-    package let logger: Logger
+    package let policy: ServerPolicy
     package let responder: Responder
-    /// The application, for the extensions of `Request` in the modules above.
-    package let owner: (any AnyObject & Sendable)?
-    package let isSecure: Bool
-    /// Tells the proxies that are trusted.
-    let isProxy: (@Sendable (SocketAddress) -> Bool)?
-    /// Makes the response to an error: to what handlers, middleware and the router throw, and to requests that are
-    /// refused before they have a handler, for which there is no `Request`. `nil` leaves the plain response.
-    package let errorResponse: ErrorResponder?
-    /// The log lines that clients can cause.
-    package let clientLog: ClientLog
-    /// Which of the proxies' fields are read.
-    let forwardedFields: ForwardedFields
     /// Stands around the tasks that run handlers.
     let handlerScope: HandlerScope?
     /// Told of each request that could not be read.
     package let onRefused: (@Sendable (HTTPError) -> Void)?
-    /// How many octets are read ahead of their use: a whole head, or as much content as may wait.
+    /// How many bytes are read ahead of their use: a whole head, or as much content as may wait.
     let readAhead: Int
     /// `idleTimeout` and `bodyTimeout` in milliseconds: a `Duration` is slow to take apart.
     let idleMilliseconds: Int64
     let bodyMilliseconds: Int64
+    /// How many bytes of responses gather before they are sent without waiting for the end of the turn.
+    let maxGathered: Int
+    let maxRequests: Int
+    /// How slow a client may be that reads a response.
+    let writeLimits: WriteProgress.Limits
     private let open = Atomic<Int>(0)
     private let admitted = Atomic<Int>(0)
     private let addresses = AddressCounter()
     private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
 
     package init(
-        limits: HTTPLimits, logger: Logger, owner: (any AnyObject & Sendable)? = nil, isSecure: Bool = false,
-        isProxy: (@Sendable (SocketAddress) -> Bool)? = nil, forwardedFields: ForwardedFields = .xForwarded,
-        errorResponse: ErrorResponder? = nil, clientLog: ClientLog? = nil,
-        onRefused: (@Sendable (HTTPError) -> Void)? = nil, handlerScope: HandlerScope? = nil,
-        responder: Responder
+        policy: ServerPolicy, onRefused: (@Sendable (HTTPError) -> Void)? = nil,
+        handlerScope: HandlerScope? = nil, responder: Responder
     ) {
-        self.limits = limits
-        self.logger = logger
-        self.owner = owner
-        self.isSecure = isSecure
-        self.isProxy = isProxy
-        self.errorResponse = errorResponse
-        self.clientLog = clientLog ?? ClientLog(rate: limits.clientErrorLogRate)
-        self.forwardedFields = forwardedFields
+        self.policy = policy
         self.onRefused = onRefused
         self.handlerScope = handlerScope
         self.responder = responder
+        let limits = policy.limits
         let line = Int(
             clamping: UInt64(max(0, limits.maxTargetLength)) + UInt64(max(0, limits.maxMethodLength)))
         let head = line.addingReportingOverflow(max(0, limits.maxFieldSectionSize))
         let start = LoopInstant(milliseconds: 0)
         idleMilliseconds = start.advanced(by: limits.idleTimeout).milliseconds
         bodyMilliseconds = start.advanced(by: limits.bodyTimeout).milliseconds
+        maxGathered = limits.writeBufferSize / 4
+        maxRequests = limits.maxRequestsPerConnection
+        writeLimits = WriteProgress.Limits(
+            timeout: limits.writeTimeout, rate: limits.minResponseRate, grace: limits.responseRateGracePeriod)
         readAhead = max(limits.bodyBufferSize, head.overflow ? .max : head.partialValue) &+ 256
     }
+
+    package var limits: HTTPLimits { policy.limits }
+    package var logger: Logger { policy.logger }
+    package var clientLog: ClientLog { policy.clientLog }
 
     /// How many connections are open, upgraded ones too.
     package var openConnections: Int { open.load(ordering: .relaxed) }
@@ -134,7 +101,7 @@ package final class ServerContext: Sendable {
 
     /// Who counts among the connections of one address: neither a trusted proxy nor this machine itself.
     private func counted(_ address: SocketAddress) -> ClientNetwork? {
-        guard let client = ClientNetwork(address), !client.isLoopback, isProxy?(address) != true else {
+        guard let client = ClientNetwork(address), !client.isLoopback, policy.isProxy?(address) != true else {
             return nil
         }
         return client

@@ -2,6 +2,23 @@ import HTTPTypes
 import NIOCore
 import Synchronization
 
+/// Where a worker finds the requests that it serves one after the other: an HTTP/1.1 connection, whose requests wait for
+/// each other, or a stream of HTTP/2, which has one.
+package protocol RequestSource: AnyObject {
+    /// What stands around the tasks of workers.
+    var handlerScope: HandlerScope? { get }
+    /// The handler of a request that nobody has seen yet.
+    func handler(for request: Request) -> Handler
+    /// The response to what that handler has thrown.
+    func response(to error: any Error, of request: Request) -> Response
+    /// Whether something has arrived behind the request that was answered last.
+    var hasInput: Bool { get }
+    /// The next exchange, where its request has arrived.
+    func nextExchange(for worker: Worker) -> Exchange?
+    /// `worker` was cancelled by its handler: what has arrived behind the request is served by another one.
+    func goOn(without worker: Worker)
+}
+
 /// A task on an event loop that serves requests, of one connection after another: to make a task and to end it takes
 /// 1,700 instructions, to wake one half of that.
 ///
@@ -11,10 +28,11 @@ import Synchronization
 /// It is the executor of its task, on its loop: so the watchdog knows the request whose handler held the loop.
 ///
 /// Invariant: touched on the loop only, which debug builds assert; `enqueue` may be called by any thread.
-final class Worker: LoopWork, @unchecked Sendable {
+package final class Worker: LoopWork, @unchecked Sendable {
+    private let pool: WorkerPool
     private let loop: LoopContext
-    @exclusivity(unchecked) private var connection: HTTPConnection?
-    @exclusivity(unchecked) private var request: Request?
+    @exclusivity(unchecked) private var source: (any RequestSource)?
+    @exclusivity(unchecked) private var exchange: Exchange?
     @exclusivity(unchecked) private var parking: UnsafeContinuation<Void, Never>?
     @exclusivity(unchecked) private var task: Task<Void, Never>?
     /// Whether the task was cancelled, by its connection or by its own handler: it serves no other request. Asking the
@@ -28,11 +46,12 @@ final class Worker: LoopWork, @unchecked Sendable {
         case waking(UnownedJob?)
     }
 
-    init(loop: LoopContext) {
-        self.loop = loop
+    init(pool: WorkerPool) {
+        self.pool = pool
+        loop = pool.loop
     }
 
-    func enqueue(_ job: consuming ExecutorJob) {
+    package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         guard loop.eventLoop.inEventLoop, case .waking(nil) = waking else {
             return loop.enqueue(job, of: self)
@@ -41,23 +60,23 @@ final class Worker: LoopWork, @unchecked Sendable {
     }
 
     /// The request that is served, by its route where it has one.
-    var label: String {
-        request.map { "\($0.method.rawValue) \($0.pattern.isEmpty ? $0.path : $0.pattern)" } ?? ""
+    package var label: String {
+        exchange.map { $0.request.label } ?? ""
     }
 
     /// Whether it waits for work.
     var isParked: Bool { parking != nil }
 
-    /// Serves `request`, and what has arrived behind it. When this returns, the handler has run as far as it can
+    /// Serves `exchange`, and what has arrived behind it. When this returns, the handler has run as far as it can
     /// without waiting: before the content of its request is looked at.
-    func serve(_ request: Request, of connection: HTTPConnection) {
+    package func serve(_ exchange: Exchange, of source: any RequestSource) {
         loop.eventLoop.assertInEventLoop()
-        self.connection = connection
-        self.request = request
+        self.source = source
+        self.exchange = exchange
         loop.begin(self)
         if task == nil {
             task =
-                if let scope = connection.server.handlerScope {
+                if let scope = source.handlerScope {
                     Task.immediateDetached(executorPreference: self) { [self] in
                         await scope.run { await self.run() }
                     }
@@ -76,7 +95,7 @@ final class Worker: LoopWork, @unchecked Sendable {
     }
 
     /// Cancels the handler that runs, with the tasks that are its children. The worker serves no other request.
-    func cancel() {
+    package func cancel() {
         // In the midst of its first request the task is not known yet.
         isCancelled.store(true, ordering: .relaxed)
         task?.cancel()
@@ -100,18 +119,18 @@ final class Worker: LoopWork, @unchecked Sendable {
     /// All of it is one function, since behind each `await` the executor is asked for, which takes a lock.
     private func serveRequests() async {
         while true {
-            if let connection, let request {
+            if let source, let exchange {
+                let request = exchange.request
                 var isSent: Bool
                 do {
-                    let handler = connection.server.responder.handler(for: request)
-                    isSent = connection.send(try await handler(request), of: request)
+                    let handler = source.handler(for: request)
+                    isSent = exchange.send(try await handler(request))
                 } catch {
-                    isSent = connection.send(
-                        connection.server.response(to: error, of: request), of: request)
+                    isSent = exchange.send(source.response(to: error, of: request))
                 }
-                if !isSent { await connection.stream(request) }
-                takeNextRequest(of: connection)
-            } else if !isCancelled.load(ordering: .relaxed), loop.park(self) {
+                if !isSent { await exchange.stream() }
+                takeNextExchange(of: source)
+            } else if !isCancelled.load(ordering: .relaxed), pool.park(self) {
                 await withUnsafeContinuation { parking = $0 }
             } else {
                 return
@@ -121,16 +140,20 @@ final class Worker: LoopWork, @unchecked Sendable {
 
     /// Goes on with what has arrived behind the request.
     @inline(never)
-    private func takeNextRequest(of connection: HTTPConnection) {
+    private func takeNextExchange(of source: any RequestSource) {
         loop.eventLoop.assertInEventLoop()
-        let hasInput = connection.hasInput
-        if hasInput { loop.endUnit() } else { loop.finishUnit() }
+        if source.hasInput { loop.endUnit() } else { loop.finishUnit() }
         if isCancelled.load(ordering: .relaxed) {
-            request = nil
-            self.connection = nil
-            return connection.goOn(without: self)
+            exchange = nil
+            self.source = nil
+            return source.goOn(without: self)
         }
-        request = connection.takeNextRequest(for: self)
-        if request == nil { self.connection = nil }
+        exchange = source.nextExchange(for: self)
+        if exchange == nil { self.source = nil }
     }
+}
+
+extension Request {
+    /// The request as logs name it: by its route where it has one.
+    fileprivate var label: String { "\(method.rawValue) \(pattern.isEmpty ? path : pattern)" }
 }

@@ -38,18 +38,12 @@ final class LoopGzip {
     static func compress(_ body: ResponseBody, level: Int, on loop: LoopContext) -> ByteBuffer? {
         // A handler that was called on another thread gets a new compressor.
         guard loop.eventLoop.inEventLoop else { return Gzip.compress(body, level: level) }
-        guard let deflater = shared(on: loop).deflater(level) else { return nil }
+        guard let deflater = local[loop].deflater(level) else { return nil }
         deflater.reset()
         return Gzip.compress(body, by: deflater)
     }
 
-    private static func shared(on loop: LoopContext) -> LoopGzip {
-        let key = ObjectIdentifier(LoopGzip.self)
-        if let known = loop.extensions[key] as? LoopGzip { return known }
-        let made = LoopGzip()
-        loop.extensions[key] = made
-        return made
-    }
+    private static let local = LoopLocal { _ in LoopGzip() }
 
     private func deflater(_ level: Int) -> Deflater? {
         if let known = deflaters[level] { return known }

@@ -196,11 +196,12 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
         let limits = SharedLimits(options.limits)
         let machine = WebSocketMachine(
             role: .client, limits: limits, deflate: agreement.deflate, mode: options.deflate,
-            shared: SharedDeflate.shared(on: loop), delivery: options.deliversParts ? .parts : .whole,
+            shared: SocketLoop.of(loop).codecs, delivery: options.deliversParts ? .parts : .whole,
             now: NIODeadline(LoopInstant.now))
         let connection = WebSocketConnection(
-            loop: loop, machine: machine, limits: limits, consumer: .task, topics: nil, logger: logger,
-            route: "\(address)")
+            loop: loop, machine: machine,
+            service: SocketService(
+                limits: limits, consumer: .task, topics: nil, logger: logger, route: "\(address)"))
         let channel = context.channel
         let parts = WebSocketConnection.Parts(
             connection: connection, request: nil, subprotocol: agreement.subprotocol,

@@ -8,7 +8,7 @@ import NIOCore
 /// for all connections, the waiting sockets continue one after the other.
 ///
 /// Invariant: all state is accessed on its event loop only.
-final class CodecTurns: @unchecked Sendable {
+final class CodecTurns {
     /// A waiting socket or sender.
     enum Waiter {
         /// A socket with messages to decompress.
@@ -30,18 +30,9 @@ final class CodecTurns: @unchecked Sendable {
     private var isGranting = false
     private var isScheduled = false
 
-    private init(loop: LoopContext, work: CodecWork) {
+    init(loop: LoopContext, work: CodecWork) {
         self.loop = loop
         self.work = work
-    }
-
-    /// The turns of an event loop, which count the work of its codecs.
-    static func on(_ loop: LoopContext, _ work: CodecWork) -> CodecTurns {
-        let key = ObjectIdentifier(CodecTurns.self)
-        if let existing = loop.extensions[key] as? CodecTurns { return existing }
-        let created = CodecTurns(loop: loop, work: work)
-        loop.extensions[key] = created
-        return created
     }
 
     /// How many bytes were compressed and decompressed in this turn.
@@ -69,7 +60,7 @@ final class CodecTurns: @unchecked Sendable {
         isScheduled = true
         // Without a pause, the task would run before the loop polls its descriptors again. The task keeps the loop's
         // context alive, which might be released before it runs.
-        loop.eventLoop.scheduleTask(in: Self.pause) { [self, loop] in begin(on: loop) }
+        loop.eventLoop.assumeIsolated().scheduleTask(in: Self.pause) { [self, loop] in begin(on: loop) }
     }
 
     private func begin(on loop: LoopContext) {
@@ -101,7 +92,16 @@ final class CodecTurns: @unchecked Sendable {
 /// Taking turns with the other sockets of the event loop.
 extension WebSocketConnection {
     /// The turns of the event loop; `nil` without compression.
-    var turns: CodecTurns? { machine.codecWork.map { CodecTurns.on(loop, $0) } }
+    var turns: CodecTurns? { machine.codecWork == nil ? nil : sockets.turns }
+
+    /// What a socket has decompressed.
+    struct CodecUse {
+        /// The turn in which this socket last decompressed, and how many bytes it processed in it.
+        var turn: UInt32 = 0
+        var bytes: UInt32 = 0
+        /// When all bytes so far would have been decompressed at `WSLimits.maxInflatedBytesPerSecond`, in nanoseconds.
+        var paidUntil: Int64 = 0
+    }
 
     /// A socket's share of a turn.
     struct Share {
@@ -116,11 +116,11 @@ extension WebSocketConnection {
 
     /// Begins to decompress. Returns `nil` if this socket must wait; it is then queued for a later turn.
     func beginShare(_ turns: CodecTurns) -> Share? {
-        if codecTurn != turns.number {
-            codecTurn = turns.number
-            codecUsed = 0
+        if codecUse.turn != turns.number {
+            codecUse.turn = turns.number
+            codecUse.bytes = 0
         }
-        let size = turns.grant(used: Int(codecUsed), limit: limits.codecBytesPerTurn)
+        let size = turns.grant(used: Int(codecUse.bytes), limit: limits.codecBytesPerTurn)
         guard size > 0 else {
             if hasUndecoded { pauseDecoding(turns) }
             return nil
@@ -131,19 +131,19 @@ extension WebSocketConnection {
 
     /// Records the work that was done, and queues the socket for a later turn if there is more to do.
     func endShare(_ share: Share) {
-        codecUsed = UInt32(clamping: Int(codecUsed) + share.turns.processedBytes - share.start)
+        codecUse.bytes = UInt32(clamping: Int(codecUse.bytes) + share.turns.processedBytes - share.start)
         let inflated = share.size - machine.inflateQuota
         if inflated > 0, exceedsInflateRate(inflated) { return }
         if hasUndecoded, machine.inflateQuota <= 0 || share.isSpent { pauseDecoding(share.turns) }
     }
 
     private func pauseDecoding(_ turns: CodecTurns) {
-        isDecodingPaused = true
+        input.isDecodingPaused = true
         turns.wait(.connection(self), limit: limits.codecBytesPerTurn)
     }
 
     func resumeDecoding() {
-        isDecodingPaused = false
+        input.isDecodingPaused = false
         process()
     }
 
@@ -153,12 +153,12 @@ extension WebSocketConnection {
         guard let rate = limits.maxInflatedBytesPerSecond else { return false }
         let second = 1_000_000_000.0
         let now = Int64(clamping: loop.now.milliseconds) &* 1_000_000
-        // `inflatedUntil` is when all bytes would have been decompressed at that rate. It may be up to a second ahead.
+        // `paidUntil` may be up to a second ahead.
         let cost = Int64(min(Double(count) / Double(max(1, rate)), 3600) * second)
-        inflatedUntil = max(inflatedUntil, now) &+ cost
-        let excess = inflatedUntil &- now &- Int64(second)
+        codecUse.paidUntil = max(codecUse.paidUntil, now) &+ cost
+        let excess = codecUse.paidUntil &- now &- Int64(second)
         guard excess > 0, case .open = phase else { return false }
-        isDecodingPaused = true
+        input.isDecodingPaused = true
         loop.eventLoop.scheduleTask(in: .nanoseconds(excess)) { [self] in
             loop.turn { resumeDecoding() }
         }

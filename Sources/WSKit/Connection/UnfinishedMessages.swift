@@ -19,15 +19,6 @@ final class UnfinishedMessages {
     private var oldest: Entry?
     private var newest: Entry?
 
-    /// The unfinished messages of an event loop.
-    static func on(_ loop: LoopContext) -> UnfinishedMessages {
-        let key = ObjectIdentifier(UnfinishedMessages.self)
-        if let existing = loop.extensions[key] as? UnfinishedMessages { return existing }
-        let created = UnfinishedMessages()
-        loop.extensions[key] = created
-        return created
-    }
-
     /// Records how much memory a connection's message holds now.
     func update(_ entry: Entry, of connection: WebSocketConnection, bytes: Int) {
         if entry.connection == nil { append(entry, connection) }
@@ -114,7 +105,7 @@ extension WebSocketConnection {
 
     @inline(never)
     private func updateUnfinished() {
-        let messages = UnfinishedMessages.on(loop)
+        let messages = sockets.unfinished
         guard case .open = phase, let progress = machine.messageUnderWay else {
             if let entry = rareState?.unfinished { messages.remove(entry) }
             return
@@ -131,7 +122,7 @@ extension WebSocketConnection {
     /// socket.
     func dropUnfinished() {
         machine.discardMessage()
-        if let entry = rareState?.unfinished { UnfinishedMessages.on(loop).remove(entry) }
+        if let entry = rareState?.unfinished { sockets.unfinished.remove(entry) }
     }
 
     /// Checks the rate and the duration of the unfinished message. Returns the violated limit, or `nil`.
@@ -141,7 +132,7 @@ extension WebSocketConnection {
             return nil
         }
         var pace = rareState?.incoming ?? IncomingPace(progress, at: now)
-        let isHeldBack = isReadHeldBack || isDecodingPaused || hasUndecoded || !mayReceive
+        let isHeldBack = input.isReadHeldBack || input.isDecodingPaused || hasUndecoded || !mayReceive
         let error = pace.check(progress, at: now, isHeldBack: isHeldBack, limits: limits)
         makeRareState().incoming = pace
         return error

@@ -41,7 +41,7 @@ extension WebSocket {
     private final func subscription(
         to topic: String, _ slowClients: SlowClientPolicy
     ) -> (@Sendable (WebSocketConnection) -> Void)? {
-        guard let topics = connection.topics else { return nil }
+        guard let topics = connection.service.topics else { return nil }
         let policy = slowClients.checked
         return { connection in
             guard !connection.isClosed else { return }
@@ -51,12 +51,12 @@ extension WebSocket {
 
     /// Ends a subscription. What is already on its way to the socket still arrives.
     public final func unsubscribe(_ topic: String) {
-        guard let topics = connection.topics else { return }
+        guard let topics = connection.service.topics else { return }
         connection.onLoop { connection in topics.unsubscribe(connection, self, from: topic) }
     }
 
     /// Publishes a message to all subscribers of a topic of the application, except for this socket.
     public final func publish(_ message: Message, to topic: String) {
-        connection.topics?.publish(message, to: topic, except: self)
+        connection.service.topics?.publish(message, to: topic, except: self)
     }
 }

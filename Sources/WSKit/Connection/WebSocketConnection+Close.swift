@@ -11,7 +11,8 @@ extension WebSocketConnection {
         guard case .open = phase, machine.isOpen else { return }
         let now = now
         appendOutput { machine, out in machine.encodeClose(code, reason, into: &out, now: now) }
-        wakeSenders()
+        transport.beginEnding()
+        transport.resumeWriters()
     }
 
     @inline(never)
@@ -29,9 +30,9 @@ extension WebSocketConnection {
     /// Drops the received messages, so that the peer's close frame is read although the application no longer reads.
     private func discardInbox() {
         loop.turn {
-            while inbox.pop() != nil {}
-            inbox.end()
-            deferredUntil = LoopInstant(milliseconds: 0)
+            while input.inbox.pop() != nil {}
+            input.inbox.end()
+            input.deferredUntil = LoopInstant(milliseconds: 0)
             process()
             resumeReading()
         }
@@ -50,10 +51,10 @@ extension WebSocketConnection {
     /// Fails the connection because of a violation: tells the peer why, and reads nothing more (RFC 6455 §7.1.7).
     func fail(_ error: WSError) {
         guard case .open = phase else { return }
-        loop.clientLog.log("WebSocket failed", to: logger, on: loop) {
-            ["route": .clean(route), "code": "\(error.closeCode)", "reason": .clean(error.reason)]
+        loop.clientLog.log("WebSocket failed", to: service.logger, on: loop) {
+            ["route": .clean(service.route), "code": "\(error.closeCode)", "reason": .clean(error.reason)]
         }
-        if case .callbacks(let handler) = consumer, let socket {
+        if case .callbacks(let handler) = service.consumer, let socket = application.socket {
             loop.begin(self)
             handler.onError(error, socket)
         }
@@ -66,13 +67,14 @@ extension WebSocketConnection {
     /// Flushes and closes the output. Input is read and dropped for a moment, because closing with unread input resets the
     /// TCP connection, and the reset could discard the close frame on its way.
     private func beginLinger() {
-        flush()
+        transport.beginEnding()
+        transport.flush()
         guard case .open = phase else { return }
         phase = .lingering(deadline: loop.now.advanced(by: Self.lingerTime))
-        inbound = ByteBuffer()
+        input.buffer = ByteBuffer()
         notifyEnd()
         resumeReading()
-        context?.close(mode: .output, promise: nil)
+        transport.closeOutput()
     }
 
     /// Ends the connection after its transport has ended.
@@ -80,13 +82,13 @@ extension WebSocketConnection {
         if case .closed = phase { return }
         closeReason = closeReason ?? reason
         phase = .closed
-        inbound = ByteBuffer()
+        input.buffer = ByteBuffer()
         notifyEnd()
-        loop.statistics.sockets -= 1
+        sockets.statistics.sockets -= 1
         loop.remove(self)
-        context?.close(promise: nil)
+        transport.close()
         // A closure that still runs after its socket has closed is cancelled, but gets time to clean up first.
-        if let task { loop.eventLoop.scheduleTask(in: .seconds(5)) { task.cancel() } }
+        if let task = application.task { loop.eventLoop.scheduleTask(in: .seconds(5)) { task.cancel() } }
     }
 
     /// Resumes all waiting tasks, leaves all rooms and calls `onClose`. Called once.
@@ -94,25 +96,25 @@ extension WebSocketConnection {
         let reason = closeReason ?? .lost(.transportClosed)
         gate.isClosed = true
         dropUnfinished()
-        for membership in memberships { membership.connectionEnded(self) }
-        memberships = []
-        for subscription in subscriptions.values { subscription.connectionEnded(self) }
-        subscriptions = [:]
+        let left = memberships
+        memberships = Memberships()
+        for room in left.rooms { room.connectionEnded(self) }
+        for topic in left.topics.values { topic.connectionEnded(self) }
         let rare = rareState
         rare?.pendingPong = nil
         rare?.latestMissed = []
-        inbox.end()
-        wakeSenders()
+        input.inbox.end()
+        transport.resumeWriters()
         for waiter in rare?.closeWaiters ?? [] { waiter.resume() }
         rare?.closeWaiters = []
         for ping in rare?.pings ?? [] { ping.waiter.resume(returning: nil) }
         rare?.pings = []
-        if case .callbacks(let handler) = consumer, let socket {
+        if case .callbacks(let handler) = service.consumer, let socket = application.socket {
             loop.begin(self)
             handler.onClose(reason, socket)
         }
-        socket = nil
-        onEnd?()
-        onEnd = nil
+        application.socket = nil
+        application.place?.release()
+        application.place = nil
     }
 }

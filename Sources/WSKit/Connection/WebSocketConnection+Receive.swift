@@ -5,11 +5,11 @@ import NIOCore
 extension WebSocketConnection {
     /// Decodes and delivers received bytes, as far as the application can accept messages and the turn allows.
     func process() {
-        guard !isProcessing, !isDecodingPaused else { return }
-        isProcessing = true
+        guard !input.isProcessing, !input.isDecodingPaused else { return }
+        input.isProcessing = true
         defer {
-            isProcessing = false
-            if inbound.readableBytes == 0 { inbound = ByteBuffer() }
+            input.isProcessing = false
+            if input.buffer.readableBytes == 0 { input.buffer = ByteBuffer() }
             resumeReading()
             finishInput()
         }
@@ -28,19 +28,19 @@ extension WebSocketConnection {
     private func decode(until isEnough: () -> Bool) {
         while case .open = phase, mayReceive, !isDeferred {
             do throws(WSError) {
-                guard let event = try machine.next(&inbound, now: now) else { return }
+                guard let event = try machine.next(&input.buffer, now: now) else { return }
                 handle(event)
             } catch {
                 fail(error)
             }
-            if let out, out.readableBytes > Self.flushThreshold { flush() }
+            if transport.gathered > Self.flushThreshold { transport.flush() }
             if isEnough() { return }
         }
     }
 
     /// Ends the connection when the peer has closed its side and all its bytes have been decoded.
     private func finishInput() {
-        guard isInputClosed, !hasUndecoded else { return }
+        guard input.isClosed, !hasUndecoded else { return }
         transportEnded(.lost(.transportClosed))
     }
 
@@ -50,13 +50,13 @@ extension WebSocketConnection {
         switch event {
         case .message(let message):
             lastMessage = loop.now
-            loop.countReceivedMessage()
+            sockets.statistics.messagesIn &+= 1
             deliver(MessagePart(kind: message.kind, data: message.payload, isFinal: true))
         case .part(let kind, let data, let isFinal):
-            if isFinal { loop.countReceivedMessage() }
+            if isFinal { sockets.statistics.messagesIn &+= 1 }
             deliver(MessagePart(kind: kind, data: data, isFinal: isFinal))
         case .ping(let payload):
-            guard !isFull else {
+            guard transport.isWritable else {
                 makeRareState().pendingPong = payload
                 return
             }
@@ -69,17 +69,17 @@ extension WebSocketConnection {
     }
 
     private func deliver(_ part: MessagePart) {
-        switch consumer {
+        switch service.consumer {
         case .task:
             // When the application has stopped reading, messages are dropped.
-            guard !inbox.isEnded else { return }
-            inbox.push(part)
-            if hasReader || !hasWaitedForReader {
-                hasWaitedForReader = true
-                deferredUntil = loop.now.advanced(byMilliseconds: Self.deferral)
+            guard !input.inbox.isEnded else { return }
+            input.inbox.push(part)
+            if input.hasReader || !input.hasWaitedForReader {
+                input.hasWaitedForReader = true
+                input.deferredUntil = loop.now.advanced(byMilliseconds: Self.deferral)
             }
         case .callbacks(let handler):
-            guard let socket else { return }
+            guard let socket = application.socket else { return }
             loop.begin(self)
             handler.onMessage(Message(kind: part.kind, payload: part.data), socket)
         }
@@ -104,14 +104,14 @@ extension WebSocketConnection {
     }
 
     private func nextPartOnLoop() async throws -> MessagePart? {
-        hasReader = true
+        input.hasReader = true
         while true {
             if let part = try takePart() { return part }
-            if inbox.isEnded { return nil }
+            if input.inbox.isEnded { return nil }
             // Only this connection cancels its serving task, and only after the connection has ended. So that task
             // waits without a cancellation handler, whose frame would cost each idle socket another KiB of stack.
             if isServingTask {
-                await withUnsafeContinuation { inbox.wait($0) }
+                await withUnsafeContinuation { input.inbox.wait($0) }
             } else {
                 try await waitAsAnyTask()
             }
@@ -122,16 +122,16 @@ extension WebSocketConnection {
     @inline(never)
     private func takePart() throws(ConcurrentReadError) -> MessagePart? {
         while true {
-            if let part = inbox.pop() {
-                if isReadHeldBack { loop.turn { process() } }
+            if let part = input.inbox.pop() {
+                if input.isReadHeldBack { loop.turn { process() } }
                 return part
             }
-            if inbox.isEnded { return nil }
-            deferredUntil = LoopInstant(milliseconds: 0)
-            guard hasUndecoded, !isProcessing, !isDecodingPaused, mayReceive else { break }
+            if input.inbox.isEnded { return nil }
+            input.deferredUntil = LoopInstant(milliseconds: 0)
+            guard hasUndecoded, !input.isProcessing, !input.isDecodingPaused, mayReceive else { break }
             loop.turn { process() }
         }
-        guard !inbox.isAwaited else { throw ConcurrentReadError() }
+        guard !input.inbox.isAwaited else { throw ConcurrentReadError() }
         return nil
     }
 
@@ -139,14 +139,15 @@ extension WebSocketConnection {
     @inline(never)
     private func waitAsAnyTask() async throws {
         try await waiting { connection, continuation in
-            connection.inbox.wait(continuation)
+            connection.input.inbox.wait(continuation)
         } cancel: {
-            $0.inbox.wakeReader()
+            $0.input.inbox.wakeReader()
         }
     }
 
     private var isServingTask: Bool {
-        servingTask != 0 && withUnsafeCurrentTask { $0?.hashValue == servingTask }
+        application.servingTask != 0
+            && withUnsafeCurrentTask { $0?.hashValue == application.servingTask }
     }
 
     @inline(__always)

@@ -12,7 +12,7 @@ extension WebSocketConnection {
         if message.count > CodecTurns.quantum, compress, machine.codecWork != nil {
             await waitForTurn(message.count)
         }
-        if isFull || isStreaming { try await waitForRoom() }
+        if isFull || stream != nil { try await waitForRoom() }
         guard trySendOnLoop(message, compress: compress) == .sent else {
             throw WebSocketClosed(reason: closeReason)
         }
@@ -26,15 +26,15 @@ extension WebSocketConnection {
                 connection.gate.release(message.count)
                 // The message was accepted when there was room, and the accepted bytes are bounded. So it is sent even
                 // if the buffer is full now, unless a stream has begun since, which no message may interrupt.
-                if !connection.isStreaming {
+                if connection.stream == nil {
                     _ = connection.trySendOnLoop(message, compress: compress)
                 } else {
-                    connection.loop.statistics.messagesDropped &+= 1
+                    connection.sockets.statistics.messagesDropped &+= 1
                 }
             }
             return .sent
         }
-        guard !isFull, !isStreaming else { return isClosed || !machine.isOpen ? .closed : .full }
+        guard !isFull, stream == nil else { return isClosed || !machine.isOpen ? .closed : .full }
         return trySendOnLoop(message, compress: compress)
     }
 
@@ -44,7 +44,7 @@ extension WebSocketConnection {
             if message.count > FrameEncoder.copySize,
                 let frame = try machine.reusableFrame(for: message, compress: compress)
             {
-                write(frame)
+                transport.writeShared(frame)
             } else {
                 try write { (machine, out) throws(WSError) in
                     try machine.encode(message, compress: compress, into: &out)
@@ -54,15 +54,15 @@ extension WebSocketConnection {
             fail(error)
             return .closed
         }
-        loop.countSentMessage()
+        sockets.statistics.messagesOut &+= 1
         lastMessage = loop.now
         return .sent
     }
 
     /// Waits until the send buffer has room and no stream is being sent.
     private func waitForRoom() async throws {
-        flush()
-        while isFull || isStreaming {
+        transport.flush()
+        while isFull || stream != nil {
             guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
             try await waitForSenders()
         }
@@ -71,17 +71,11 @@ extension WebSocketConnection {
     /// Suspends until the waiting senders are resumed.
     private func waitForSenders() async throws {
         try await waiting { connection, continuation in
-            connection.sendWaiters.append(continuation)
+            connection.transport.add(writer: continuation)
         } cancel: {
             // All senders check again whether there is room, and the cancelled one throws.
-            $0.wakeSenders()
+            $0.transport.resumeWriters()
         }
-    }
-
-    func wakeSenders() {
-        let waiters = sendWaiters
-        sendWaiters = []
-        for waiter in waiters { waiter.resume() }
     }
 
     /// Sends a published message, whose bytes are shared with other connections. Never waits.
@@ -95,11 +89,11 @@ extension WebSocketConnection {
     /// Sends a published message with the frames that are shared by the sockets of this event loop.
     func sendPublished(_ frames: inout PreparedFrames, policy: SlowClientPolicy, room: ObjectIdentifier) {
         guard case .open = phase, machine.isOpen else { return }
-        guard !isFull, !isStreaming, !mustHoldBack(policy) else {
+        guard !isFull, stream == nil, !mustHoldBack(policy) else {
             guard case .latestOnly = policy else { return handleMissed(1, policy: policy) }
             let rare = makeRareState()
             if let index = rare.latestMissed.firstIndex(where: { $0.room == room }) {
-                loop.statistics.messagesDropped &+= 1
+                sockets.statistics.messagesDropped &+= 1
                 rare.latestMissed.remove(at: index)
             }
             rare.latestMissed.append((room, frames.message))
@@ -107,12 +101,12 @@ extension WebSocketConnection {
         }
         do throws(WSError) {
             if machine.role == .server {
-                write(try machine.frame(for: &frames))
+                transport.writeShared(try machine.frame(for: &frames))
             } else {
                 let message = frames.message
                 try write { (machine, out) throws(WSError) in try machine.encode(message, into: &out) }
             }
-            loop.countSentMessage()
+            sockets.statistics.messagesOut &+= 1
         } catch {
             fail(error)
         }
@@ -122,42 +116,38 @@ extension WebSocketConnection {
     func handleMissed(_ count: Int, policy: SlowClientPolicy) {
         guard case .open = phase, machine.isOpen else { return }
         switch policy {
-        case .drop: loop.statistics.messagesDropped &+= count
-        case .latestOnly: loop.statistics.messagesDropped &+= count - 1
+        case .drop: sockets.statistics.messagesDropped &+= count
+        case .latestOnly: sockets.statistics.messagesDropped &+= count - 1
         case .disconnect(let code):
-            loop.statistics.messagesDropped &+= count
+            sockets.statistics.messagesDropped &+= count
             startClose(code, reason: "messages are not read fast enough")
         }
     }
 
-    func writabilityChanged(_ isWritable: Bool) {
-        guard isWritable else {
-            isFull = true
-            updateGate()
-            return
-        }
-        isFull = false
+    func writabilityChanged() {
         updateGate()
-        rareState?.stall = nil
+        guard !isFull else { return }
         if let payload = rareState?.pendingPong {
             rareState?.pendingPong = nil
             appendOutput { machine, out in machine.encodePong(payload, into: &out) }
         }
         sendMissed()
-        wakeSenders()
+        transport.resumeWriters()
         notifyDrain()
         process()
         resumeReading()
     }
 
     private func notifyDrain() {
-        if case .callbacks(let handler) = consumer, let socket, case .open = phase {
+        if case .callbacks(let handler) = service.consumer, let socket = application.socket,
+            case .open = phase
+        {
             loop.begin(self)
             handler.onDrain(socket)
         }
     }
 
-    private func updateGate() { gate.isFull = isFull || isStreaming }
+    private func updateGate() { gate.isFull = isFull || stream != nil }
 
     /// Whether a published message must be held back, so that a newer one can replace it. This is the case with
     /// `.latestOnly` while too many bytes are unsent.
@@ -170,23 +160,14 @@ extension WebSocketConnection {
     @inline(never)
     private func isUnsentLimitReached() -> Bool {
         if rareState?.awaitsWrite == true { return true }
-        guard let context,
-            let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes),
-            waiting + (out?.readableBytes ?? 0) >= max(1, limits.latestOnlyUnsentSize)
-        else { return false }
-        makeRareState().awaitsWrite = true
-        writeOutput()
-        // An empty write completes when the transport has accepted all writes before it.
-        let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.whenComplete { [self] _ in
-            loop.turn {
-                rareState?.awaitsWrite = false
-                if !isFull { sendMissed() }
-            }
+        guard transport.unsent + transport.gathered >= max(1, limits.latestOnlyUnsentSize) else {
+            return false
         }
-        context.write(wrapOutboundOut(.byteBuffer(ByteBuffer())), promise: promise)
-        needsFlush = true
-        requestFlush()
+        makeRareState().awaitsWrite = true
+        transport.whenSent { [self] in
+            rareState?.awaitsWrite = false
+            if !isFull { sendMissed() }
+        }
         return true
     }
 
@@ -196,16 +177,12 @@ extension WebSocketConnection {
         #if os(Linux)
             let rare = makeRareState()
             rare.latestMemberships += isLimited ? 1 : -1
-            guard case .open = phase, rare.latestMemberships == (isLimited ? 1 : 0),
-                let channel = context?.channel
-            else { return }
-            switch channel.localAddress {
-            case .v4, .v6: break
-            case .unixDomainSocket, nil: return
+            guard case .open = phase, rare.latestMemberships == (isLimited ? 1 : 0), transport.isTCP else {
+                return
             }
             // 0 restores the system's setting.
             let size = isLimited ? min(max(1, limits.latestOnlyUnsentSize), Int(CInt.max)) : 0
-            try? channel.syncOptions?.setOption(.tcpOption(Self.notSentLowWaterMark), value: size)
+            try? transport.channel?.syncOptions?.setOption(.tcpOption(Self.notSentLowWaterMark), value: size)
         #endif
     }
 
@@ -238,39 +215,39 @@ extension WebSocketConnection {
         guard loop.eventLoop.inEventLoop else {
             return try await loop.run { try await self.beginStream(kind, compress: compress) }
         }
-        if isFull || isStreaming { try await waitForRoom() }
+        if isFull || stream != nil { try await waitForRoom() }
         guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
-        isStreaming = true
+        makeRareState().stream = OutgoingStream(kind: kind, compresses: compress)
         updateGate()
-        streamKind = kind
-        streamCompresses = compress
     }
 
     func writePart(_ data: ByteBuffer, isFinal: Bool) async throws {
         guard loop.eventLoop.inEventLoop else {
             return try await loop.run { try await self.writePart(data, isFinal: isFinal) }
         }
-        if data.readableBytes > CodecTurns.quantum, streamCompresses { await waitForTurn(data.readableBytes) }
+        if data.readableBytes > CodecTurns.quantum, stream?.compresses == true {
+            await waitForTurn(data.readableBytes)
+        }
         while isFull {
             guard case .open = phase, machine.isOpen else { throw WebSocketClosed(reason: closeReason) }
-            flush()
+            transport.flush()
             // If the transport has accepted everything at once, nothing would resume this writer.
             if isFull { try await waitForSenders() }
         }
         // A `MessageWriter` that is used after its closure must not write.
-        guard case .open = phase, machine.isOpen, isStreaming else {
+        guard case .open = phase, machine.isOpen, let stream else {
             throw WebSocketClosed(reason: closeReason)
         }
-        let (kind, compress) = (streamKind, streamCompresses)
         try write { (machine, out) throws(WSError) in
-            try machine.encodePart(kind, data, isFinal: isFinal, compress: compress, into: &out)
+            try machine.encodePart(
+                stream.kind, data, isFinal: isFinal, compress: stream.compresses, into: &out)
         }
         if isFinal {
-            loop.countSentMessage()
-            isStreaming = false
+            sockets.statistics.messagesOut &+= 1
+            rareState?.stream = nil
             updateGate()
             sendMissed()
-            wakeSenders()
+            transport.resumeWriters()
             if !isFull { notifyDrain() }
         }
     }
@@ -311,106 +288,24 @@ extension WebSocketConnection {
 
     /// Lets `body` append frames to the output, which is sent at the end of this turn of the event loop.
     func appendOutput(_ body: (inout WebSocketMachine, inout ByteBuffer) -> Void) {
-        var buffer = out ?? loop.takeBuffer()
-        out = nil
+        var buffer = transport.takeOut()
         body(&machine, &buffer)
-        out = buffer
-        requestFlush()
+        transport.putBack(buffer)
     }
 
     private func write(
         _ body: (inout WebSocketMachine, inout ByteBuffer) throws(WSError) -> Void
     ) throws(WSError) {
-        var buffer = out ?? loop.takeBuffer()
-        out = nil
+        var buffer = transport.takeOut()
         do throws(WSError) {
             try body(&machine, &buffer)
         } catch {
-            out = buffer
+            transport.putBack(buffer)
             throw error
         }
-        let isLarge = buffer.readableBytes > FrameEncoder.copySize
-        out = buffer
-        if isLarge { writeOutput() }
-        requestFlush()
-    }
-
-    /// Writes a frame that connections share. A small frame is copied into the output if there is output before it;
-    /// otherwise the frame is written without a copy.
-    private func write(_ frame: ByteBuffer) {
-        if frame.readableBytes <= FrameEncoder.copySize, out != nil || isBacklogged {
-            appendOutput { _, out in out.writeImmutableBuffer(frame) }
-            if let out, out.readableBytes > FrameEncoder.copySize { writeOutput() }
-        } else {
-            writeOutput()
-            writeToChannel(frame)
-        }
-        requestFlush()
-    }
-
-    func requestFlush() {
-        guard !isFlushRequested else { return }
-        isFlushRequested = true
-        loop.flushLater(self)
-    }
-
-    private func writeOutput() {
-        guard let buffer = out else { return }
-        out = nil
-        writeToChannel(buffer)
-        loop.recycle(buffer)
-    }
-
-    private func writeToChannel(_ buffer: ByteBuffer) {
-        countSent(buffer.readableBytes)
-        context?.write(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
-        needsFlush = true
-    }
-
-    private func countSent(_ bytes: Int) {
-        loop.countSent(octets: bytes)
-        writtenSinceRateCheck &+= UInt32(truncatingIfNeeded: bytes)
-    }
-
-    /// How many writes there are between two checks whether the peer reads them.
-    private static let writesPerCheck: UInt8 = 32
-
-    /// Returns a promise for every 32nd write, to detect a backlog.
-    ///
-    /// The channel keeps a buffer for each write that the peer has not read, however small it is, but its water mark counts
-    /// only bytes. So while one of these promises is not completed, small frames are coalesced here.
-    private func backlogPromise() -> EventLoopPromise<Void>? {
-        writes &+= 1
-        guard writes % Self.writesPerCheck == 0, !isBacklogged, let context else { return nil }
-        isBacklogged = true
-        let promise = context.eventLoop.makePromise(of: Void.self)
-        promise.futureResult.whenComplete { _ in
-            self.isBacklogged = false
-            if self.out != nil, !self.isClosed { self.requestFlush() }
-        }
-        return promise
-    }
-
-    /// Whether the output is small and stays here because of a backlog. When the connection closes, it does not.
-    private var isCoalescing: Bool {
-        guard isBacklogged, !needsFlush, !isClosed, machine.isOpen, let out else { return false }
-        return out.readableBytes <= FrameEncoder.copySize
-    }
-
-    package func flush() {
-        isFlushRequested = false
-        guard !isCoalescing, let buffer = out else {
-            if needsFlush {
-                needsFlush = false
-                context?.flush()
-            }
-            return
-        }
-        out = nil
-        needsFlush = false
-        countSent(buffer.readableBytes)
-        context?.writeAndFlush(wrapOutboundOut(.byteBuffer(buffer)), promise: backlogPromise())
-        loop.recycle(buffer)
+        let isLarge = buffer.readableBytes > Transport.copySize
+        transport.putBack(buffer)
+        if isLarge { transport.handOver() }
     }
 }
 

@@ -4,7 +4,7 @@ import HTTPKit
 /// that blocked the loop, whatever has resumed the closure.
 extension WebSocketConnection: LoopWork {
     /// The route of the socket.
-    package var label: String { "WebSocket \(route)" }
+    package var label: String { "WebSocket \(service.route)" }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         loop.enqueue(UnownedJob(job), of: self)

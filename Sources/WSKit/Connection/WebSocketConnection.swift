@@ -23,101 +23,94 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         case closed
     }
 
-    private final class Ending {
-        let reason: CloseReason
-        init(_ reason: CloseReason) { self.reason = reason }
-    }
-
     /// Who receives the messages.
     enum Consumer {
         case task
         case callbacks(any WebSocketHandler)
     }
 
-    let loop: LoopContext
-    private let sharedLimits: SharedLimits
-    var limits: WSLimits { sharedLimits.value }
-    /// The topics to which the socket can subscribe.
-    let topics: (any TopicDirectory)?
-    let logger: Logger
-    let consumer: Consumer
-    /// The route, for logs.
-    let route: String
-    /// Keeps the socket, and through it the connection, alive until the connection ends.
-    @exclusivity(unchecked) var socket: WebSocket?
-    @exclusivity(unchecked) var context: ChannelHandlerContext?
-    package var memberIndex = -1
-
-    @exclusivity(unchecked) var machine: WebSocketMachine
-    @exclusivity(unchecked) var phase: Phase = .open
-    /// How many bytes were written to the channel since the last check of the send rate. It is declared here because it fits
-    /// into the padding after `phase` and takes no memory.
-    @exclusivity(unchecked) var writtenSinceRateCheck: UInt32 = 0
-    @exclusivity(unchecked) var inbound = ByteBuffer()
-    @exclusivity(unchecked) var inbox = Inbox()
-    /// The close reason. It is stored in an object of its own because most of the time there is none.
-    @exclusivity(unchecked) private var ending: Ending?
-    var closeReason: CloseReason? {
-        get { ending?.reason }
-        set { ending = newValue.map(Ending.init) }
+    /// What has been received.
+    struct Input {
+        var buffer = ByteBuffer()
+        var inbox = Inbox()
+        /// Until then, input after a message is not decoded before the reader of that message asks for the next one.
+        var deferredUntil = LoopInstant(milliseconds: 0)
+        /// The peer has closed its side. What it sent before is still decoded.
+        var isClosed = false
+        /// The channel waits to be asked for more.
+        var isReadHeldBack = false
+        var isProcessing = false
+        /// Nothing is decoded until this socket has its turn: see `CodecTurns`.
+        var isDecodingPaused = false
+        var hasReader = false
+        /// Decoding has been deferred once for a first reader. A client's first message may arrive together with the 101,
+        /// when nobody reads yet.
+        var hasWaitedForReader = false
     }
-    var task: Task<Void, Never>?
-    /// Called once when the connection has ended.
-    var onEnd: (@Sendable () -> Void)?
-    @exclusivity(unchecked) var memberships: [any Membership] = []
-    var subscriptions: [String: any Membership] = [:]
-    @exclusivity(unchecked) var isProcessing = false
-    @exclusivity(unchecked) var isReadHeldBack = false
-    /// Nothing is decoded until this socket has its turn: see `CodecTurns`.
-    @exclusivity(unchecked) var isDecodingPaused = false
-    /// The turn in which this socket last decompressed, and how many bytes it processed in it.
-    @exclusivity(unchecked) var codecTurn: UInt32 = 0
-    @exclusivity(unchecked) var codecUsed: UInt32 = 0
-    /// When all bytes so far would have been decompressed at `WSLimits.maxInflatedBytesPerSecond`, in nanoseconds.
-    @exclusivity(unchecked) var inflatedUntil: Int64 = 0
-    @exclusivity(unchecked) var hasReader = false
-    @exclusivity(unchecked) var isFlushRequested = false
-    @exclusivity(unchecked) var needsFlush = false
-    /// Counts writes to the channel, to check for a backlog now and then.
-    @exclusivity(unchecked) var writes: UInt8 = 0
-    /// The transport has not yet accepted an earlier write.
-    @exclusivity(unchecked) var isBacklogged = false
-    @exclusivity(unchecked) var isFull = false
-    @exclusivity(unchecked) var isStreaming = false
-    @exclusivity(unchecked) var streamKind = Message.Kind.text
-    @exclusivity(unchecked) var streamCompresses = true
-    /// Decoding has been deferred once for a first reader. A client's first message may arrive together with the 101, when
-    /// nobody reads yet.
-    @exclusivity(unchecked) var hasWaitedForReader = false
-    /// The peer has closed its side. What it sent before is still decoded.
-    @exclusivity(unchecked) var isInputClosed = false
-    /// Until then, input after a message is not decoded before the reader of that message asks for the next one.
-    @exclusivity(unchecked) var deferredUntil = LoopInstant(milliseconds: 0)
-    /// Identifies the task that runs the socket's closure; 0 if there is none.
-    @exclusivity(unchecked) var servingTask = 0
-    var drainAt: LoopInstant?
-    /// When a message was last sent or received. Some time later, compression with context takeover goes to sleep.
-    @exclusivity(unchecked) var lastMessage = LoopInstant.now
 
-    // Sending.
-    @exclusivity(unchecked) var out: ByteBuffer?
-    @exclusivity(unchecked) var sendWaiters: [UnsafeContinuation<Void, Never>] = []
+    /// The application's side of the connection.
+    struct Application {
+        /// Keeps the socket, and through it the connection, alive until the connection ends.
+        var socket: WebSocket?
+        /// Runs the socket's closure.
+        var task: Task<Void, Never>?
+        /// Identifies that task from within; 0 if there is none.
+        var servingTask = 0
+        /// Counts the socket among those of its address, until the connection ends.
+        var place: AddressCounter.Place?
+    }
+
+    /// A message that is being sent in parts.
+    struct OutgoingStream {
+        let kind: Message.Kind
+        let compresses: Bool
+    }
+
+    /// Where the socket gets messages from.
+    struct Memberships {
+        var rooms: [any Membership] = []
+        var topics: [String: any Membership] = [:]
+    }
+
+    let loop: LoopContext
+    let transport: Transport
+    /// What the sockets of the event loop share.
+    let sockets: SocketLoop
+    let service: SocketService
     /// The send state that other threads may read.
     let gate = SendGate()
+    package var memberIndex = -1
+    @exclusivity(unchecked) var application = Application()
+    @exclusivity(unchecked) var machine: WebSocketMachine
+    @exclusivity(unchecked) var phase: Phase = .open
+    @exclusivity(unchecked) var input = Input()
+    @exclusivity(unchecked) var codecUse = CodecUse()
+    @exclusivity(unchecked) var memberships = Memberships()
+    /// When a message was last sent or received. Some time later, compression with context takeover goes to sleep.
+    @exclusivity(unchecked) var lastMessage = LoopInstant.now
     /// State that most connections never need; see ``makeRareState()``.
     @exclusivity(unchecked) private(set) var rareState: RareState?
 
-    init(
-        loop: LoopContext, machine: consuming WebSocketMachine, limits: SharedLimits, consumer: Consumer,
-        topics: (any TopicDirectory)?, logger: Logger, route: String
-    ) {
+    init(loop: LoopContext, machine: consuming WebSocketMachine, service: SocketService) {
         self.loop = loop
+        transport = Transport(loop: loop, gathersBacklog: true)
+        sockets = SocketLoop.of(loop)
         self.machine = machine
-        sharedLimits = limits
-        self.consumer = consumer
-        self.topics = topics
-        self.logger = logger
-        self.route = route
+        self.service = service
+    }
+
+    var limits: WSLimits { service.limits.value }
+
+    /// Whether the peer must read before more is sent.
+    var isFull: Bool { !transport.isWritable }
+
+    /// The message that is being sent in parts.
+    var stream: OutgoingStream? { rareState?.stream }
+
+    /// Why the connection ended; `nil` before.
+    var closeReason: CloseReason? {
+        get { rareState?.closeReason }
+        set { makeRareState().closeReason = newValue }
     }
 
     /// State that most connections never need. It is created when first needed, so that idle sockets take less memory.
@@ -128,10 +121,12 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
         /// The payload of the last ping that arrived while the send buffer was full. Earlier ones need no pong
         /// (RFC 6455 §5.5.3).
         var pendingPong: ByteBuffer?
-        /// Since when the peer has read nothing, and how many bytes were unsent then.
-        var stall: (since: LoopInstant, bytes: Int)?
-        /// How fast the peer reads; `nil` without unsent bytes.
-        var pace: TakingPace?
+        /// Why the connection ended.
+        var closeReason: CloseReason?
+        /// The message that is being sent in parts.
+        var stream: OutgoingStream?
+        /// When the close handshake of the drain begins.
+        var drainAt: LoopInstant?
         /// The entry of the unfinished received message in the loop's list.
         var unfinished: UnfinishedMessages.Entry?
         /// How fast the unfinished message arrives.
@@ -211,13 +206,13 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     // MARK: Channel events
 
     package func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        loop.statistics.sockets += 1
+        transport.attach(context)
+        sockets.statistics.sockets += 1
         loop.add(self)
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
-        self.context = nil
+        transport.detach()
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -226,24 +221,24 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     /// Receives bytes from the channel, or bytes that the HTTP handler read before the upgrade.
     func receive(_ data: ByteBuffer) {
-        loop.countReceived(octets: data.readableBytes)
+        loop.countReceived(bytes: data.readableBytes)
         guard case .open = phase else { return }
         var data = data
-        if inbound.readableBytes == 0 {
-            inbound = data
+        if input.buffer.readableBytes == 0 {
+            input.buffer = data
         } else {
-            inbound.discardReadBytes()
-            inbound.writeBuffer(&data)
+            input.buffer.discardReadBytes()
+            input.buffer.writeBuffer(&data)
         }
         process()
     }
 
     /// Reads are held back while the application does not read its messages.
     package func read(context: ChannelHandlerContext) {
-        if mayRead { context.read() } else { isReadHeldBack = true }
+        if mayRead { context.read() } else { input.isReadHeldBack = true }
     }
 
-    private var mayRead: Bool { mayReceive && inbound.readableBytes < Self.readAhead }
+    private var mayRead: Bool { mayReceive && input.buffer.readableBytes < Self.readAhead }
 
     /// How many received bytes may stay undecoded before the connection stops reading.
     private static let readAhead = 64 << 10
@@ -257,28 +252,29 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     /// after that message ends the connection. There is no deferral after this end has begun to close, because there is no
     /// reply to wait for, and none while the application waits for a pong, which would then never be read.
     var isDeferred: Bool {
-        !inbox.isAwaited && loop.now < deferredUntil && machine.isOpen && rareState?.pings.isEmpty != false
+        !input.inbox.isAwaited && loop.now < input.deferredUntil && machine.isOpen
+            && rareState?.pings.isEmpty != false
     }
 
     /// Whether there is input to decode.
-    var hasUndecoded: Bool { inbound.readableBytes > 0 || machine.hasPendingPart }
+    var hasUndecoded: Bool { input.buffer.readableBytes > 0 || machine.hasPendingPart }
 
     /// Whether the application can accept messages: the inbox has room, or there is room for the reply of a callback.
     var mayReceive: Bool {
         guard case .open = phase else { return true }
-        switch consumer {
+        switch service.consumer {
         case .task:
-            return !inbox.isFull(
-                maxMessages: sharedLimits.value.maxQueuedMessages,
-                maxBytes: sharedLimits.value.maxQueuedBytes)
+            return !input.inbox.isFull(
+                maxMessages: service.limits.value.maxQueuedMessages,
+                maxBytes: service.limits.value.maxQueuedBytes)
         case .callbacks: return !isFull
         }
     }
 
     func resumeReading() {
-        guard isReadHeldBack, mayRead else { return }
-        isReadHeldBack = false
-        context?.read()
+        guard input.isReadHeldBack, mayRead else { return }
+        input.isReadHeldBack = false
+        transport.read()
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -290,7 +286,7 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
 
     /// Handles that the peer has closed its side. What it sent before is still decoded, above all a close frame.
     func inputClosed() {
-        isInputClosed = true
+        input.isClosed = true
         process()
         // While lingering, nothing else is awaited.
         if isClosed { transportEnded(.lost(.transportClosed)) }
@@ -302,12 +298,15 @@ package final class WebSocketConnection: ChannelDuplexHandler, LoopMember, @unch
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.debug("WebSocket transport failed", metadata: ["error": .clean(error)])
+        service.logger.debug("WebSocket transport failed", metadata: ["error": .clean(error)])
         context.close(promise: nil)
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        loop.turn { writabilityChanged(context.channel.isWritable) }
+        loop.turn {
+            transport.writabilityChanged()
+            writabilityChanged()
+        }
         context.fireChannelWritabilityChanged()
     }
 }

@@ -65,7 +65,7 @@ private struct WebSocketOpening {
     let place: AddressCounter.Place?
 
     func open(_ upgraded: consuming UpgradedConnection) {
-        let loop = request.connection.loop
+        let loop = upgraded.connection.loop
         let consumer: WebSocketConnection.Consumer
         var delivery = MessageAssembler.Delivery.whole
         switch service {
@@ -76,26 +76,27 @@ private struct WebSocketOpening {
         }
         let machine = WebSocketMachine(
             role: .server, limits: options.sharedLimits, deflate: acceptance.deflate, mode: options.deflate,
-            shared: SharedDeflate.shared(on: loop), delivery: delivery,
+            shared: SocketLoop.of(loop).codecs, delivery: delivery,
             now: NIODeadline(loop.now))
         let connection = WebSocketConnection(
-            loop: loop, machine: machine, limits: options.sharedLimits, consumer: consumer, topics: topics,
-            logger: logger,
-            route: request.pattern)
-        if let place { connection.onEnd = { place.release() } }
+            loop: loop, machine: machine,
+            service: SocketService(
+                limits: options.sharedLimits, consumer: consumer, topics: topics, logger: logger,
+                route: request.pattern))
+        connection.application.place = place
         do {
             let high = max(2, options.limits.sendBufferSize)
             try upgraded.channel.syncOptions?.setOption(
                 .writeBufferWaterMark, value: .init(low: high / 2, high: high))
             try upgraded.channel.pipeline.syncOperations.addHandler(connection)
         } catch {
-            connection.onEnd?()
+            place?.release()
             return upgraded.channel.close(promise: nil)
         }
         start(connection)
         if upgraded.unread.readableBytes > 0 { connection.receive(upgraded.unread) }
         if upgraded.isInputClosed { connection.inputClosed() }
-        if let deadline = upgraded.drainDeadline { connection.drain(deadline: deadline) }
+        if let deadline = loop.drainDeadline { connection.drain(deadline: deadline) }
     }
 
     private func start(_ connection: WebSocketConnection) {
@@ -127,7 +128,7 @@ extension WebSocketConnection {
                 request: request, subprotocol: subprotocol, isCompressed: isCompressed,
                 remoteAddress: remoteAddress,
                 connection: connection)
-            connection.socket = socket
+            connection.application.socket = socket
             return socket
         }
 
@@ -136,7 +137,7 @@ extension WebSocketConnection {
             let socket = StatefulWebSocket(
                 state: state, request: request, subprotocol: subprotocol, isCompressed: isCompressed,
                 remoteAddress: remoteAddress, connection: connection)
-            connection.socket = socket
+            connection.application.socket = socket
             return socket
         }
     }
@@ -145,7 +146,7 @@ extension WebSocketConnection {
     func run(_ body: @escaping @Sendable () async throws -> Void) {
         loop.begin(self)
         let task = Task.immediate(executorPreference: self) { [self] in
-            servingTask = Self.currentTask
+            application.servingTask = Self.currentTask
             var code = CloseCode.normal
             do {
                 try await body()
@@ -154,10 +155,10 @@ extension WebSocketConnection {
                 report(error)
             }
             await close(code, reason: "")
-            self.task = nil
-            servingTask = 0
+            application.task = nil
+            application.servingTask = 0
         }
-        if !inbox.isEnded { self.task = task }
+        if !input.inbox.isEnded { application.task = task }
     }
 
     // These are not inlined into the closure above. Its frame must stay small, so that the task of an idle socket needs
@@ -171,17 +172,7 @@ extension WebSocketConnection {
         // An error that the end of this socket caused is not a failure of the closure.
         let isEnd = error is CancellationError || error is WebSocketClosed
         guard !isEnd || (!isClosed && machine.isOpen) else { return }
-        logger.error("WebSocket handler failed", metadata: ["route": .clean(route), "error": .clean(error)])
-    }
-}
-
-extension SharedDeflate {
-    /// The codecs of an event loop.
-    static func shared(on loop: LoopContext) -> SharedDeflate {
-        let key = ObjectIdentifier(SharedDeflate.self)
-        if let existing = loop.extensions[key] as? SharedDeflate { return existing }
-        let created = SharedDeflate()
-        loop.extensions[key] = created
-        return created
+        service.logger.error(
+            "WebSocket handler failed", metadata: ["route": .clean(service.route), "error": .clean(error)])
     }
 }

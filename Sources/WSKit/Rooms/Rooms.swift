@@ -106,12 +106,12 @@ extension Rooms: TopicDirectory {
         _ connection: WebSocketConnection, _ socket: WebSocket, to topic: String,
         slowClients: SlowClientPolicy
     ) {
-        guard connection.subscriptions[topic] == nil else { return }
-        connection.subscriptions[topic] = add(socket, to: topic, policy: slowClients)
+        guard connection.memberships.topics[topic] == nil else { return }
+        connection.memberships.topics[topic] = add(socket, to: topic, policy: slowClients)
     }
 
     package func unsubscribe(_ connection: WebSocketConnection, _ socket: WebSocket, from topic: String) {
-        guard connection.subscriptions.removeValue(forKey: topic) != nil, let room = find(topic) else {
+        guard connection.memberships.topics.removeValue(forKey: topic) != nil, let room = find(topic) else {
             return
         }
         remove(socket, from: room)

@@ -9,12 +9,17 @@ final class SocketSet: Sendable {
     /// Invariant: all state except `missed` is accessed on that loop only.
     final class Shard: @unchecked Sendable {
         let loop: LoopContext
+        /// What the sockets of the loop share.
+        private let sockets: SocketLoop
         var members: [Member] = []
         var indices: [ObjectIdentifier: Int] = [:]
         /// The messages from other threads that were not queued because too many bytes were on their way to this loop.
         private let missed = Mutex<Missed?>(nil)
 
-        init(loop: LoopContext) { self.loop = loop }
+        init(_ connection: WebSocketConnection) {
+            loop = connection.loop
+            sockets = connection.sockets
+        }
 
         func add(_ member: Member) -> Bool {
             loop.eventLoop.assertInEventLoop()
@@ -49,7 +54,7 @@ final class SocketSet: Sendable {
         /// as slow clients do.
         func enqueue(_ message: PreparedMessage, except excluded: WebSocketConnection?) {
             let isMissed = missed.withLock { missed in
-                if missed == nil, loop.queuedOctets.load(ordering: .relaxed) < SocketSet.maxQueuedBytes {
+                if missed == nil, sockets.queuedBytes.load(ordering: .relaxed) < SocketSet.maxQueuedBytes {
                     return false
                 }
                 // Until the loop has handled that, later messages are missed too. Otherwise they could overtake this one.
@@ -59,9 +64,9 @@ final class SocketSet: Sendable {
             }
             guard !isMissed else { return }
             let bytes = message.message.count + SocketSet.messageOverhead
-            loop.queuedOctets.wrappingAdd(bytes, ordering: .relaxed)
+            sockets.queuedBytes.wrappingAdd(bytes, ordering: .relaxed)
             loop.eventLoop.execute {
-                self.loop.queuedOctets.wrappingSubtract(bytes, ordering: .relaxed)
+                self.sockets.queuedBytes.wrappingSubtract(bytes, ordering: .relaxed)
                 self.send(message, except: excluded)
             }
         }
@@ -129,23 +134,25 @@ final class SocketSet: Sendable {
     /// How many sockets are in the set.
     var count: Int { members.load(ordering: .relaxed) }
 
-    func shard(of loop: LoopContext) -> Shard {
+    /// The members on the loop of `connection`.
+    func shard(of connection: WebSocketConnection) -> Shard {
         shards.withLock { shards in
-            if let shard = shards[ObjectIdentifier(loop)] { return shard }
-            let shard = Shard(loop: loop)
-            shards[ObjectIdentifier(loop)] = shard
+            let key = ObjectIdentifier(connection.loop)
+            if let shard = shards[key] { return shard }
+            let shard = Shard(connection)
+            shards[key] = shard
             return shard
         }
     }
 
     /// Adds a socket on its event loop, unless it is closed.
     func add(_ socket: WebSocket, policy: SlowClientPolicy) {
-        let shard = shard(of: socket.connection.loop)
+        let shard = shard(of: socket.connection)
         socket.connection.onLoop { connection in
             guard !connection.isClosed else { return }
             if shard.add(Member(connection: connection, socket: socket, policy: policy)) {
                 self.members.wrappingAdd(1, ordering: .relaxed)
-                connection.memberships.append(self)
+                connection.memberships.rooms.append(self)
                 if case .latestOnly = policy { connection.limitUnsent(true) }
             }
         }
@@ -157,14 +164,14 @@ final class SocketSet: Sendable {
     func remove(_ socket: WebSocket, all: Bool) {
         socket.connection.onLoop { connection in
             guard self.removeOnLoop(connection, all: all) else { return }
-            connection.memberships.removeAll { $0 === self }
+            connection.memberships.rooms.removeAll { $0 === self }
         }
     }
 
     /// Removes a connection on its event loop. Returns whether it was removed.
     @discardableResult
     func removeOnLoop(_ connection: WebSocketConnection, all: Bool = true) -> Bool {
-        guard let member = shard(of: connection.loop).remove(connection, all: all) else { return false }
+        guard let member = shard(of: connection).remove(connection, all: all) else { return false }
         members.wrappingSubtract(1, ordering: .relaxed)
         if case .latestOnly = member.policy { connection.limitUnsent(false) }
         return true

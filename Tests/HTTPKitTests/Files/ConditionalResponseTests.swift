@@ -12,7 +12,7 @@ struct ConditionalResponseTests {
         var decoder = RequestDecoder(limits: HTTPLimits())
         var input = ByteBuffer(string: "\(method) / HTTP/1.1\r\nHost: h\r\n\(lines)\r\n")
         let head = try #require(try decoder.next(&input))
-        let info = ConnectionInfo(remoteAddress: nil, loop: LoopContext(eventLoop: EmbeddedEventLoop()))
+        let info = ConnectionInfo.unconnected()
         return Request(head: head, body: .empty, connection: info, bodyLimit: 0)
     }
 

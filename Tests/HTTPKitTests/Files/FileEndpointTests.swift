@@ -30,7 +30,7 @@ struct FileEndpointTests {
         var decoder = RequestDecoder(limits: HTTPLimits())
         var input = ByteBuffer(string: "\(line) HTTP/1.1\r\nHost: h\r\n\(fields)\r\n")
         let head = try #require(try decoder.next(&input))
-        let connection = ConnectionInfo(remoteAddress: nil, loop: LoopContext(eventLoop: EmbeddedEventLoop()))
+        let connection = ConnectionInfo.unconnected()
         return try await files.respond(
             to: Request(head: head, body: .empty, connection: connection, bodyLimit: 0))
     }
@@ -50,7 +50,7 @@ struct FileEndpointTests {
     func small(target: String) async throws {
         let response = try await respond("GET \(target)", "Accept-Encoding: gzip\r\n")
         #expect(response.status == .ok && bytes(response) == "hello" && response.declaredLength == 5)
-        let lines = response.preparedFields.map { String(buffer: $0) } ?? ""
+        let lines = response.preparedFields.map { String(buffer: $0.lines) } ?? ""
         #expect(lines.contains("Content-Type: text/plain; charset=utf-8\r\n"))
         #expect(response.fields[.contentType] == "text/plain; charset=utf-8")
     }
@@ -73,7 +73,7 @@ struct FileEndpointTests {
     @Test("RFC 9110 §13 conditions reach the files, in whatever case their names are written")
     func conditions() async throws {
         let lines = try #require(
-            try await respond("GET /static/a.txt").preparedFields.map { String(buffer: $0) })
+            try await respond("GET /static/a.txt").preparedFields.map { String(buffer: $0.lines) })
         let tag = try #require(lines.split(separator: "\r\n").first { $0.hasPrefix("ETag: ") }).dropFirst(6)
         for name in ["If-None-Match", "if-none-match", "IF-NONE-MATCH"] {
             let response = try await respond("GET /static/a.txt", "\(name): \(tag)\r\n")

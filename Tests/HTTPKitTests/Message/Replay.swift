@@ -24,15 +24,15 @@ enum Event: Equatable {
         var authority: String?
         var host: String?
 
-        init(_ head: RequestHead) {
+        init(_ head: RequestHead, _ facts: FieldFacts) {
             func text(_ range: Range<Int>) -> String { head.buffer.string(range) }
             method = head.method.rawValue
             target = text(head.target)
-            minorVersion = head.minorVersion
+            minorVersion = head.version == .http10 ? 0 : 1
             fields = head.slots.map { "\(head.name($0)): \(head.value($0))" }
-            framing = head.framing
-            connection = head.connection.rawValue
-            expectsContinue = head.expectsContinue
+            framing = facts.framing
+            connection = facts.connection.rawValue
+            expectsContinue = facts.expectsContinue
             path = text(head.path)
             query = head.query.map(text)
             host = head.host.map(text)
@@ -70,8 +70,8 @@ struct MessageReader {
     private mutating func step() throws(HTTPError) -> Bool {
         guard isInBody else {
             guard let head = try decoder.next(&input) else { return false }
-            events.append(.head(Event.Head(head)))
-            body = BodyDecoder(head.framing, limits: limits)
+            events.append(.head(Event.Head(head, decoder.facts)))
+            body = BodyDecoder(decoder.facts.framing, limits: limits)
             isInBody = true
             return true
         }

@@ -37,7 +37,7 @@ struct RouteBuilderTests {
             var decoder = RequestDecoder(limits: HTTPLimits())
             var input = ByteBuffer(string: text)
             let head = try #require(try decoder.next(&input))
-            let info = ConnectionInfo(remoteAddress: nil, loop: LoopContext(eventLoop: EmbeddedEventLoop()))
+            let info = ConnectionInfo.unconnected()
             let request = Request(head: head, body: .empty, connection: info, bodyLimit: 0)
             var response: Response
             do {

@@ -10,7 +10,8 @@ struct AdmissionTests {
         var limits = HTTPLimits()
         limits.maxConnections = maxConnections
         return ServerContext(
-            limits: limits, logger: NotedLog().logger, responder: .function { _ in Response() })
+            policy: ServerPolicy(limits: limits, logger: NotedLog().logger),
+            responder: .function { _ in Response() })
     }
 
     @Test("Who is refused takes no place, however long it takes to say so")
@@ -46,7 +47,8 @@ struct AdmissionTests {
         var limits = HTTPLimits()
         limits.maxConnectionsPerAddress = 2
         let context = ServerContext(
-            limits: limits, logger: NotedLog().logger, isProxy: { $0.ipAddress == "10.1.1.1" },
+            policy: ServerPolicy(
+                limits: limits, logger: NotedLog().logger, isProxy: { $0.ipAddress == "10.1.1.1" }),
             responder: .function { _ in Response() })
         func address(_ text: String) throws -> SocketAddress {
             try text.hasPrefix("/")

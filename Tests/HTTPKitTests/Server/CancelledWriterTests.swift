@@ -69,5 +69,7 @@ struct CancelledWriterTests {
 
 extension ResponseWriter {
     /// Whether a task waits for the client to read.
-    fileprivate var isWaiting: Bool { get async { !connection.writeWaiters.isEmpty } }
+    fileprivate var isWaiting: Bool {
+        get async { (exchange.carrier as? HTTPConnection)?.transport.hasWaitingWriters == true }
+    }
 }

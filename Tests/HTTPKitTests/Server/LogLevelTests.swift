@@ -28,7 +28,7 @@ struct LogLevelTests {
                 for try await part in request.body { try await writer.write(part) }
             }
         }
-        #expect(streamed == ["info answer broken off"])
+        #expect(streamed == ["info response broken off"])
     }
 
     @Test("A handler that fails in the middle of its answer is a warning")
@@ -40,6 +40,6 @@ struct LogLevelTests {
                 throw Failure()
             }
         }
-        #expect(lines == ["warning answer broken off"])
+        #expect(lines == ["warning response broken off"])
     }
 }

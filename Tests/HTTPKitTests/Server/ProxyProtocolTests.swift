@@ -9,9 +9,9 @@ import Testing
 private final class ProxiedWire {
     let server: HTTPServer
     let channel = EmbeddedChannel()
-    let transport = Transport(highWaterMark: 1 << 20)
+    let transport = StubTransport(highWaterMark: 1 << 20)
     let log: NotedLog
-    private let loop: LoopContext
+    let loop: LoopContext
 
     /// - Parameter draining: whether the server has been told to go before it accepts the connection.
     init(
@@ -22,12 +22,13 @@ private final class ProxiedWire {
         var configuration = HTTPServer.Configuration()
         configuration.proxyProtocol = .required
         let context = ServerContext(
-            limits: limits, logger: log.logger,
-            isProxy: { $0.ipAddress?.hasPrefix("10.") == true || $0.ipAddress == "fd00::1" },
+            policy: ServerPolicy(
+                limits: limits, logger: log.logger,
+                isProxy: { $0.ipAddress?.hasPrefix("10.") == true || $0.ipAddress == "fd00::1" }),
             responder: .function(responder))
         server = HTTPServer(
             configuration: configuration, group: channel.embeddedEventLoop, context: context)
-        loop = try #require(server.loopContexts.first)
+        loop = try server.loop(of: channel)
         let address = try peer.map { try SocketAddress(ipAddress: $0, port: 4711) }
         channel.remoteAddress = address
         try channel.pipeline.syncOperations.addHandler(transport)
@@ -242,7 +243,8 @@ struct ProxyProtocolTests {
         limits.maxConnectionsPerAddress = 2
         limits.maxConnections = 3
         let context = ServerContext(
-            limits: limits, logger: NotedLog().logger, isProxy: { $0.ipAddress == "10.1.1.1" },
+            policy: ServerPolicy(
+                limits: limits, logger: NotedLog().logger, isProxy: { $0.ipAddress == "10.1.1.1" }),
             responder: .function { _ in Response() })
         let client = try SocketAddress(ipAddress: "192.0.2.1", port: 1)
         let other = try SocketAddress(ipAddress: "192.0.2.2", port: 1)
@@ -282,7 +284,7 @@ struct ProxyProtocolTests {
     @Test("it counts connections and bytes as for others")
     func statistics() throws {
         let wire = try ProxiedWire()
-        let loop = try #require(wire.server.loopContexts.first)
+        let loop = wire.loop
         wire.send(header + request)
         #expect(loop.statistics.connections == 1)
         #expect(loop.statistics.bytesIn == header.utf8.count + request.utf8.count)

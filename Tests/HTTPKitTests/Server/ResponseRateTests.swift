@@ -46,23 +46,33 @@ struct ResponseRateTests {
         }
     }
 
+    /// Time enough without progress: only the rate counts.
+    private static func writeLimits(_ limits: HTTPLimits) -> WriteProgress.Limits {
+        WriteProgress.Limits(
+            timeout: .seconds(1 << 20), rate: limits.minResponseRate, grace: limits.responseRateGracePeriod)
+    }
+
     /// A client that takes `rate` octets a second of what is kept full to 256 KiB, in bursts; after how many seconds,
     /// of a day, it is given up.
     private func endOfTaking(
         _ rate: Int, everySeconds burst: Int = 1, first: Int = 0, limits: HTTPLimits = HTTPLimits()
     ) -> Int? {
-        var progress = WriteProgress()
         let full = 256 << 10
-        progress.handedOver = full
+        var handedOver = full
+        let start = LoopInstant(milliseconds: 0)
+        let progress = WriteProgress(handedOver: full, unsent: full, now: start)
+        let limits = Self.writeLimits(limits)
         for second in 0..<86_400 {
             // What is taken is written again.
             if second < first {
-                progress.handedOver += 10_000_000
+                handedOver += 10_000_000
             } else if second % burst == 0 {
-                progress.handedOver += rate * burst
+                handedOver += rate * burst
             }
             let now = LoopInstant(milliseconds: Int64(second) * 1000)
-            if progress.isSlow(unsent: full, now: now, limits: limits) { return second }
+            let fault = progress.look(
+                handedOver: handedOver, unsent: full, isFull: true, now: now, limits: limits)
+            if fault == .slow { return second }
         }
         return nil
     }
@@ -88,14 +98,17 @@ struct ResponseRateTests {
 
     @Test("Only time in which octets wait counts for the least rate of answers")
     func responseRateBetweenAnswers() {
-        var progress = WriteProgress()
+        var pace = TakingPace()
         let limits = HTTPLimits()
         var now = LoopInstant(milliseconds: 0)
         for _ in 0..<1000 {
-            progress.handedOver += 2_400
+            var added = 2_400
             for waiting in [2_400, 100, 0] {
-                let isSlow = progress.isSlow(unsent: waiting, now: now, limits: limits)
+                let isSlow = pace.isSlow(
+                    added: added, unsent: waiting, now: now, rate: limits.minResponseRate,
+                    grace: limits.responseRateGracePeriod)
                 #expect(!isSlow)
+                added = 0
                 now = now.advanced(by: .seconds(waiting == 0 ? 3_600 : 4))
             }
         }

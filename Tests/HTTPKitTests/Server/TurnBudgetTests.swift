@@ -155,11 +155,11 @@ struct TurnBudgetTests {
         } test: { wire in
             wire.loop.turn {
                 wire.loop.clockOffset += 8000
-                #expect(!wire.loop.spend(octets: 65_535))
-                #expect(wire.loop.spend(octets: 1))
-                #expect(wire.loop.spend(octets: 0), "it stays used up")
+                #expect(!wire.loop.spend(bytes: 65_535))
+                #expect(wire.loop.spend(bytes: 1))
+                #expect(wire.loop.spend(bytes: 0), "it stays used up")
             }
-            wire.loop.turn { #expect(!wire.loop.spend(octets: 1 << 20), "a turn begins anew") }
+            wire.loop.turn { #expect(!wire.loop.spend(bytes: 1 << 20), "a turn begins anew") }
         }
     }
 }

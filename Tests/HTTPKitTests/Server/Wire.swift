@@ -10,7 +10,7 @@ import NIOEmbedded
 final class Wire {
     let loop: LoopContext
     let connection: HTTPConnection
-    let transport: Transport
+    let transport: StubTransport
     let log: NotedLog
     private let channel: EmbeddedChannel
     private var skipped: Duration = .zero
@@ -32,11 +32,13 @@ final class Wire {
         if let draining { loop.drain(deadline: draining) }
         let proxies: (@Sendable (SocketAddress) -> Bool)? = if isProxy { { _ in true } } else { nil }
         let server = ServerContext(
-            limits: limits, logger: log.logger, isProxy: proxies,
-            errorResponse: errorResponse, clientLog: clientLog, responder: .function(responder))
+            policy: ServerPolicy(
+                limits: limits, logger: log.logger, isProxy: proxies, errorResponse: errorResponse,
+                clientLog: clientLog),
+            responder: .function(responder))
         connection = HTTPConnection(
             server: server, loop: loop, refusal: isAdmitted ? nil : .tooMany)
-        transport = Transport(highWaterMark: limits.writeBufferSize)
+        transport = StubTransport(highWaterMark: limits.writeBufferSize)
         try channel.pipeline.syncOperations.addHandler(transport)
         try channel.pipeline.syncOperations.addHandler(connection)
         transport.setWritable = { [channel] in channel.isWritable = $0 }
@@ -166,7 +168,7 @@ func withWire<Result>(
 }
 
 /// The transport under the connection: it can refuse to take octets, and knows a closed side from a closed channel.
-final class Transport: ChannelDuplexHandler, RemovableChannelHandler {
+final class StubTransport: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundIn = IOData
 
@@ -274,4 +276,13 @@ extension String {
 
     /// Whether `other` is in it, octet by octet: a line end is no character here.
     func has(_ other: String) -> Bool { components(separatedBy: other).count > 1 }
+}
+
+extension ConnectionInfo {
+    /// The connection of a request that nobody has sent.
+    static func unconnected() -> ConnectionInfo {
+        ConnectionInfo(
+            remoteAddress: nil, loop: LoopContext(eventLoop: EmbeddedEventLoop()),
+            policy: ServerPolicy(limits: HTTPLimits(), logger: NotedLog().logger))
+    }
 }

@@ -61,7 +61,7 @@ struct WorkerTests {
         let notes = Notes()
         try withWire { request in
             notes.add("begun: \(Task.isCancelled)")
-            request.connection.connection?.breakOff()
+            if let exchange = request.exchange { exchange.carrier?.breakOff(exchange) }
             let never = AsyncStream<Void> { _ in }
             for await _ in never {}
             notes.add("cancelled: \(Task.isCancelled)")
@@ -81,10 +81,10 @@ struct WorkerTests {
             var workers: Set<ObjectIdentifier> = []
             for _ in 0..<3 {
                 #expect(statuses(wire.exchange(Self.get + Self.get)) == [200, 200])
-                let worker = wire.loop.takeWorker()
+                let worker = WorkerPool.of(wire.loop).take()
                 #expect(worker.isParked)
                 workers.insert(ObjectIdentifier(worker))
-                #expect(wire.loop.park(worker))
+                #expect(WorkerPool.of(wire.loop).park(worker))
             }
             #expect(workers.count == 1)
         }
@@ -119,10 +119,10 @@ struct WorkerTests {
         } test: { wire in
             loop = wire.loop
             #expect(statuses(wire.exchange(Self.get)) == [200])
-            let parked = wire.loop.takeWorker()
+            let parked = WorkerPool.of(wire.loop).take()
             worker = parked
             #expect(parked.isParked)
-            #expect(wire.loop.park(parked))
+            #expect(WorkerPool.of(wire.loop).park(parked))
         }
         #expect(worker == nil)
         #expect(loop == nil)

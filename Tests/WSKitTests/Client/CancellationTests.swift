@@ -134,8 +134,8 @@
             try await waitUntil {
                 await socket.connection.onLoopAsync { connection in
                     switch wait {
-                    case .message, .closing: connection.inbox.isAwaited
-                    case .room: !connection.sendWaiters.isEmpty
+                    case .message, .closing: connection.input.inbox.isAwaited
+                    case .room: connection.transport.hasWaitingWriters
                     case .pong: connection.rareState?.pings.isEmpty == false
                     }
                 }

@@ -73,7 +73,7 @@ struct Opening {
         #expect(opening.outcome() == nil)
         try opening.answer(try opening.acceptance(of: request), then: frame(0x81, "first", key: nil))
         let socket = try #require(opening.outcome()).get()
-        #expect(socket.connection.inbox.isFull(maxMessages: 1, maxBytes: .max))
+        #expect(socket.connection.input.inbox.isFull(maxMessages: 1, maxBytes: .max))
         opening.channel.pipeline.fireChannelInactive()
     }
 

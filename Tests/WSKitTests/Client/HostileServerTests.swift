@@ -122,8 +122,8 @@ struct HostileServerTests {
         let total = 256 << 20
         async let sent = peer.flood(frame(0x82, String(repeating: "x", count: 60_000), key: nil), upTo: total)
         let connection = socket.connection
-        try await waitUntil { await connection.onLoopAsync { $0.isReadHeldBack } }
-        let waiting = await connection.onLoopAsync { $0.inbound.readableBytes }
+        try await waitUntil { await connection.onLoopAsync { $0.input.isReadHeldBack } }
+        let waiting = await connection.onLoopAsync { $0.input.buffer.readableBytes }
         // The read-ahead limit, plus one read and the rest of a frame.
         #expect(waiting <= 256 << 10)
         socket.connection.onLoop { $0.transportEnded(.lost(.transportClosed)) }

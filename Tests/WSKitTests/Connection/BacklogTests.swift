@@ -26,7 +26,7 @@ import Testing
         writes.unblock()
         harness.run()
         #expect(writes.bytes == 30_000)
-        #expect(!harness.connection.isBacklogged && harness.connection.out == nil)
+        #expect(!harness.connection.transport.isBacklogged && harness.connection.transport.gathered == 0)
     }
 }
 

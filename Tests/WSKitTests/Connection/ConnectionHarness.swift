@@ -32,11 +32,13 @@ struct ConnectionHarness {
         let limits = WSLimits(limits)
         let machine = WebSocketMachine(
             role: .server, limits: limits, deflate: deflate, mode: mode,
-            shared: SharedDeflate.shared(on: loop), delivery: delivery,
+            shared: SocketLoop.of(loop).codecs, delivery: delivery,
             now: NIODeadline(began))
         connection = WebSocketConnection(
-            loop: loop, machine: machine, limits: SharedLimits(limits), consumer: consumer, topics: rooms,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, route: "/test")
+            loop: loop, machine: machine,
+            service: SocketService(
+                limits: SharedLimits(limits), consumer: consumer, topics: rooms,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, route: "/test"))
         try channel.pipeline.syncOperations.addHandler(connection)
     }
 

@@ -16,8 +16,8 @@ import Testing
         #expect(harness.connection.closeReason?.initiator == .local)
         harness.endInput()
         #expect(!harness.channel.isActive)
-        #expect(harness.connection.socket == nil)
-        #expect(harness.loop.statistics.sockets == 0 && harness.loop.memberCount == 0)
+        #expect(harness.connection.application.socket == nil)
+        #expect(harness.connection.sockets.statistics.sockets == 0 && harness.loop.memberCount == 0)
     }
 
     @Test(

@@ -15,7 +15,7 @@ import Testing
         let socket = harness.open()
         let large = [UInt8](repeating: 0x61, count: 1000)
         try harness.receive(frame(0x81, large) + frame(0x81, "next"))
-        #expect(harness.connection.inbound.readableBytes > 0, "the second message waits")
+        #expect(harness.connection.input.buffer.readableBytes > 0, "the second message waits")
         let journal = Journal()
         harness.loop.turn {
             harness.connection.run {
@@ -24,7 +24,7 @@ import Testing
         }
         harness.run()
         #expect(journal.all == ["1000", "4"])
-        #expect(harness.connection.inbound.capacity == 0, "an idle socket holds no read buffer")
+        #expect(harness.connection.input.buffer.capacity == 0, "an idle socket holds no read buffer")
     }
 
     @Test("a cancelled reader throws, and no message is lost by it")
@@ -170,7 +170,7 @@ import Testing
         harness.run()
         let parts = frame(0x01, "a", key: nil) + frame(0x00, "b", key: nil) + frame(0x80, "", key: nil)
         #expect(try harness.sent() == parts + frame(0x81, "new", key: nil))
-        #expect(harness.loop.statistics.messagesDropped == 1)
+        #expect(harness.connection.sockets.statistics.messagesDropped == 1)
     }
 
     @Test("a stream continues when its own flush makes room at once")

@@ -90,7 +90,7 @@ struct MessagePaceTests {
             try ConnectionHarness(on: first) { $0.maxUnfinishedBytesPerLoop = 100_000 }
         }
         for harness in [first] + others { _ = harness.open() }
-        let memory = UnfinishedMessages.on(first.loop)
+        let memory = first.connection.sockets.unfinished
         try first.receive(frame(0x42, [UInt8](repeating: 1, count: 1000)))
         // A message that has ended makes room.
         for _ in 0..<10 {
@@ -117,9 +117,9 @@ struct MessagePaceTests {
         let harness = try ConnectionHarness()
         _ = harness.open()
         try harness.receive(frame(0x02, [UInt8](repeating: 1, count: 60_000)))
-        #expect(UnfinishedMessages.on(harness.loop).bytes > 60_000)
+        #expect(harness.connection.sockets.unfinished.bytes > 60_000)
         harness.endInput()
-        #expect(UnfinishedMessages.on(harness.loop).bytes == 0)
+        #expect(harness.connection.sockets.unfinished.bytes == 0)
         #expect(harness.connection.machine.messageUnderWay == nil)
     }
 }

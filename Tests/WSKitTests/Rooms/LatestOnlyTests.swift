@@ -47,7 +47,7 @@ import Testing
         harness.channel.flush()
         let received = try numbers(harness, size: 1000)
         #expect(received == Array(0..<66) + [199])
-        #expect(harness.loop.statistics.messagesDropped == 133)
+        #expect(harness.connection.sockets.statistics.messagesDropped == 133)
         #expect(
             try numbers(other, size: 1000) == Array(0..<200), "other policies keep what fits into the buffer")
         // Afterwards messages are sent as before.

@@ -159,7 +159,7 @@ struct LiveRoomTests {
             case .unsubscribes: continue
             case .closes: return await socket.close()
             case .vanishes:
-                return socket.connection.onLoop { $0.context?.close(promise: nil) }
+                return socket.connection.onLoop { $0.transport.close() }
             }
         }
         await socket.close()

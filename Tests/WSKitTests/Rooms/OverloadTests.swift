@@ -12,17 +12,20 @@ import Testing
         let set = SocketSet()
         let harness = try ConnectionHarness()
         set.add(harness.open(), policy: .drop)
-        let shard = set.shard(of: harness.loop)
+        let shard = set.shard(of: harness.connection)
         let message = PreparedMessage(Message(binary: [UInt8](repeating: 1, count: 1 << 20)))
         for _ in 0..<100 { shard.enqueue(message, except: nil) }
-        #expect(harness.loop.queuedOctets.load(ordering: .relaxed) <= SocketSet.maxQueuedBytes + (2 << 20))
+        #expect(
+            harness.connection.sockets.queuedBytes.load(ordering: .relaxed) <= SocketSet.maxQueuedBytes
+                + (2 << 20))
         harness.run()
-        #expect(harness.loop.queuedOctets.load(ordering: .relaxed) == 0)
-        let statistics = harness.loop.statistics
+        #expect(harness.connection.sockets.queuedBytes.load(ordering: .relaxed) == 0)
+        let statistics = harness.connection.sockets.statistics
         #expect(statistics.messagesOut == 32 && statistics.messagesDropped == 68)
         shard.enqueue(message, except: nil)
         harness.run()
-        #expect(harness.loop.statistics.messagesOut == 33, "afterwards messages are sent as before")
+        #expect(
+            harness.connection.sockets.statistics.messagesOut == 33, "afterwards messages are sent as before")
     }
 
     @Test("sockets miss messages according to their policy, in order; the excluded one misses none")
@@ -35,14 +38,14 @@ import Testing
         set.add(strict.open(), policy: .default)
         let writer = author.open()
         set.add(writer, policy: .default)
-        let shard = set.shard(of: channel.loop)
+        let shard = set.shard(of: channel.connection)
         func publish(_ text: String) {
             shard.enqueue(PreparedMessage(Message(text: text)), except: writer.connection)
         }
         publish("1")
-        channel.loop.queuedOctets.wrappingAdd(SocketSet.maxQueuedBytes, ordering: .relaxed)
+        channel.connection.sockets.queuedBytes.wrappingAdd(SocketSet.maxQueuedBytes, ordering: .relaxed)
         publish("2")
-        channel.loop.queuedOctets.wrappingSubtract(SocketSet.maxQueuedBytes, ordering: .relaxed)
+        channel.connection.sockets.queuedBytes.wrappingSubtract(SocketSet.maxQueuedBytes, ordering: .relaxed)
         publish("3")
         channel.run()
         publish("4")
