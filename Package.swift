@@ -78,6 +78,12 @@ let package = Package(
             name: "FirstProgram", dependencies: ["OnePort"], path: "Examples/FirstProgram",
             swiftSettings: settings),
         .executableTarget(
+            name: "HTTPKitOnly", dependencies: ["HTTPKit", httpTypes], path: "Examples/HTTPKitOnly",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "HTTPAndSockets", dependencies: ["HTTPKit", "WSKit"], path: "Examples/HTTPAndSockets",
+            swiftSettings: settings),
+        .executableTarget(
             name: "MicroBench",
             dependencies: ["OnePort", "HTTPKit", "WSKit", "Compression", nioCore, nioEmbedded, httpTypes],
             path: "Benchmarks/Micro", swiftSettings: settings),
@@ -91,7 +97,8 @@ let package = Package(
         .testTarget(
             name: "WSKitTests",
             dependencies: [
-                "WSKit", "Compression", "HTTPKit", nioCore, nioPosix, nioEmbedded, httpTypes, logging,
+                "WSKit", "Compression", "HTTPKit", "HTTPKitOnly", "HTTPAndSockets", nioCore, nioPosix,
+                nioEmbedded, httpTypes, logging,
             ],
             swiftSettings: settings),
         .testTarget(

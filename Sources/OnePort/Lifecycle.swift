@@ -122,6 +122,8 @@ extension App: Service {
         if !proxies.isEmpty { isProxy = { address in proxies.contains { $0.contains(address) } } }
         var values = RequestValues()
         values[AppKey.self] = self
+        values[WebSocketDefaults.self] = WebSocketDefaults(
+            options: webSocketOptions, rooms: rooms, logger: logger)
         let policy = ServerPolicy(
             limits: limits, logger: logger, values: values, isProxy: isProxy,
             forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse)

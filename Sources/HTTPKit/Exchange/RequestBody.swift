@@ -53,6 +53,11 @@ public struct RequestBody: Sendable, AsyncSequence {
         return whole
     }
 
+    /// The whole content as text. Bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// - Throws: what `collect()` throws.
+    public func text() async throws -> String { String(buffer: try await collect()) }
+
     /// The trailer fields behind chunked content, once it has been read to its end (RFC 9110 §6.5).
     public func trailers() async throws -> HTTPFields? {
         switch storage {

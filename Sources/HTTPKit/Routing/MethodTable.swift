@@ -34,12 +34,15 @@ struct MethodTable: Sendable {
         }
     }
 
-    /// Adds the methods that this table answers.
+    /// Adds the methods that this table answers. CONNECT stands for the path's upgrades, and only with a protocol
+    /// (RFC 8441), so an Allow field does not list it.
     func collect(into allowed: inout [HTTPRequest.Method]) {
         for (index, method) in Self.common.enumerated() {
             if place(for: .common(index)) >= 0, !allowed.contains(method) { allowed.append(method) }
         }
-        for (method, _) in others where !allowed.contains(method) { allowed.append(method) }
+        for (method, _) in others where method != .connect && !allowed.contains(method) {
+            allowed.append(method)
+        }
     }
 
     /// Puts the methods of an Allow field (RFC 9110 §10.2.1) in one order, whatever order they were found in.

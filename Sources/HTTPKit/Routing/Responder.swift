@@ -6,7 +6,7 @@ package enum Responder: Sendable {
     case router(Router)
 
     @inline(never)
-    func handler(for request: Request) -> Handler {
+    package func handler(for request: Request) -> Handler {
         switch self {
         case .function(let handler): handler
         case .router(let router): router.handler(for: request)

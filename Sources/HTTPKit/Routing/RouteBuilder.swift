@@ -46,7 +46,7 @@ extension RouteBuilder {
 
     /// Declares a route: `{name}` in the path matches one segment, `{rest...}` at its end all that are left.
     public func on(_ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler) {
-        routes.table.add(method, path, handler, in: routes.scope)
+        routes.table.add(.method(method), path, handler, in: routes.scope)
     }
 
     /// Declares a route of GET, and so of HEAD (RFC 9110 §9.3.1, §9.3.2).

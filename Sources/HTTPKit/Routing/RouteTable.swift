@@ -5,7 +5,7 @@ import Synchronization
 /// What has been declared, in order.
 package final class RouteTable: Sendable {
     private struct Route {
-        let method: HTTPRequest.Method
+        let kind: RouteKind
         let path: String
         let handler: Handler
         let scope: RouteScope
@@ -32,11 +32,11 @@ package final class RouteTable: Sendable {
     }
 
     func add(
-        _ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler, in scope: RouteScope
+        _ kind: RouteKind, _ path: String, _ handler: @escaping Handler, in scope: RouteScope
     ) {
         let path = scope.path(path)
-        guard mayDeclare("\(method) \(path)") else { return }
-        let route = Route(method: method, path: path.isEmpty ? "/" : path, handler: handler, scope: scope)
+        guard mayDeclare("\(kind) \(path)") else { return }
+        let route = Route(kind: kind, path: path.isEmpty ? "/" : path, handler: handler, scope: scope)
         declarations.withLock { $0.routes.append(route) }
     }
 
@@ -88,12 +88,9 @@ package final class RouteTable: Sendable {
         var methods: Set<HTTPRequest.Method> = [
             .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
         ]
-        for route in declared.routes {
-            let inner = route.scope.chain.flatMap(\.own)
-            let handler = Middleware.compose(outer + inner, around: route.handler)
-            try builder.insert(
-                route.method, try PathPattern(route.path), Endpoint(handler: handler, inner: inner))
-            methods.insert(route.method)
+        for (method, pattern, endpoint) in try Self.endpoints(declared.routes, behind: outer) {
+            try builder.insert(method, pattern, endpoint)
+            methods.insert(method)
         }
         for mount in Self.mounts(declared.folders) {
             let folders = FolderStack(declared.folders.filter { $0.mount.covers(mount) }, cover)
@@ -109,6 +106,45 @@ package final class RouteTable: Sendable {
             trie: trie, cover: cover, methods: methods, trailingSlash: trailingSlash, folders: atRoot)
         return Router(
             trie: trie, unrouted: Middleware.compose(outer) { try await unrouted.respond(to: $0) })
+    }
+
+    /// The routes by method and pattern. Upgrades become routes of GET and CONNECT.
+    private static func endpoints(
+        _ routes: [Route], behind outer: [Middleware]
+    ) throws -> [(HTTPRequest.Method, PathPattern, Endpoint)] {
+        var endpoints: [(HTTPRequest.Method, PathPattern, Endpoint)] = []
+        var pages: [(PathPattern, Endpoint)] = []
+        var upgrades: [UpgradeRoutes] = []
+        var places: [[PathPattern.Segment]: Int] = [:]
+        for route in routes {
+            let pattern = try PathPattern(route.path)
+            let inner = route.scope.chain.flatMap(\.own)
+            let endpoint = Endpoint(
+                handler: Middleware.compose(outer + inner, around: route.handler), inner: inner)
+            switch route.kind {
+            case .method(.get): pages.append((pattern, endpoint))
+            case .method(let method): endpoints.append((method, pattern, endpoint))
+            case .upgrade(let name):
+                if let place = places[pattern.shape] {
+                    try upgrades[place].add(name, at: pattern, endpoint)
+                } else {
+                    places[pattern.shape] = upgrades.count
+                    upgrades.append(UpgradeRoutes(name, at: pattern, endpoint))
+                }
+            }
+        }
+        for (pattern, page) in pages {
+            if let place = places[pattern.shape] {
+                try upgrades[place].add(page: page, at: pattern)
+            } else {
+                endpoints.append((.get, pattern, page))
+            }
+        }
+        for upgrade in upgrades {
+            endpoints.append((.get, upgrade.pattern, upgrade.get))
+            endpoints.append((.connect, upgrade.pattern, upgrade.connect))
+        }
+        return endpoints
     }
 
     /// The places of folders below `/`, each once.

@@ -16,7 +16,7 @@ struct Unrouted: Sendable {
         if isForWholeServer(head) {
             return allow(methods.filter { $0 != .connect && $0 != .trace })
         }
-        if head.method == .connect { throw HTTPError.methodNotImplemented }
+        if head.method == .connect, head.connectProtocol == nil { throw HTTPError.methodNotImplemented }
         switch trie.lookup(head.method, in: head.buffer, path: head.path) {
         case .methodNotAllowed(let allowed):
             return try await otherMethod(request, allowed + [.options])

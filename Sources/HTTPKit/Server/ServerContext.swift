@@ -25,7 +25,7 @@ package final class ServerContext: Sendable {
     package let policy: ServerPolicy
     package let responder: Responder
     /// Stands around the tasks that run handlers.
-    let handlerScope: HandlerScope?
+    package let handlerScope: HandlerScope?
     /// Told of each request that could not be read.
     package let onRefused: (@Sendable (HTTPError) -> Void)?
     /// How many bytes are read ahead of their use: a whole head, or as much content as may wait.
@@ -37,7 +37,7 @@ package final class ServerContext: Sendable {
     let maxGathered: Int
     let maxRequests: Int
     /// How slow a client may be that reads a response.
-    let writeLimits: WriteProgress.Limits
+    package let writeLimits: WriteProgress.Limits
     private let open = Atomic<Int>(0)
     private let admitted = Atomic<Int>(0)
     private let addresses = AddressCounter()

@@ -1,7 +1,7 @@
 /// The workers of one event loop that have nothing to do.
 ///
 /// Invariant: touched on the loop only.
-final class WorkerPool {
+package final class WorkerPool {
     /// The loop keeps its pool, and each worker both.
     unowned let loop: LoopContext
     @exclusivity(unchecked) private var idle: [Worker] = []
@@ -10,7 +10,7 @@ final class WorkerPool {
     private static let local = LoopLocal { WorkerPool(loop: $0) }
 
     /// The workers of `loop`.
-    static func of(_ loop: LoopContext) -> WorkerPool { local[loop] }
+    package static func of(_ loop: LoopContext) -> WorkerPool { local[loop] }
 
     private init(loop: LoopContext) {
         self.loop = loop
@@ -18,7 +18,7 @@ final class WorkerPool {
     }
 
     /// A worker that has nothing to do.
-    func take() -> Worker { idle.popLast() ?? Worker(pool: self) }
+    package func take() -> Worker { idle.popLast() ?? Worker(pool: self) }
 
     /// Keeps a worker that has nothing to do; `false` when there are enough, or nobody to work for.
     func park(_ worker: Worker) -> Bool {

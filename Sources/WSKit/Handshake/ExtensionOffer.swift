@@ -1,3 +1,5 @@
+import HTTPKit
+
 /// One element of `Sec-WebSocket-Extensions` (RFC 6455 §9.1).
 package struct ExtensionOffer: Equatable, Sendable {
     /// `name`, or `name=value` with the value unquoted.
@@ -75,7 +77,7 @@ package struct ExtensionOffer: Equatable, Sendable {
             return isQuoted ? nil : elements
         }
 
-        private var isBlank: Bool { bytes.allSatisfy(FieldList.isWhitespace) }
+        private var isBlank: Bool { bytes.allSatisfy(\.isBlank) }
 
         private mutating func wholeElement() -> ExtensionOffer? {
             skipWhitespace()
@@ -107,7 +109,7 @@ package struct ExtensionOffer: Equatable, Sendable {
 
         mutating func token() -> String? {
             let start = index
-            while index < bytes.endIndex, FieldList.isTokenCharacter(bytes[index]) { index += 1 }
+            while index < bytes.endIndex, bytes[index].isTokenCharacter { index += 1 }
             return index > start ? String(decoding: bytes[start..<index], as: UTF8.self) : nil
         }
 
@@ -117,7 +119,7 @@ package struct ExtensionOffer: Equatable, Sendable {
             while index < bytes.endIndex {
                 if take("\"") { return value.isEmpty ? nil : String(decoding: value, as: UTF8.self) }
                 _ = take("\\")
-                guard index < bytes.endIndex, FieldList.isTokenCharacter(bytes[index]) else { return nil }
+                guard index < bytes.endIndex, bytes[index].isTokenCharacter else { return nil }
                 value.append(bytes[index])
                 index += 1
             }
@@ -131,7 +133,7 @@ package struct ExtensionOffer: Equatable, Sendable {
         }
 
         mutating func skipWhitespace() {
-            while index < bytes.endIndex, FieldList.isWhitespace(bytes[index]) { index += 1 }
+            while index < bytes.endIndex, bytes[index].isBlank { index += 1 }
         }
     }
 }

@@ -1,3 +1,4 @@
+import HTTPKit
 package import HTTPTypes
 
 /// The server's side of the opening handshake (RFC 6455 §4.2), without I/O.
@@ -11,7 +12,7 @@ package struct ServerHandshake: Sendable {
 
     /// The result of an accepted request.
     package struct Acceptance: Equatable, Sendable {
-        /// The header fields of the 101 response that §4.2.2 requires.
+        /// The header fields of the response that §4.2.2 or RFC 8441 requires.
         package var fields: HTTPFields
         /// The chosen subprotocol; `nil` if the client offered none that the endpoint supports.
         package var subprotocol: String?
@@ -51,6 +52,34 @@ package struct ServerHandshake: Sendable {
         guard isHTTP11 else { throw .httpVersion }
         guard let host, !host.isEmpty else { throw .missingHost }
         let key = try checkedKey(fields)
+        var acceptance = try negotiate(scheme: scheme, host: host, fields: fields)
+        acceptance.fields[.upgrade] = "websocket"
+        acceptance.fields[.connection] = "Upgrade"
+        acceptance.fields[.secWebSocketAccept] = AcceptKey.value(for: key)
+        return acceptance
+    }
+
+    /// Checks an extended CONNECT request (RFC 8441 §5) and returns what to respond.
+    ///
+    /// The stream of HTTP/2 takes the place of Upgrade, Connection, Sec-WebSocket-Key and Sec-WebSocket-Accept. All other
+    /// fields mean what they mean in RFC 6455.
+    ///
+    /// - Parameter isForWebSocket: whether `:protocol` is `websocket`.
+    /// - Throws: the first violation.
+    package func acceptConnect(
+        isForWebSocket: Bool, scheme: String, authority: String?, fields: HTTPFields
+    ) throws(HandshakeRejection) -> Acceptance {
+        guard isForWebSocket else { throw .notAnUpgrade }
+        guard let authority, !authority.isEmpty else { throw .missingHost }
+        let versions = fields[values: .secWebSocketVersion]
+        guard versions == ["13"] else { throw .version(versions.first) }
+        return try negotiate(scheme: scheme, host: authority, fields: fields)
+    }
+
+    /// Chooses subprotocol and extensions, and checks the origin (§4.2.2 items 1 to 6).
+    private func negotiate(
+        scheme: String, host: String, fields: HTTPFields
+    ) throws(HandshakeRejection) -> Acceptance {
         guard let offers = ExtensionOffer.parseOffers(fields[values: .secWebSocketExtensions]) else {
             throw .extensions
         }
@@ -60,10 +89,7 @@ package struct ServerHandshake: Sendable {
             throw .origin(origins.first ?? "")
         }
 
-        var acceptance = Acceptance(
-            fields: [
-                .upgrade: "websocket", .connection: "Upgrade", .secWebSocketAccept: AcceptKey.value(for: key),
-            ], subprotocol: subprotocol)
+        var acceptance = Acceptance(fields: [:], subprotocol: subprotocol)
         if let subprotocol { acceptance.fields[.secWebSocketProtocol] = subprotocol }
         if let agreed = DeflateNegotiation.accept(offers, mode: deflate) {
             acceptance.deflate = agreed.parameters

@@ -68,7 +68,12 @@ final class LiveClient: Sendable {
     /// Connects.
     ///
     /// - Parameter receiveBuffer: how much the kernel holds of what is not read, about.
-    init(to server: LiveServer, receiveBuffer: CInt? = nil) async throws {
+    convenience init(to server: LiveServer, receiveBuffer: CInt? = nil) async throws {
+        try await self.init(port: server.port, receiveBuffer: receiveBuffer)
+    }
+
+    /// Connects to a port of this machine.
+    init(port: Int, receiveBuffer: CInt? = nil) async throws {
         #if canImport(Glibc)
             let made = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
         #else
@@ -81,7 +86,7 @@ final class LiveClient: Sendable {
         if var receiveBuffer {
             setsockopt(made, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<CInt>.size))
         }
-        let address = try SocketAddress(ipAddress: "127.0.0.1", port: server.port)
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
         let result = try await threads.runIfActive {
             address.withSockAddr { connect(made, $0, socklen_t($1)) }
         }

@@ -55,9 +55,10 @@ extension Request {
         rooms: Rooms? = nil, options: WebSocketOptions = WebSocketOptions(),
         _ handler: @escaping @Sendable (WebSocket) async throws -> Void
     ) throws -> Response {
-        try webSocketResponse(
-            options: options, topics: rooms, logger: .silent,
-            service: .closure { try await handler($0.openSocket()) })
+        var request = self
+        request[WebSocketDefaults.self] = WebSocketDefaults(rooms: rooms, logger: .silent)
+        return try request.webSocketResponse(
+            options: options, service: .closure { try await handler($0.openSocket()) })
     }
 }
 

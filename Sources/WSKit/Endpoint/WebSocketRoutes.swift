@@ -1,10 +1,10 @@
 public import HTTPKit
-import Logging
-public import WSKit
 
 /// WebSocket endpoints, declared next to routes and served on the same port.
 ///
-/// Sockets declared without options have the application's `webSocketOptions`, in groups too.
+/// A client opens one by GET with `Upgrade: websocket` (RFC 6455), or by an extended CONNECT over HTTP/2 (RFC 8441). A page
+/// may be declared at the same path by `get`. Endpoints declared without options have those of `WebSocketDefaults`, which
+/// is the application's `webSocketOptions` in OnePort.
 extension RouteBuilder {
     /// Declares a WebSocket endpoint that a closure serves. The socket is open while the closure runs.
     public func webSocket(
@@ -43,11 +43,11 @@ extension RouteBuilder {
         } catch {
             routes.table.report(error)
         }
-        get(path) { request in
+        upgrade(path, to: "websocket") { request in
             // The handshake is checked first, so that `admit` runs only for valid handshakes.
-            let options = options ?? request.app?.webSocketOptions ?? WebSocketOptions()
+            let options = options ?? request.webSocketDefaults.options
             try request.checkWebSocketRequest(options: options)
-            return try request.openWebSocket(options, try await service(request))
+            return try request.webSocketResponse(options: options, service: try await service(request))
         }
     }
 }
@@ -67,7 +67,8 @@ extension Request {
     public func acceptWebSocketRequest(
         _ options: WebSocketOptions? = nil, handler: @escaping @Sendable (WebSocket) async throws -> Void
     ) throws -> Response {
-        try openWebSocket(options, .closure { parts in try await handler(parts.openSocket()) })
+        try webSocketResponse(
+            options: options, service: .closure { parts in try await handler(parts.openSocket()) })
     }
 
     /// Upgrades this request to a WebSocket that callbacks serve.
@@ -76,14 +77,6 @@ extension Request {
     public func acceptWebSocketRequest(
         _ options: WebSocketOptions? = nil, _ handler: some WebSocketHandler
     ) throws -> Response {
-        try openWebSocket(options, .callbacks(handler))
-    }
-
-    fileprivate func openWebSocket(_ options: WebSocketOptions?, _ service: WebSocketService) throws
-        -> Response
-    {
-        try webSocketResponse(
-            options: options ?? app?.webSocketOptions ?? WebSocketOptions(), topics: app?.rooms,
-            logger: app?.logger ?? Logger(label: "OnePort"), service: service)
+        try webSocketResponse(options: options, service: .callbacks(handler))
     }
 }

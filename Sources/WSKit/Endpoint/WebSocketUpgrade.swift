@@ -1,6 +1,6 @@
 public import HTTPKit
 import HTTPTypes
-package import Logging
+import Logging
 import NIOCore
 
 extension HandshakeRejection: ResponseError {}
@@ -12,32 +12,30 @@ package enum WebSocketService: Sendable {
 }
 
 extension Request {
-    /// Whether the request asks to become a WebSocket (RFC 6455 §4.1).
-    public var isWebSocketRequest: Bool {
-        // Most requests have no Upgrade field. Then no values are parsed.
-        fields.contains(.upgrade) && ServerHandshake.isUpgradeRequest(fields.all)
-    }
+    /// Whether the request asks to become a WebSocket (RFC 6455 §4.1, RFC 8441 §5).
+    public var isWebSocketRequest: Bool { asksForUpgrade(to: "websocket") }
 
     /// The response that upgrades this request to a WebSocket.
     ///
     /// - Throws: `HandshakeRejection`, for example 426 for another version or 403 for a foreign page; `HTTPFailure` (429)
     ///   above `WebSocketOptions.maxSocketsPerAddress`, or 400 for a request with a body.
-    package func webSocketResponse(
-        options: WebSocketOptions, topics: (any TopicDirectory)?, logger: Logger, service: WebSocketService
-    ) throws -> Response {
+    package func webSocketResponse(options: WebSocketOptions?, service: WebSocketService) throws -> Response {
+        let defaults = webSocketDefaults
+        let options = options ?? defaults.options
         let acceptance = try checkWebSocketRequest(options: options)
         let place = try options.admit(countedAddress)
         let request = compacted()
         let upgrade = Upgrade { upgraded in
             let opening = WebSocketOpening(
-                request: request, acceptance: acceptance, options: options, topics: topics, logger: logger,
+                request: request, acceptance: acceptance, options: options, topics: defaults.rooms,
+                logger: defaults.logger,
                 service: service, place: place)
             opening.open(upgraded)
         }
         return Response(upgrade: upgrade, fields: acceptance.fields)
     }
 
-    /// Checks the handshake (RFC 6455 §4.2.1) and returns what to respond.
+    /// Checks the handshake (RFC 6455 §4.2.1, RFC 8441 §5) and returns what to respond.
     ///
     /// - Throws: `HandshakeRejection`; `HTTPFailure` (400) for a request with a body; `OriginListError` for an invalid
     ///   origin in the options.
@@ -46,6 +44,10 @@ extension Request {
         try options.origin.check()
         let handshake = ServerHandshake(
             subprotocols: options.subprotocols, deflate: options.deflate, origin: options.origin)
+        if method == .connect {
+            return try handshake.acceptConnect(
+                isForWebSocket: isWebSocketRequest, scheme: scheme, authority: authority, fields: fields.all)
+        }
         let acceptance = try handshake.accept(
             method: method, isHTTP11: version == "HTTP/1.1", scheme: scheme, host: authority,
             fields: fields.all)
