@@ -6,10 +6,10 @@ enum DevelopmentPage {
     /// The page for a server error (5xx), or `nil` for other errors, which clients may see anyway.
     static func response(error: any Error, request: Request?) -> Response? {
         guard error.isServerFault else { return nil }
-        let responseError = error as? any ResponseError
-        let status = responseError?.status ?? .internalServerError
-        guard let request, request.fields[.accept]?.contains("text/html") == true else {
-            return .text((responseError?.message ?? "\(error)") + "\n", status: status)
+        let response = Response(error: error, for: request, revealing: true)
+        let status = response.status
+        guard let request, response.fields[.contentType]?.hasPrefix("text/html") == true else {
+            return response
         }
         let thrown = "\(type(of: error)): \(error)".htmlEscaped
         let route = "\(request.method.rawValue) \(request.pattern)".htmlEscaped
@@ -22,6 +22,8 @@ enum DevelopmentPage {
         page += "target <code>\(request.target.htmlEscaped)</code></p>"
         page +=
             "<p>Shown in development only. With <code>--environment production</code>, clients see only the status.</p>"
-        return .html(page, status: status)
+        var pageResponse = Response.html(page, status: status)
+        pageResponse.fields[.vary] = response.fields[.vary]
+        return pageResponse
     }
 }

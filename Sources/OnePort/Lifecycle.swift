@@ -124,11 +124,13 @@ extension App: Service {
         values[AppKey.self] = self
         values[WebSocketDefaults.self] = WebSocketDefaults(
             options: webSocketOptions, rooms: rooms, logger: logger)
+        let router = try router()
         let policy = ServerPolicy(
             limits: limits, logger: logger, values: values, isProxy: isProxy,
-            forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse)
+            forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse,
+            errorHandlers: { router.errorHandlers(for: $0) })
         let context = ServerContext(
-            policy: policy, handlerScope: .gracefulShutdown(), responder: .router(try router()))
+            policy: policy, handlerScope: .gracefulShutdown(), responder: .router(router))
         routes.table.seal { [logger] declaration in
             logger.error(
                 "a declaration after the start is not served", metadata: ["declared": "\(declaration)"])

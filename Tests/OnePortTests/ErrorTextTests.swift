@@ -17,11 +17,12 @@ struct ErrorTextTests {
     @Test("is not sent in production", arguments: ["/misspelled/1", "/missing"])
     func production(path: String) async throws {
         try await app(development: false).test { client in
-            for fields in [[:], [.accept: "text/html"]] as [HTTPFields] {
-                let response = try await client.get(path, fields: fields)
+            for accept in ["*/*", "text/html", "application/json"] {
+                let response = try await client.get(path, fields: [.accept: accept])
                 #expect(response.status == .internalServerError)
-                #expect(response.text == "Internal Server Error\n")
+                #expect(!response.text.contains("idd") && !response.text.contains("template"))
             }
+            #expect(try await client.get(path).text == "Internal Server Error\n")
         }
     }
 
@@ -32,7 +33,10 @@ struct ErrorTextTests {
             #expect(text.status == .internalServerError && text.text.contains("\"idd\""))
             let page = try await client.get("/misspelled/1", fields: [.accept: "text/html"])
             #expect(page.text.hasPrefix("<!doctype html>") && page.text.contains("&quot;idd&quot;"))
-            #expect(try await client.get("/known", fields: [.accept: "text/html"]).text == "taken\n")
+            let known = try await client.get("/known", fields: [.accept: "text/html"])
+            #expect(known.text.contains("<p>taken</p>"))
+            let problem = try await client.get("/misspelled/1", fields: [.accept: "application/json"])
+            #expect(problem.text.contains("idd"))
         }
     }
 }

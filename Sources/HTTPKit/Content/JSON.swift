@@ -11,9 +11,17 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
     public let reason: String
     /// The status of the response: 400, or 415 for another content type.
     public let status: HTTPResponse.Status
+    /// The place as a JSON pointer: `#/items/3/name`. It ends before it has more than `maxPath` bytes.
+    public let pointer: String
 
     /// Place and reason: `items[3].name: expected a string, found a number`.
     public var message: String { "\(path.isEmpty ? "JSON" : path): \(reason)" }
+
+    /// Names the place.
+    public var problem: Problem {
+        status == .unsupportedMediaType
+            ? Problem() : Problem(errors: [FieldProblem(pointer: pointer, detail: reason)])
+    }
 
     /// Place and reason.
     public var description: String { message }
@@ -25,6 +33,7 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
         self.path = path
         self.reason = reason
         self.status = status
+        pointer = "#"
     }
 
     /// The place and the reason of a failed decoding of `data`, in words for the sender.
@@ -57,6 +66,7 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
             reason = Self.notAllowed
         }
         path = Self.path(place)
+        pointer = Self.pointer(place)
         status = .badRequest
     }
 
@@ -73,6 +83,16 @@ public struct JSONContentError: ResponseError, Equatable, CustomStringConvertibl
             return "expected \(wanted), found another number"
         }
         return "expected \(wanted), found \(found)"
+    }
+
+    private static func pointer(_ keys: [any CodingKey]) -> String {
+        var room = maxPath
+        let names = keys.lazy.map { $0.intValue.map { "\($0)" } ?? $0.stringValue }
+        return FieldProblem.pointer(
+            to: names.prefix { name in
+                room -= name.utf8.count + 1
+                return room >= 0
+            })
     }
 
     private static func path(_ keys: [any CodingKey]) -> String {

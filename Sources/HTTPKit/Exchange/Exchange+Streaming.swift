@@ -8,7 +8,17 @@ extension Exchange {
 
     /// Writes the content of the response that `send(_:)` has left to be streamed, to its end.
     package func stream() async {
-        guard isServed, case .prepared(let response) = progress else { return }
+        guard let error = await streamed() else { return }
+        guard isServed, isUnsent else { return loopBound { failStream(error) } }
+        let response = await connection.policy.handledResponse(to: error, of: request)
+        // Meanwhile the client may have gone.
+        guard isServed, isUnsent, !send(response) else { return }
+        if let error = await streamed() { loopBound { failStream(error) } }
+    }
+
+    /// - Returns: the error that has stopped it.
+    private func streamed() async -> (any Error)? {
+        guard isServed, case .prepared(let response) = progress else { return nil }
         do {
             switch response.body.storage {
             case .stream(_, let write): try await write(ResponseWriter(exchange: self))
@@ -16,8 +26,9 @@ extension Exchange {
             case .empty, .string, .bytes: break
             }
             try loopBound { try endStream() }
+            return nil
         } catch {
-            loopBound { failStream(error) }
+            return error
         }
     }
 

@@ -85,19 +85,4 @@ public struct Response: Sendable {
 
     private static let textFields: HTTPFields = [.contentType: "text/plain; charset=utf-8"]
     private static let htmlFields: HTTPFields = [.contentType: "text/html; charset=utf-8"]
-
-    /// The response to an error, as clients may see it: of a fault of the program they are told the status only.
-    package init(error: any Error) {
-        let responseError = error as? any ResponseError
-        let status =
-            responseError?.status
-            ?? (error is CancellationError ? .serviceUnavailable : .internalServerError)
-        if let responseError, !error.isServerFault {
-            self = .text(responseError.message + "\n", status: status)
-        } else {
-            let phrase = status.reasonPhrase.isEmpty ? "\(status.code)" : status.reasonPhrase
-            self = .text(phrase + "\n", status: status)
-        }
-        if let responseError { for field in responseError.fields { fields.append(field) } }
-    }
 }

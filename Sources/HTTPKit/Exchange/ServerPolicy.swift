@@ -17,13 +17,17 @@ package final class ServerPolicy: Sendable {
     /// Makes the response to an error: to what handlers, middleware and the router throw, and to requests that are
     /// refused before they have a handler, for which there is no `Request`. `nil` leaves the plain response.
     let errorResponse: ErrorResponder?
+    /// The error handlers of the application for a request, the innermost first; asked for when an error was thrown.
+    /// Without a request they are those of the whole application.
+    let errorHandlers: (@Sendable (Request?) -> [ErrorHandler])?
     /// The log lines that clients can cause.
     package let clientLog: ClientLog
 
     package init(
         limits: HTTPLimits, logger: Logger, values: RequestValues = RequestValues(),
         isProxy: (@Sendable (SocketAddress) -> Bool)? = nil, forwardedFields: ForwardedFields = .xForwarded,
-        errorResponse: ErrorResponder? = nil, clientLog: ClientLog? = nil
+        errorResponse: ErrorResponder? = nil,
+        errorHandlers: (@Sendable (Request?) -> [ErrorHandler])? = nil, clientLog: ClientLog? = nil
     ) {
         self.limits = limits
         self.logger = logger
@@ -31,6 +35,7 @@ package final class ServerPolicy: Sendable {
         self.isProxy = isProxy
         self.forwardedFields = forwardedFields
         self.errorResponse = errorResponse
+        self.errorHandlers = errorHandlers
         self.clientLog = clientLog ?? ClientLog(rate: limits.clientErrorLogRate)
     }
 }

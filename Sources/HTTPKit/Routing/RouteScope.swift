@@ -8,6 +8,7 @@ final class RouteScope: Sendable {
     /// Whether the group has a prefix of its own: only then its middleware runs for paths that no route takes.
     let hasOwnPrefix: Bool
     private let middleware: Mutex<[Middleware]>
+    private let handlers = Mutex<[ErrorHandler]>([])
 
     init(parent: RouteScope? = nil, prefix: String = "", _ middleware: [Middleware] = []) {
         self.parent = parent
@@ -17,6 +18,11 @@ final class RouteScope: Sendable {
     }
 
     func use(_ more: [Middleware]) { middleware.withLock { $0 += more } }
+
+    func add(_ handler: ErrorHandler) { handlers.withLock { $0.append(handler) } }
+
+    /// The error handlers of this group alone.
+    var errorHandlers: [ErrorHandler] { handlers.withLock { $0 } }
 
     /// The path of a route of this group.
     func path(_ path: String) -> String { PathPattern.join(prefix, path) }
@@ -37,6 +43,7 @@ struct GroupCover: Sendable {
     struct Layer: Sendable {
         let scope: ObjectIdentifier
         let middleware: [Middleware]
+        let errorHandlers: [ErrorHandler]
     }
 
     /// The shortest prefix first, and those of one length in the order of their declaration.
@@ -57,8 +64,10 @@ struct GroupCover: Sendable {
 
     /// The layers of a group and of those around it, the outermost first.
     static func layers(of scope: RouteScope) -> [Layer] {
-        scope.chain.map { Layer(scope: ObjectIdentifier($0), middleware: $0.own) }
-            .filter { !$0.middleware.isEmpty }
+        scope.chain.map { scope in
+            Layer(
+                scope: ObjectIdentifier(scope), middleware: scope.own, errorHandlers: scope.errorHandlers)
+        }.filter { !$0.middleware.isEmpty || !$0.errorHandlers.isEmpty }
     }
 
     /// The layers of all groups whose prefix the path is or begins with, each once.

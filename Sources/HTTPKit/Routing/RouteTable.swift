@@ -95,9 +95,12 @@ package final class RouteTable: Sendable {
         for mount in Self.mounts(declared.folders) {
             let folders = FolderStack(declared.folders.filter { $0.mount.covers(mount) }, cover)
             let handler = Middleware.compose(outer) { request in try await folders.respond(to: request) }
-            let inner = folders.layers(of: mount).flatMap(\.middleware)
+            let layers = folders.layers(of: mount)
+            let endpoint = Endpoint(
+                handler: handler, inner: layers.flatMap(\.middleware),
+                errorHandlers: layers.reversed().flatMap(\.errorHandlers))
             for pattern in [mount, try mount.appending(PathPattern("/{path...}"))] {
-                try builder.insert(.get, pattern, Endpoint(handler: handler, inner: inner))
+                try builder.insert(.get, pattern, endpoint)
             }
         }
         let atRoot = FolderStack(declared.folders.filter { $0.mount == .root }, cover)
@@ -105,7 +108,10 @@ package final class RouteTable: Sendable {
         let unrouted = Unrouted(
             trie: trie, cover: cover, methods: methods, trailingSlash: trailingSlash, folders: atRoot)
         return Router(
-            trie: trie, unrouted: Middleware.compose(outer) { try await unrouted.respond(to: $0) })
+            trie: trie, cover: cover,
+            hasErrorHandlers: ([root] + declared.scopes).contains { !$0.errorHandlers.isEmpty },
+            outerErrorHandlers: root.errorHandlers,
+            unrouted: Middleware.compose(outer) { try await unrouted.respond(to: $0) })
     }
 
     /// The routes by method and pattern. Upgrades become routes of GET and CONNECT.
@@ -120,7 +126,8 @@ package final class RouteTable: Sendable {
             let pattern = try PathPattern(route.path)
             let inner = route.scope.chain.flatMap(\.own)
             let endpoint = Endpoint(
-                handler: Middleware.compose(outer + inner, around: route.handler), inner: inner)
+                handler: Middleware.compose(outer + inner, around: route.handler), inner: inner,
+                errorHandlers: route.scope.chain.reversed().flatMap(\.errorHandlers))
             switch route.kind {
             case .method(.get): pages.append((pattern, endpoint))
             case .method(let method): endpoints.append((method, pattern, endpoint))
@@ -164,6 +171,8 @@ struct Endpoint: Sendable {
     let handler: Handler
     /// The middleware of its groups alone.
     let inner: [Middleware]
+    /// The error handlers of its groups, the innermost first.
+    let errorHandlers: [ErrorHandler]
 }
 
 /// Finds the handler of a request.
@@ -171,9 +180,20 @@ package final class Router: Sendable {
     let trie: RouteTrie<Endpoint>
     /// Answers what has no route.
     let unrouted: Handler
+    let cover: GroupCover
+    /// Whether anything has error handlers.
+    let hasErrorHandlers: Bool
+    /// Those of the application.
+    let outerErrorHandlers: [ErrorHandler]
 
-    init(trie: RouteTrie<Endpoint>, unrouted: @escaping Handler) {
+    init(
+        trie: RouteTrie<Endpoint>, cover: GroupCover, hasErrorHandlers: Bool,
+        outerErrorHandlers: [ErrorHandler], unrouted: @escaping Handler
+    ) {
         self.trie = trie
+        self.cover = cover
+        self.hasErrorHandlers = hasErrorHandlers
+        self.outerErrorHandlers = outerErrorHandlers
         self.unrouted = unrouted
     }
 

@@ -89,7 +89,7 @@ struct UpgradeRoutes: Sendable {
                     return try await upgrade.endpoint.handler(request)
                 }
                 return try await page.handler(request)
-            }, inner: page.inner)
+            }, inner: page.inner, errorHandlers: page.errorHandlers)
     }
 
     /// What takes extended CONNECT requests. One for another protocol gets 501 (RFC 9220 §3).
@@ -103,7 +103,7 @@ struct UpgradeRoutes: Sendable {
                 throw HTTPFailure(
                     .notImplemented,
                     "this path changes to \(upgrades.map(\.name).joined(separator: ", ")) only")
-            }, inner: first.inner)
+            }, inner: first.inner, errorHandlers: first.errorHandlers)
     }
 }
 

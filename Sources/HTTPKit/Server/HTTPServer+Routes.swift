@@ -25,7 +25,8 @@ extension HTTPServer {
         }
         let policy = ServerPolicy(
             limits: configuration.limits, logger: logger, values: values,
-            isProxy: configuration.isTrustedProxy)
+            isProxy: configuration.isTrustedProxy,
+            errorHandlers: { router.errorHandlers(for: $0) })
         self.init(
             configuration: configuration, group: group,
             context: ServerContext(policy: policy, responder: .router(router)))

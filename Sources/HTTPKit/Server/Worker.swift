@@ -10,7 +10,7 @@ package protocol RequestSource: AnyObject {
     /// The handler of a request that nobody has seen yet.
     func handler(for request: Request) -> Handler
     /// The response to what that handler has thrown.
-    func response(to error: any Error, of request: Request) -> Response
+    func response(to error: any Error, of request: Request) async -> Response
     /// Whether something has arrived behind the request that was answered last.
     var hasInput: Bool { get }
     /// The next exchange, where its request has arrived.
@@ -126,7 +126,7 @@ package final class Worker: LoopWork, @unchecked Sendable {
                     let handler = source.handler(for: request)
                     isSent = exchange.send(try await handler(request))
                 } catch {
-                    isSent = exchange.send(source.response(to: error, of: request))
+                    isSent = exchange.send(await source.response(to: error, of: request))
                 }
                 if !isSent { await exchange.stream() }
                 takeNextExchange(of: source)

@@ -2,6 +2,9 @@ public import HTTPTypes
 
 /// An error that knows its response: its status, a text that a client may read, and further header fields.
 ///
+/// By default, clients that prefer JSON get problem details (RFC 9457), browsers a page, and others the text.
+/// `RouteBuilder.onError` responds in other ways, and `RouteBuilder.mapError` makes such an error of any other.
+///
 /// An error with a status of 5xx is a fault of the program: it is logged once, and clients get the status and the fields,
 /// but not the text.
 public protocol ResponseError: Error {
@@ -12,9 +15,13 @@ public protocol ResponseError: Error {
     var message: String { get }
     /// Fields to send beside the text.
     var fields: HTTPFields { get }
+    /// What JSON clients are told beside the status and the text. With a status of 5xx it is not sent.
+    var problem: Problem { get }
 }
 
 extension ResponseError {
+    /// The status and the text only.
+    public var problem: Problem { Problem() }
     /// No further fields.
     public var fields: HTTPFields { [:] }
 }
@@ -27,12 +34,18 @@ public struct HTTPFailure: ResponseError, CustomStringConvertible {
     public let message: String
     /// Fields to send beside the text.
     public let fields: HTTPFields
+    /// What JSON clients are told beside the status and the text.
+    public let problem: Problem
 
     /// An error that answers `status` with `message` as text.
-    public init(_ status: HTTPResponse.Status, _ message: String = "", fields: HTTPFields = [:]) {
+    public init(
+        _ status: HTTPResponse.Status, _ message: String = "", fields: HTTPFields = [:],
+        problem: Problem = Problem()
+    ) {
         self.status = status
         self.message = message.isEmpty ? status.reasonPhrase : message
         self.fields = fields
+        self.problem = problem
     }
 
     /// The status and the text.

@@ -43,7 +43,7 @@ struct RouteBuilderTests {
             do {
                 response = try await router.handler(for: request)(request)
             } catch {
-                response = Response(error: error)
+                response = Response(error: error, for: nil)
             }
             let lines = response.fields.map { "\($0.name.rawName): \($0.value)\r\n" }.joined()
             let body: String
@@ -77,7 +77,7 @@ struct RouteBuilderTests {
             do {
                 response = try await next(request)
             } catch let error as any ResponseError {
-                response = Response(error: error)
+                response = Response(error: error, for: nil)
             }
             response.fields.append(HTTPField(name: .via, value: text))
             return response
