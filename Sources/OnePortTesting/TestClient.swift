@@ -19,6 +19,8 @@ public struct TestClient: Sendable {
     let session = TestSession()
     /// The server's address, or `nil` in memory.
     public let address: SocketAddress?
+    /// The cookies that are kept between requests; `nil` if none are kept.
+    var cookies: TestCookies?
     /// The largest response, including its head, in bytes. A larger one fails with `TestClientError.tooLarge`.
     public var maxResponseSize = 64 << 20
 
@@ -37,6 +39,9 @@ public struct TestClient: Sendable {
     ) async throws -> TestResponse {
         var head = ByteBuffer(string: "\(method.rawValue) \(target) HTTP/1.1\r\nConnection: close\r\n")
         var fields = fields
+        if let cookies, !fields.contains(where: { $0.name == .cookie }) {
+            fields[.cookie] = cookies.field(for: target)
+        }
         if let body { fields[.contentLength] = String(body.readableBytes) }
         if !fields.contains(where: { $0.name.canonicalName == "host" }) {
             head.writeString("Host: localhost\r\n")
@@ -46,7 +51,9 @@ public struct TestClient: Sendable {
         if let body { head.writeImmutableBuffer(body) }
         let raw = try await exchange(head)
         do {
-            return try TestResponse(raw: raw, answering: method)
+            let response = try TestResponse(raw: raw, answering: method)
+            cookies?.store(response.fields[values: .setCookie])
+            return response
         } catch TestClientError.incomplete where session.isEnded {
             throw TestClientError.ended
         }

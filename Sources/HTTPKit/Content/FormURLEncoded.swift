@@ -5,14 +5,22 @@ public import NIOCore
 public enum FormError: ResponseError, Equatable {
     /// More pairs than the limit.
     case tooManyItems(limit: Int, count: Int)
+    /// A name with more levels, such as `a[b][c]`, than the limit.
+    case tooDeep(limit: Int)
 
-    /// 413.
-    public var status: HTTPResponse.Status { .contentTooLarge }
+    /// 413, or 400 for too many levels.
+    public var status: HTTPResponse.Status {
+        switch self {
+        case .tooManyItems: .contentTooLarge
+        case .tooDeep: .badRequest
+        }
+    }
 
     /// What is wrong, with the limit and the value.
     public var message: String {
         switch self {
         case .tooManyItems(let limit, let count): "the query or form has \(count) items, more than \(limit)"
+        case .tooDeep(let limit): "a name of the query or form has more than \(limit) levels"
         }
     }
 }

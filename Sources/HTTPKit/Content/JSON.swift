@@ -176,7 +176,7 @@ extension Response {
 }
 
 extension Request {
-    /// The body as a value of `type`.
+    /// The body as a value of `type`, validated if that is `Validatable`.
     ///
     /// The Content-Type must be `application/json`, `text/json`, `application/csp-report`, or have the suffix `+json`
     /// (RFC 6838 §4.2.8). A request without one is taken as JSON.
@@ -185,8 +185,8 @@ extension Request {
     ///   - limit: The largest body, in bytes; `nil` is the limit of the route or of the server.
     ///   - anyContentType: Whether to decode the body whatever its Content-Type says. A page of another site can send
     ///     `text/plain` without a preflight request: a route that allows it needs another protection against forgery.
-    /// - Throws: `JSONContentError` (400, naming the field; 415 for another content type), `HTTPFailure` (415) for a
-    ///   body that is still encoded (`Middleware.decompress` decodes it), and what `RequestBody.collect` throws.
+    /// - Throws: `JSONContentError` (400, naming the field; 415 for another content type), `ValidationError` (422),
+    ///   `HTTPFailure` (415) for a body that is still encoded (`Middleware.decompress` decodes it), and what `RequestBody.collect` throws.
     public func json<Value: Decodable>(
         as type: Value.Type, upTo limit: Int? = nil, anyContentType: Bool = false
     ) async throws -> Value {
@@ -196,7 +196,7 @@ extension Request {
                 path: "", reason: "the content type is \(text), not application/json",
                 status: .unsupportedMediaType)
         }
-        return try JSON.decode(type, from: try await body.collect(limit: limit))
+        return try JSON.decode(type, from: try await body.collect(limit: limit)).validated()
     }
 }
 

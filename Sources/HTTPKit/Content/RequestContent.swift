@@ -112,6 +112,8 @@ extension Response {
             try await send(EventWriter(writer: writer))
         }
         response.fields[.cacheControl] = "no-cache"
+        // nginx would keep events back.
+        if let name = HTTPField.Name("X-Accel-Buffering") { response.fields[name] = "no" }
         return response
     }
 

@@ -21,6 +21,9 @@ enum WantedValue {
         }
     }
 
+    /// Whether it is an array or a set.
+    static func isList(_ type: any Any.Type) -> Bool { type is any ArrayValue.Type }
+
     /// What a text was to be.
     static func name(of type: any Any.Type) -> String {
         switch type {
