@@ -1,6 +1,7 @@
 import HTTPKit
 import HTTPTypes
 import NIOCore
+import NIOPosix
 import Testing
 
 @testable import HTTPAndSockets
@@ -32,12 +33,17 @@ struct ExampleTests {
         values[WebSocketDefaults.self] = WebSocketDefaults(rooms: Rooms(), logger: .silent)
         var configuration = HTTPServer.Configuration()
         configuration.port = 0
+        // The shared event loops may be busy with other tests.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = try HTTPServer(
-            configuration: configuration, logger: .silent, values: values, routes: lobbyRoutes())
+            configuration: configuration, group: group, logger: .silent, values: values,
+            routes: lobbyRoutes())
         let port = try #require(try await server.start().port)
+        var options = WebSocketClientOptions()
+        options.connectTimeout = .seconds(60)
         let url = "ws://127.0.0.1:\(port)/lobby"
-        let heard = try await WebSocketClient.withConnection(to: url) { first in
-            try await WebSocketClient.withConnection(to: url) { second in
+        let heard = try await WebSocketClient.withConnection(to: url, options) { first in
+            try await WebSocketClient.withConnection(to: url, options) { second in
                 // Both are members once each has heard its own message.
                 for socket in [first, second] {
                     try await socket.send("here")
@@ -50,5 +56,6 @@ struct ExampleTests {
         }
         #expect(heard)
         await server.shutdown(within: .seconds(1))
+        try await group.shutdownGracefully()
     }
 }
