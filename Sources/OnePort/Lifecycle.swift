@@ -131,11 +131,7 @@ extension App: Service {
             errorHandlers: { router.errorHandlers(for: $0) })
         let context = ServerContext(
             policy: policy, handlerScope: .gracefulShutdown(), responder: .router(router))
-        routes.table.seal { [logger] declaration in
-            logger.error(
-                "a declaration after the start is not served", metadata: ["declared": "\(declaration)"])
-            assertionFailure("\(declaration) is declared after the application has started")
-        }
+        routes.table.seal(logger: logger)
         return HTTPServer(configuration: configuration, group: group, context: context)
     }
 

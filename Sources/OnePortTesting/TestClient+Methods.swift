@@ -51,7 +51,7 @@ extension TestClient {
         try await request(.delete, target, fields: fields)
     }
 
-    private func request(
+    func request(
         _ method: HTTPRequest.Method, _ target: String, fields: HTTPFields, json: some Encodable
     ) async throws -> TestResponse {
         var fields = fields

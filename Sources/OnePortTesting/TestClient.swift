@@ -105,9 +105,7 @@ public struct TestClient: Sendable {
     public func post(_ target: String, fields: HTTPFields = [:], json: some Encodable) async throws
         -> TestResponse
     {
-        var fields = fields
-        fields[.contentType] = "application/json"
-        return try await request(.post, target, fields: fields, body: try JSON.encode(json))
+        try await request(.post, target, fields: fields, json: json)
     }
 
     /// Opens a WebSocket. It is closed when `App.test` returns, unless the test closes it before.

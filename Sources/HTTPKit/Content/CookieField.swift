@@ -16,8 +16,8 @@ public enum CookieField {
         for piece in field.utf8.split(separator: UInt8(ascii: ";"), maxSplits: maximumCookies) {
             guard list.count < maximumCookies else { break }
             guard let equals = piece.firstIndex(of: UInt8(ascii: "=")) else { continue }
-            let name = trimmed(piece[..<equals])
-            var value = trimmed(piece[piece.index(after: equals)...])
+            let name = FieldList.trim(piece[..<equals])
+            var value = FieldList.trim(piece[piece.index(after: equals)...])
             guard !name.isEmpty, !name.contains(where: \.isForbiddenControl),
                 !value.contains(where: \.isForbiddenControl)
             else { continue }
@@ -28,12 +28,5 @@ public enum CookieField {
                 name: String(decoding: name, as: UTF8.self), value: String(decoding: value, as: UTF8.self))
         }
         return list
-    }
-
-    private static func trimmed(_ text: Substring.UTF8View) -> Substring.UTF8View {
-        var text = text
-        while let first = text.first, first.isBlank { text = text.dropFirst() }
-        while let last = text.last, last.isBlank { text = text.dropLast() }
-        return text
     }
 }

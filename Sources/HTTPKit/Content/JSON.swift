@@ -186,7 +186,8 @@ extension Request {
     ///   - anyContentType: Whether to decode the body whatever its Content-Type says. A page of another site can send
     ///     `text/plain` without a preflight request: a route that allows it needs another protection against forgery.
     /// - Throws: `JSONContentError` (400, naming the field; 415 for another content type), `ValidationError` (422),
-    ///   `HTTPFailure` (415) for a body that is still encoded (`Middleware.decompress` decodes it), and what `RequestBody.collect` throws.
+    ///   `HTTPFailure` (415) for a body that is still encoded (`Middleware.decompress` decodes it), and what
+    ///   `RequestBody.collect` throws.
     public func json<Value: Decodable>(
         as type: Value.Type, upTo limit: Int? = nil, anyContentType: Bool = false
     ) async throws -> Value {

@@ -13,7 +13,7 @@ public import HTTPTypes
 ///     func validate(_ checks: inout Checks) {
 ///         checks.length(of: title, in: 1...200, "title")
 ///         checks.range(of: priority ?? 1, in: 1...5, "priority")
-///         checks.require(title != "todo", "title", "must say what is to be done")
+///         checks.require(title.first != " ", "title", "must not begin with a space")
 ///     }
 /// }
 /// ```

@@ -25,7 +25,7 @@ package enum FieldList {
     }
 
     /// `element` without the white space around it (`OWS` of RFC 9110 §5.6.3).
-    private static func trim(_ element: Substring.UTF8View) -> Substring.UTF8View {
+    static func trim(_ element: Substring.UTF8View) -> Substring.UTF8View {
         var rest = element
         while let first = rest.first, first.isBlank { rest.removeFirst() }
         while let last = rest.last, last.isBlank { rest.removeLast() }

@@ -75,7 +75,7 @@ extension Router {
         let head = request.head
         var ranges = ParameterRanges()
         if let place = trie.place(of: head, method: head.method, &ranges) {
-            return trie.routes[place].value.errorHandlers + outerErrorHandlers
+            return trie.routes[place].value.choice(for: request).errorHandlers + outerErrorHandlers
         }
         let layers = cover.layers(head.buffer.readableBytesUInt8Span, head.path)
         return layers.reversed().flatMap(\.errorHandlers) + outerErrorHandlers

@@ -1,4 +1,5 @@
 import HTTPTypes
+package import Logging
 import NIOCore
 import Synchronization
 
@@ -57,8 +58,18 @@ package final class RouteTable: Sendable {
         return scope
     }
 
-    /// Takes no more declarations, since the server has its routes: `onLate` is told of those that come all the same.
-    package func seal(onLate: @escaping @Sendable (String) -> Void) {
+    /// Takes no more declarations, since the server has its routes. One that comes all the same stops a debug build, and is
+    /// logged as an error in a release build.
+    package func seal(logger: Logger) {
+        seal { declaration in
+            logger.error(
+                "a declaration after the start is not served", metadata: ["declared": "\(declaration)"])
+            assertionFailure("\(declaration) is declared after the server has been created")
+        }
+    }
+
+    /// Takes no more declarations: `onLate` is told of those that come all the same.
+    func seal(onLate: @escaping @Sendable (String) -> Void) {
         declarations.withLock { $0.onLate = onLate }
     }
 
@@ -173,6 +184,13 @@ struct Endpoint: Sendable {
     let inner: [Middleware]
     /// The error handlers of its groups, the innermost first.
     let errorHandlers: [ErrorHandler]
+    /// The protocols that this endpoint can change to, each with an endpoint of its own.
+    var upgrades: [(name: String, endpoint: Endpoint)] = []
+
+    /// The endpoint that takes the request: that of the protocol it asks for, else this one.
+    func choice(for request: Request) -> Endpoint {
+        upgrades.first { request.asksForUpgrade(to: $0.name) }?.endpoint ?? self
+    }
 }
 
 /// Finds the handler of a request.

@@ -3,8 +3,8 @@ import HTTPTypes
 extension RouteBuilder {
     /// Declares that a path can change to another protocol, such as `websocket`.
     ///
-    /// `handler` takes the requests that ask for the protocol: by the fields Upgrade and Connection in HTTP/1.1
-    /// (RFC 9110 §7.8), or by an extended CONNECT in HTTP/2 (RFC 8441). It agrees with `Response.upgrade(fields:_:)`, and
+    /// `handler` takes the requests that ask for the protocol by the fields Upgrade and Connection (RFC 9110 §7.8). A carrier
+    /// other than HTTP/1.1 may also bring an extended CONNECT (RFC 8441). The handler agrees with `Response.upgrade(fields:_:)`, and
     /// rejects with any other response. All other GET requests go to the route of GET that is declared at the same path.
     /// If there is none, the handler gets them too, so that it can say which protocol the path wants (426).
     ///
@@ -39,7 +39,7 @@ enum RouteKind: Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .method(let method): method.rawValue
-        case .upgrade(let name): "an upgrade to \(name),"
+        case .upgrade(let name): "an upgrade to \(name) at"
         }
     }
 }
@@ -47,13 +47,12 @@ enum RouteKind: Sendable, CustomStringConvertible {
 /// The protocols that one path can change to, and the page that shares the path.
 struct UpgradeRoutes: Sendable {
     let pattern: PathPattern
-    private let first: Endpoint
+    /// At least one.
     private var upgrades: [(name: String, endpoint: Endpoint)]
     private var page: Endpoint?
 
     init(_ name: String, at pattern: PathPattern, _ endpoint: Endpoint) {
         self.pattern = pattern
-        first = endpoint
         upgrades = [(name, endpoint)]
     }
 
@@ -61,10 +60,7 @@ struct UpgradeRoutes: Sendable {
     ///
     /// - Throws: `RouteConflict` if it is declared already, or its parameters have other names.
     mutating func add(_ name: String, at other: PathPattern, _ endpoint: Endpoint) throws(RouteConflict) {
-        guard other.parameterNames == pattern.parameterNames, !upgrades.contains(where: { $0.name == name })
-        else {
-            throw RouteConflict(method: .get, first: pattern, second: other)
-        }
+        try check(other, isFree: !upgrades.contains { $0.name == name })
         upgrades.append((name, endpoint))
     }
 
@@ -72,38 +68,42 @@ struct UpgradeRoutes: Sendable {
     ///
     /// - Throws: `RouteConflict` if there is one already, or its parameters have other names.
     mutating func add(page endpoint: Endpoint, at other: PathPattern) throws(RouteConflict) {
-        guard other.parameterNames == pattern.parameterNames, page == nil else {
-            throw RouteConflict(method: .get, first: pattern, second: other)
-        }
+        try check(other, isFree: page == nil)
         page = endpoint
     }
 
-    /// What takes the requests of GET: upgrades, and the page.
+    private func check(_ other: PathPattern, isFree: Bool) throws(RouteConflict) {
+        guard isFree, other.parameterNames == pattern.parameterNames else {
+            throw RouteConflict(method: .get, first: pattern, second: other)
+        }
+    }
+
+    /// What takes the requests of GET: upgrades, and the page. Without a page, the first protocol takes all others.
     var get: Endpoint {
-        if page == nil, upgrades.count == 1 { return first }
-        let upgrades = upgrades
-        let page = page ?? first
-        return Endpoint(
-            handler: { request in
-                for upgrade in upgrades where request.asksForUpgrade(to: upgrade.name) {
-                    return try await upgrade.endpoint.handler(request)
-                }
-                return try await page.handler(request)
-            }, inner: page.inner, errorHandlers: page.errorHandlers)
+        let first = upgrades[0].endpoint
+        return page == nil && upgrades.count == 1 ? first : choice(otherwise: page ?? first)
     }
 
     /// What takes extended CONNECT requests. One for another protocol gets 501 (RFC 9220 §3).
     var connect: Endpoint {
-        let upgrades = upgrades
+        let names = upgrades.map(\.name).joined(separator: ", ")
+        let first = upgrades[0].endpoint
+        return choice(
+            otherwise: Endpoint(
+                handler: { _ in
+                    throw HTTPFailure(.notImplemented, "this path changes to \(names) only")
+                }, inner: first.inner, errorHandlers: first.errorHandlers))
+    }
+
+    /// An endpoint that hands a request to the protocol that it asks for, and all others to `standard`.
+    private func choice(otherwise standard: Endpoint) -> Endpoint {
+        var choosing = standard
+        choosing.upgrades = upgrades
         return Endpoint(
-            handler: { request in
-                for upgrade in upgrades where request.asksForUpgrade(to: upgrade.name) {
-                    return try await upgrade.endpoint.handler(request)
-                }
-                throw HTTPFailure(
-                    .notImplemented,
-                    "this path changes to \(upgrades.map(\.name).joined(separator: ", ")) only")
-            }, inner: first.inner, errorHandlers: first.errorHandlers)
+            handler: { [choosing] request in
+                let handler = choosing.choice(for: request).handler
+                return try await handler(request)
+            }, inner: standard.inner, errorHandlers: standard.errorHandlers, upgrades: upgrades)
     }
 }
 

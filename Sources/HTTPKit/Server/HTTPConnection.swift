@@ -297,10 +297,6 @@ extension HTTPConnection: RequestSource {
 
     func handler(for request: Request) -> Handler { server.responder.handler(for: request) }
 
-    func response(to error: any Error, of request: Request) async -> Response {
-        await server.policy.handledResponse(to: error, of: request)
-    }
-
     var hasInput: Bool { input.buffer.readableBytes > 0 }
 
     func nextExchange(for worker: Worker) -> Exchange? {

@@ -18,11 +18,7 @@ extension HTTPServer {
     ) throws {
         let table = routes.routes.table
         let router = try table.router(trailingSlash: routes.trailingSlash)
-        table.seal { declaration in
-            logger.error(
-                "a declaration after the start is not served", metadata: ["declared": "\(declaration)"])
-            assertionFailure("\(declaration) is declared after the server has been created")
-        }
+        table.seal(logger: logger)
         let policy = ServerPolicy(
             limits: configuration.limits, logger: logger, values: values,
             isProxy: configuration.isTrustedProxy,

@@ -9,8 +9,6 @@ package protocol RequestSource: AnyObject {
     var handlerScope: HandlerScope? { get }
     /// The handler of a request that nobody has seen yet.
     func handler(for request: Request) -> Handler
-    /// The response to what that handler has thrown.
-    func response(to error: any Error, of request: Request) async -> Response
     /// Whether something has arrived behind the request that was answered last.
     var hasInput: Bool { get }
     /// The next exchange, where its request has arrived.
@@ -126,7 +124,8 @@ package final class Worker: LoopWork, @unchecked Sendable {
                     let handler = source.handler(for: request)
                     isSent = exchange.send(try await handler(request))
                 } catch {
-                    isSent = exchange.send(await source.response(to: error, of: request))
+                    isSent = exchange.send(
+                        await request.connection.policy.handledResponse(to: error, of: request))
                 }
                 if !isSent { await exchange.stream() }
                 takeNextExchange(of: source)

@@ -2,9 +2,9 @@ public import HTTPKit
 
 /// WebSocket endpoints, declared next to routes and served on the same port.
 ///
-/// A client opens one by GET with `Upgrade: websocket` (RFC 6455), or by an extended CONNECT over HTTP/2 (RFC 8441). A page
-/// may be declared at the same path by `get`. Endpoints declared without options have those of `WebSocketDefaults`, which
-/// is the application's `webSocketOptions` in OnePort.
+/// A client opens one by GET with `Upgrade: websocket` (RFC 6455). A page may be declared at the same path by `get`.
+/// Endpoints declared without options have those of `WebSocketDefaults`, which are the application's `webSocketOptions` in
+/// OnePort.
 extension RouteBuilder {
     /// Declares a WebSocket endpoint that a closure serves. The socket is open while the closure runs.
     public func webSocket(
@@ -46,8 +46,8 @@ extension RouteBuilder {
         upgrade(path, to: "websocket") { request in
             // The handshake is checked first, so that `admit` runs only for valid handshakes.
             let options = options ?? request.webSocketDefaults.options
-            try request.checkWebSocketRequest(options: options)
-            return try request.webSocketResponse(options: options, service: try await service(request))
+            let acceptance = try request.checkWebSocketRequest(options: options)
+            return try request.webSocketResponse(acceptance, options, try await service(request))
         }
     }
 }

@@ -20,9 +20,15 @@ extension Request {
     /// - Throws: `HandshakeRejection`, for example 426 for another version or 403 for a foreign page; `HTTPFailure` (429)
     ///   above `WebSocketOptions.maxSocketsPerAddress`, or 400 for a request with a body.
     package func webSocketResponse(options: WebSocketOptions?, service: WebSocketService) throws -> Response {
+        let options = options ?? webSocketDefaults.options
+        return try webSocketResponse(try checkWebSocketRequest(options: options), options, service)
+    }
+
+    /// The same for a handshake that has been checked with these options.
+    func webSocketResponse(
+        _ acceptance: ServerHandshake.Acceptance, _ options: WebSocketOptions, _ service: WebSocketService
+    ) throws -> Response {
         let defaults = webSocketDefaults
-        let options = options ?? defaults.options
-        let acceptance = try checkWebSocketRequest(options: options)
         let place = try options.admit(countedAddress)
         let request = compacted()
         let upgrade = Upgrade { upgraded in
@@ -39,7 +45,6 @@ extension Request {
     ///
     /// - Throws: `HandshakeRejection`; `HTTPFailure` (400) for a request with a body; `OriginListError` for an invalid
     ///   origin in the options.
-    @discardableResult
     package func checkWebSocketRequest(options: WebSocketOptions) throws -> ServerHandshake.Acceptance {
         try options.origin.check()
         let handshake = ServerHandshake(

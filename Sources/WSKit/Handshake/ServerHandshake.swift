@@ -30,7 +30,7 @@ package struct ServerHandshake: Sendable {
     }
 
     /// Whether a request asks for a WebSocket. It may still be invalid.
-    package static func isUpgradeRequest(_ fields: HTTPFields) -> Bool {
+    private static func isUpgradeRequest(_ fields: HTTPFields) -> Bool {
         FieldList.contains("websocket", in: fields[values: .upgrade])
             && FieldList.contains("upgrade", in: fields[values: .connection])
     }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import NIOCore
+import NIOPosix
 import Testing
 
 @testable import HTTPKit
@@ -15,6 +16,14 @@ struct UpgradeRoutesTests {
         } test: { wire in
             requests.flatMap { statuses(wire.exchange($0)) }
         }
+    }
+
+    /// A server with an event loop of its own: the shared ones may be held by other tests.
+    private static func server(_ routes: Routes) throws -> (HTTPServer, MultiThreadedEventLoopGroup) {
+        var configuration = HTTPServer.Configuration()
+        configuration.port = 0
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        return (try HTTPServer(configuration: configuration, group: group, routes: routes), group)
     }
 
     private func upgradeRoutes(_ names: String..., at path: String = "/a") -> Routes {
@@ -76,6 +85,29 @@ struct UpgradeRoutesTests {
                 "GET /a HTTP/1.1\r\n\(Self.fields)Upgrade: x\r\n\r\n") == [200, 403])
     }
 
+    @Test("the error handlers of a request are those of the group whose route takes it")
+    func errorHandlers() async throws {
+        let routes = Routes()
+        routes.group { page in
+            page.onError { _ in .status(.notFound) }
+            page.get("/a") { _ in throw HTTPFailure(.conflict) }
+        }
+        routes.group { sockets in
+            sockets.onError { _ in .status(.badGateway) }
+            sockets.upgrade("/a", to: "x") { _ in throw HTTPFailure(.conflict) }
+        }
+        let (server, group) = try Self.server(routes)
+        let port = try #require(try await server.start().port)
+        for (fields, status) in [("Host: h\r\n", 404), ("\(Self.fields)Upgrade: x\r\n", 502)] {
+            let client = try await LiveClient(port: port)
+            try await client.send("GET /a HTTP/1.1\r\n\(fields)\r\n")
+            let text = String(decoding: try await client.receive(), as: UTF8.self)
+            #expect(text.hasPrefix("HTTP/1.1 \(status) "))
+        }
+        await server.shutdown(within: .milliseconds(10))
+        try await group.shutdownGracefully()
+    }
+
     @Test("an application of HTTPKit alone takes a connection over")
     func server() async throws {
         let routes = Routes()
@@ -85,11 +117,8 @@ struct UpgradeRoutesTests {
                 try? channel.pipeline.syncOperations.addHandler(Shouting(upgraded.unread))
             }
         }
-        var configuration = HTTPServer.Configuration()
-        configuration.port = 0
-        let server = try HTTPServer(configuration: configuration, routes: routes)
-        try await server.start()
-        let port = try #require(server.addresses.first?.port)
+        let (server, group) = try Self.server(routes)
+        let port = try #require(try await server.start().port)
         let client = try await LiveClient(port: port)
         try await client.send("GET /shout HTTP/1.1\r\n\(Self.fields)Upgrade: shout\r\n\r\nhello")
         var text = ""
@@ -103,6 +132,7 @@ struct UpgradeRoutesTests {
         await server.shutdown(within: .milliseconds(10))
         #expect(try await client.receive() == Array("BYE".utf8))
         #expect(try await client.receive().isEmpty)
+        try await group.shutdownGracefully()
     }
 }
 

@@ -7,10 +7,42 @@ import Testing
 
 @testable import WSKit
 
-/// A server's connection on a channel without a socket; the test is the peer and the clock.
-struct ConnectionHarness {
+/// A channel without a socket or a thread. Several of them may share an event loop.
+struct EmbeddedWire {
     let channel: EmbeddedChannel
     let loop: LoopContext
+
+    init(on neighbour: EmbeddedWire? = nil) throws {
+        if let neighbour {
+            channel = EmbeddedChannel(loop: neighbour.channel.embeddedEventLoop)
+            loop = neighbour.loop
+        } else {
+            channel = EmbeddedChannel()
+            loop = LoopContext(eventLoop: channel.embeddedEventLoop)
+        }
+        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+    }
+
+    /// Runs what is ready, and what was put off to later turns.
+    func run() {
+        channel.embeddedEventLoop.run()
+        while loop.hasDeferredWork { channel.embeddedEventLoop.advanceTime(by: .microseconds(50)) }
+    }
+
+    /// All bytes that were sent since the last call.
+    func sent() throws -> [UInt8] {
+        run()
+        var bytes: [UInt8] = []
+        while let part = try channel.readOutbound(as: IOData.self) {
+            if case .byteBuffer(let buffer) = part { bytes += Array(buffer.readableBytesView) }
+        }
+        return bytes
+    }
+}
+
+/// A server's connection on a channel without a socket; the test is the peer and the clock.
+struct ConnectionHarness {
+    let wire: EmbeddedWire
     let connection: WebSocketConnection
     let began = LoopInstant.now
 
@@ -20,15 +52,8 @@ struct ConnectionHarness {
         rooms: Rooms? = nil, delivery: MessageAssembler.Delivery = .whole,
         on neighbour: ConnectionHarness? = nil, limits: (inout WSLimits) -> Void = { _ in }
     ) throws {
-        if let neighbour {
-            // Another connection on the same loop.
-            channel = EmbeddedChannel(loop: neighbour.channel.embeddedEventLoop)
-            loop = neighbour.loop
-        } else {
-            channel = EmbeddedChannel()
-            loop = LoopContext(eventLoop: channel.embeddedEventLoop)
-        }
-        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        wire = try EmbeddedWire(on: neighbour?.wire)
+        let loop = wire.loop
         let limits = WSLimits(limits)
         let machine = WebSocketMachine(
             role: .server, limits: limits, deflate: deflate, mode: mode,
@@ -39,8 +64,11 @@ struct ConnectionHarness {
             service: SocketService(
                 limits: SharedLimits(limits), consumer: consumer, topics: rooms,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, route: "/test"))
-        try channel.pipeline.syncOperations.addHandler(connection)
+        try wire.channel.pipeline.syncOperations.addHandler(connection)
     }
+
+    var channel: EmbeddedChannel { wire.channel }
+    var loop: LoopContext { wire.loop }
 
     /// Runs `body` as the socket's closure until it suspends.
     @discardableResult
@@ -57,11 +85,7 @@ struct ConnectionHarness {
         ).openSocket()
     }
 
-    /// Runs what is ready, and what was put off to later turns.
-    func run() {
-        channel.embeddedEventLoop.run()
-        while loop.hasDeferredWork { channel.embeddedEventLoop.advanceTime(by: .microseconds(50)) }
-    }
+    func run() { wire.run() }
 
     func receive(_ bytes: [UInt8]) throws {
         try channel.writeInbound(ByteBuffer(bytes: bytes))
@@ -87,14 +111,7 @@ struct ConnectionHarness {
     }
 
     /// All bytes that were sent since the last call.
-    func sent() throws -> [UInt8] {
-        run()
-        var bytes: [UInt8] = []
-        while let part = try channel.readOutbound(as: IOData.self) {
-            if case .byteBuffer(let buffer) = part { bytes += Array(buffer.readableBytesView) }
-        }
-        return bytes
-    }
+    func sent() throws -> [UInt8] { try wire.sent() }
 }
 
 /// What tasks and callbacks have seen, in order.

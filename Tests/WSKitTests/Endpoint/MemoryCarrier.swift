@@ -23,8 +23,7 @@ final class MemoryCarrier: ExchangeCarrier, RequestSource {
         var isBroken = false
     }
 
-    let channel: EmbeddedChannel
-    let loop: LoopContext
+    let wire: EmbeddedWire
     private let info: ConnectionInfo
     private let responder: Responder
     private var exchange: Exchange?
@@ -40,19 +39,15 @@ final class MemoryCarrier: ExchangeCarrier, RequestSource {
 
     init(_ routes: Routes, values: RequestValues = RequestValues(), on neighbour: MemoryCarrier? = nil) throws
     {
-        if let neighbour {
-            channel = EmbeddedChannel(loop: neighbour.channel.embeddedEventLoop)
-            loop = neighbour.loop
-        } else {
-            channel = EmbeddedChannel()
-            loop = LoopContext(eventLoop: channel.embeddedEventLoop)
-        }
-        try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        wire = try EmbeddedWire(on: neighbour?.wire)
         info = ConnectionInfo(
-            remoteAddress: nil, loop: loop,
+            remoteAddress: nil, loop: wire.loop,
             policy: ServerPolicy(limits: HTTPLimits(), logger: .silent, values: values))
         responder = .router(try routes.routes.table.router())
     }
+
+    var channel: EmbeddedChannel { wire.channel }
+    private var loop: LoopContext { wire.loop }
 
     // MARK: The test's side
 
@@ -108,10 +103,7 @@ final class MemoryCarrier: ExchangeCarrier, RequestSource {
         settle()
     }
 
-    func settle() {
-        channel.embeddedEventLoop.run()
-        while loop.hasDeferredWork { channel.embeddedEventLoop.advanceTime(by: .microseconds(50)) }
-    }
+    func settle() { wire.run() }
 
     private func resumeWriters() {
         let waiting = writers
@@ -190,9 +182,6 @@ final class MemoryCarrier: ExchangeCarrier, RequestSource {
 
     var handlerScope: HandlerScope? { nil }
     func handler(for request: Request) -> Handler { responder.handler(for: request) }
-    func response(to error: any Error, of request: Request) -> Response {
-        info.policy.response(to: error, of: request)
-    }
     var hasInput: Bool { false }
     func nextExchange(for worker: Worker) -> Exchange? { nil }
     func goOn(without worker: Worker) { self.worker = nil }

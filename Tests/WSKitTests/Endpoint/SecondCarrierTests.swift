@@ -6,7 +6,7 @@ import Testing
 
 @testable import WSKit
 
-/// The routes that an HTTP/1.1 connection serves are served by a carrier that is none.
+/// A carrier in memory serves the same routes as an HTTP/1.1 connection.
 @Suite("Exchanges of another carrier than HTTP/1.1")
 struct SecondCarrierTests {
     private static func routes(_ journal: Journal = Journal()) -> Routes {
@@ -133,11 +133,11 @@ struct SecondCarrierTests {
 
         try carrier.channel.writeInbound(ByteBuffer(bytes: frame(0x81, Array("hi".utf8), key: key)))
         carrier.settle()
-        #expect(try carrier.takeBytes() == frame(0x81, Array("hi".utf8), key: nil))
+        #expect(try carrier.wire.sent() == frame(0x81, Array("hi".utf8), key: nil))
         // The server closes the stream behind the close handshake.
         try carrier.channel.writeInbound(ByteBuffer(bytes: closeFrame(1000)))
         carrier.settle()
-        #expect(try carrier.takeBytes() == closeFrame(1000, key: nil))
+        #expect(try carrier.wire.sent() == closeFrame(1000, key: nil))
     }
 
     @Test(
@@ -174,17 +174,6 @@ struct SecondCarrierTests {
         }
         try first.channel.writeInbound(ByteBuffer(bytes: frame(0x81, Array("all".utf8), key: key)))
         first.settle()
-        #expect(try second.takeBytes() == frame(0x81, Array("all".utf8), key: nil))
-    }
-}
-
-extension MemoryCarrier {
-    /// The bytes that a socket has sent since the last call.
-    func takeBytes() throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        while let part = try channel.readOutbound(as: IOData.self) {
-            if case .byteBuffer(let buffer) = part { bytes += Array(buffer.readableBytesView) }
-        }
-        return bytes
+        #expect(try second.wire.sent() == frame(0x81, Array("all".utf8), key: nil))
     }
 }
