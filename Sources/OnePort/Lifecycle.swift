@@ -21,7 +21,8 @@ extension App: Service {
     /// sockets are closed with 1001, event streams end, and remaining connections are closed after `--drain` seconds. A
     /// second SIGTERM or SIGINT ends the program at once, with 128 plus the signal's number.
     ///
-    /// When it accepts connections, it prints a line `listening on http://HOST:PORT` for each address.
+    /// When it accepts connections, it prints a line `listening on http://HOST:PORT` or `listening on unix:PATH` for each
+    /// address.
     ///
     /// On its own, it traps both signals. If it cannot start, it prints the reason to standard error and exits with 1.
     /// Within a `ServiceGroup`, it does neither: it throws the error, shuts down with the group, and leaves signals to the
@@ -49,7 +50,7 @@ extension App: Service {
         } catch let error as CancellationError {
             throw error
         } catch {
-            FileHandles.printError("\(error)")
+            FileHandles.printError("\(error)" + ((error as? BindError)?.advice ?? ""))
             exit(1)
         }
     }
@@ -70,12 +71,7 @@ extension App: Service {
         let server = try makeServer(group: group, limits: limits)
         try await server.start()
         self.server.withLock { $0 = server }
-        for address in server.addresses {
-            FileHandles.printLine(
-                "listening on http://"
-                    + HTTPServer.authority(
-                        address.ipAddress ?? configuration.host, address.port ?? configuration.port))
-        }
+        for address in server.addresses { FileHandles.printLine("listening on \(Self.url(of: address))") }
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
         // It throws if the task is cancelled. Then the graceful shutdown ends at once, too.
@@ -84,6 +80,14 @@ extension App: Service {
         await server.shutdown(within: configuration.drain)
         self.server.withLock { $0 = nil }
         logger.info("stopped")
+    }
+
+    /// `http://HOST:PORT`, or `unix:PATH`.
+    static func url(of address: SocketAddress) -> String {
+        guard let host = address.ipAddress, let port = address.port else {
+            return "unix:\(address.pathname ?? "")"
+        }
+        return "http://" + BindAddress.authority(host, port)
     }
 
     /// The limits, with no more connections than there are file descriptors. Further connections get 503 instead of no
@@ -110,6 +114,7 @@ extension App: Service {
     ) throws -> HTTPServer {
         let limits = limits ?? self.limits
         var configuration = HTTPServer.Configuration()
+        if host == nil, port == nil { configuration.listeners = self.configuration.listeners }
         configuration.host = host ?? self.configuration.host
         configuration.port = port ?? self.configuration.port
         configuration.limits = limits

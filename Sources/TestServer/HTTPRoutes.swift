@@ -56,7 +56,7 @@ private struct Who: Encodable {
     init(_ request: Request) {
         scheme = request.scheme
         authority = request.authority
-        address = request.clientAddress?.ipAddress ?? "unknown"
+        address = request.clientAddress.map { $0.ipAddress ?? "unix" } ?? "unknown"
         version = request.version
         path = request.path
         connection = request.connection.number

@@ -4,14 +4,6 @@ public import NIOCore
 public import NIOPosix
 import Synchronization
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Listens on one or more addresses and serves HTTP/1.1 on them: each connection on one event loop, its handlers too.
 public final class HTTPServer: Sendable {
     /// Where to listen, and how.
@@ -20,6 +12,8 @@ public final class HTTPServer: Sendable {
         public var host = "127.0.0.1"
         /// The port; 0 takes any that is free, the same one for all addresses.
         public var port = 8080
+        /// Where to listen instead of `host` and `port`, if it is not empty.
+        public var listeners: [HTTPListener] = []
         /// Connections that the kernel holds until they are accepted.
         public var backlog: Int32 = 4096
         /// The limits that clients are held to.
@@ -38,11 +32,17 @@ public final class HTTPServer: Sendable {
 
         /// The defaults: 127.0.0.1, port 8080.
         public init() {}
+
+        /// The listeners that are asked for.
+        var allListeners: [HTTPListener] {
+            guard listeners.isEmpty else { return listeners }
+            return [HTTPListener(.hostname(host, port: port), proxyProtocol: proxyProtocol)]
+        }
     }
 
     private enum State {
         case idle
-        case listening([any Channel])
+        case listening([BoundListener])
         case stopped
     }
 
@@ -88,83 +88,34 @@ public final class HTTPServer: Sendable {
     /// The addresses that are listened on; none before `start` and after `shutdown`.
     public var addresses: [SocketAddress] {
         state.withLock { state in
-            if case .listening(let listeners) = state { listeners.compactMap(\.localAddress) } else { [] }
+            if case .listening(let listeners) = state { listeners.compactMap(\.address) } else { [] }
         }
     }
 
     /// Binds and accepts connections.
     ///
-    /// A name is looked up on another thread. Of several addresses, those that this machine does not have are left out;
-    /// `addresses` has all that are listened on.
+    /// A name is looked up on another thread. Of several addresses of a name, those that this machine does not have are
+    /// left out; `addresses` has all that are listened on. If one listener cannot listen, none does.
     ///
     /// - Returns: the first address that is listened on.
-    /// - Throws: `BindError`, which names host, port and reason; `NoTrustedProxyError`.
+    /// - Throws: `BindError`, which names the address and the reason; `NoTrustedProxyError`.
     @discardableResult
     public func start() async throws -> SocketAddress {
-        if configuration.proxyProtocol == .required, context.policy.isProxy == nil {
+        let wanted = configuration.allListeners
+        if wanted.contains(where: { $0.proxyProtocol == .required }), context.policy.isProxy == nil {
             throw NoTrustedProxyError()
         }
-        let (host, port) = (configuration.host, configuration.port)
-        do {
-            let candidates =
-                if let known = HostLookup.knownAddresses(host, port: port) { known } else {
-                    try await NIOThreadPool.singleton.runIfActive { try HostLookup.lookUp(host, port: port) }
-                }
-            let listeners = try await listen(on: candidates)
-            guard let address = listeners.first?.localAddress else { throw ChannelError.unknownLocalAddress }
-            state.withLock { $0 = .listening(listeners) }
-            return address
-        } catch {
-            throw BindError(host: host, port: port, underlying: error)
-        }
+        let listeners = try await binder.bind(wanted)
+        state.withLock { $0 = .listening(listeners) }
+        guard let address = listeners.first?.address else { throw ChannelError.unknownLocalAddress }
+        return address
     }
 
-    /// How often a free port is looked for that all addresses have.
-    private static let freePortAttempts = 16
-
-    /// Listens on all of the addresses that this machine has, on the same port.
-    func listen(on candidates: [SocketAddress]) async throws -> [any Channel] {
-        var attempt = 1
-        while true {
-            do {
-                return try await bindAll(candidates)
-            } catch let error as IOError
-                where error.errnoCode == EADDRINUSE && configuration.port == 0
-                && attempt < Self.freePortAttempts
-            {
-                // The port that was free at the first address is taken at another one.
-                attempt += 1
-            }
-        }
+    var binder: ListenerBinder {
+        ListenerBinder(bootstrap: { self.bootstrap(for: $0) }, backlog: configuration.backlog)
     }
 
-    private func bindAll(_ candidates: [SocketAddress]) async throws -> [any Channel] {
-        let bootstrap = bootstrap
-        var listeners: [any Channel] = []
-        var missing: (any Error)?
-        do {
-            for var candidate in candidates {
-                candidate.port = listeners.first?.localAddress?.port ?? configuration.port
-                do {
-                    listeners.append(try await bootstrap.bind(to: candidate).get())
-                } catch let error as IOError where Self.isOfMissingAddress(error) {
-                    missing = missing ?? error
-                }
-            }
-            if listeners.isEmpty { throw missing ?? ChannelError.unknownLocalAddress }
-            return listeners
-        } catch {
-            for listener in listeners { try? await listener.close() }
-            throw error
-        }
-    }
-
-    /// Whether the machine does not have an address, or no IPv6 at all.
-    private static func isOfMissingAddress(_ error: IOError) -> Bool {
-        [EADDRNOTAVAIL, EAFNOSUPPORT, EPROTONOSUPPORT].contains(error.errnoCode)
-    }
-
-    private var bootstrap: ServerBootstrap {
+    private func bootstrap(for listener: HTTPListener) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: configuration.backlog)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -179,7 +130,7 @@ public final class HTTPServer: Sendable {
             .childChannelOption(.recvAllocator, value: Self.readBuffers)
             .childChannelOption(.writeBufferWaterMark, value: waterMark)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+                channel.eventLoop.makeCompletedFuture { try self.accept(channel, listener) }
             }
     }
 
@@ -203,8 +154,8 @@ public final class HTTPServer: Sendable {
     }
 
     /// Puts the first handler on a channel that a listener has accepted, on its event loop.
-    func accept(_ channel: any Channel) throws {
-        switch configuration.proxyProtocol {
+    func accept(_ channel: any Channel, _ listener: HTTPListener) throws {
+        switch listener.proxyProtocol {
         case .off: try serve(channel)
         case .required: try serveBehindHeader(channel)
         }
@@ -254,12 +205,12 @@ public final class HTTPServer: Sendable {
     /// Stops accepting, lets requests in flight finish, has upgraded connections say goodbye, and closes what is
     /// left after `time`, or at once if the task is cancelled.
     public func shutdown(within time: Duration) async {
-        let listeners = state.withLock { state -> [any Channel] in
+        let listeners = state.withLock { state -> [BoundListener] in
             defer { state = .stopped }
             if case .listening(let listeners) = state { return listeners }
             return []
         }
-        for listener in listeners { try? await listener.close() }
+        for listener in listeners { await listener.close() }
         context.handlerScope?.drain()
         drain(deadline: LoopInstant.now.advanced(by: time))
         await withTaskCancellationHandler {
@@ -287,38 +238,5 @@ public final class HTTPServer: Sendable {
             sum = (try? await next.get()) ?? sum
         }
         return sum
-    }
-}
-
-/// Why a server cannot listen.
-public struct BindError: Error, CustomStringConvertible {
-    /// The host that was asked for.
-    public let host: String
-    /// The port that was asked for.
-    public let port: Int
-    /// The error of the transport.
-    public let underlying: any Error
-
-    /// Host, port and reason, and what can be done.
-    public var description: String {
-        "cannot listen on \(HTTPServer.authority(host, port)): \(reason)"
-    }
-
-    private var reason: String {
-        guard let error = underlying as? IOError else { return "\(underlying)" }
-        let text = String(cString: strerror(error.errnoCode))
-        return switch error.errnoCode {
-        case EADDRINUSE: "\(text): another program has this port; choose one with --port"
-        case EADDRNOTAVAIL: "\(text): this machine has no such address; choose one with --host"
-        case EACCES: "\(text): ports below 1024 are for privileged programs; choose one with --port"
-        default: text
-        }
-    }
-}
-
-extension HTTPServer {
-    /// `host:port` as it stands in a URL: an IPv6 address has brackets there (RFC 3986 §3.2.2).
-    package static func authority(_ host: String, _ port: Int) -> String {
-        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

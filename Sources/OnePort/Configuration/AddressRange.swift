@@ -8,18 +8,25 @@ public import NIOCore
     import Darwin
 #endif
 
-/// An IP address, or all addresses with the same prefix: `10.0.0.0/8`, `fd00::/8`, `192.0.2.7`.
+/// An IP address, or all addresses with the same prefix: `10.0.0.0/8`, `fd00::/8`, `192.0.2.7`; or `unix`, all peers that
+/// connect over a Unix domain socket.
 ///
 /// An IPv4 address and the IPv4-mapped IPv6 address (`::ffff:192.0.2.7`, RFC 4291 §2.5.5.2) are the same.
 public struct AddressRange: Sendable, Hashable, CustomStringConvertible {
-    /// 16 bytes, with IPv4 as IPv4-mapped IPv6. The bits after the prefix are zero.
+    /// 16 bytes, with IPv4 as IPv4-mapped IPv6. The bits after the prefix are zero. None for `unix`.
     private let bytes: [UInt8]
     private let prefixLength: Int
     /// The range as it was written.
     public let description: String
 
-    /// Parses `address` or `address/bits`. Returns `nil` if the text is neither.
+    /// Parses `address`, `address/bits` or `unix`. Returns `nil` if the text is none of them.
     public init?(_ text: String) {
+        if text == "unix" {
+            bytes = []
+            prefixLength = 0
+            description = text
+            return
+        }
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let first = parts.first, let address = Self.bytes(of: String(first)) else { return nil }
         var length = 128
@@ -35,15 +42,16 @@ public struct AddressRange: Sendable, Hashable, CustomStringConvertible {
         description = text
     }
 
-    /// Whether the address is in the range. The address of a Unix domain socket is in no range.
+    /// Whether the address is in the range. The address of a Unix domain socket is in `unix` only.
     public func contains(_ address: SocketAddress) -> Bool {
+        if case .unixDomainSocket = address { return bytes.isEmpty }
         guard let text = address.ipAddress else { return false }
         return contains(text)
     }
 
     /// Whether the address, as text without a port, is in the range.
     public func contains(_ address: String) -> Bool {
-        guard let other = Self.bytes(of: address) else { return false }
+        guard !bytes.isEmpty, let other = Self.bytes(of: address) else { return false }
         return Self.masked(other, to: prefixLength) == bytes
     }
 

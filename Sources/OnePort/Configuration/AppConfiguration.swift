@@ -36,6 +36,9 @@ public struct AppConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port to listen on. 0 chooses a free port.
     public var port = 8080
+    /// Where to listen instead of `host` and `port`, if it is not empty. `--listen` sets it; then `host` and `port` are
+    /// listened on too if one of them was set, by a flag or the environment.
+    public var listeners: [HTTPListener] = []
     /// The number of event loops. Each has its own thread.
     public var threads = System.coreCount
     /// The folder that contains Public and Templates.
@@ -66,6 +69,8 @@ public struct AppConfiguration: Sendable {
     public var developmentPage = Environment.ofBuild == .development
 
     private var values: [String: SettingValue] = [:]
+    /// The settings that have a value from a flag or the environment.
+    private var given: Set<String> = []
 
     /// Creates a configuration with the defaults. Flags and environment variables are ignored.
     public init() {}
@@ -85,7 +90,9 @@ public struct AppConfiguration: Sendable {
         let table = try SettingTable(builtInSettings, extra: extra, defaults: defaults)
         let program = arguments.first?.split(separator: "/").last.map(String.init) ?? "app"
         var configuration = AppConfiguration()
-        configuration.values = try table.resolve(Array(arguments.dropFirst()), environment, program: program)
+        let resolved = try table.resolve(Array(arguments.dropFirst()), environment, program: program)
+        configuration.values = resolved.values
+        configuration.given = resolved.given
         configuration.applyBuiltInSettings()
         return configuration
     }
@@ -141,6 +148,14 @@ extension AppConfiguration {
         values[name] != nil
     }
 
+    /// Whether the setting has a value from a flag or the environment.
+    func isGiven(_ name: String) -> Bool { given.contains(name) }
+
+    /// The listeners of a setting that is a list of addresses to listen on. Empty if it is unset.
+    public func listeners(_ name: String) -> [HTTPListener] {
+        if case .listeners(let listeners) = values[name] { listeners } else { [] }
+    }
+
     /// The ranges of a setting that is a list of addresses. Empty if it is unset.
     public func addresses(_ name: String) -> [AddressRange] {
         if case .addresses(let ranges) = values[name] { ranges } else { [] }
@@ -157,6 +172,7 @@ extension AppConfiguration {
         case .list(let items): items
         case .addresses(let ranges): ranges.map(\.description)
         case .hosts(let hosts): hosts.map(\.description)
+        case .listeners(let listeners): listeners.map(\.address.description)
         default: []
         }
     }

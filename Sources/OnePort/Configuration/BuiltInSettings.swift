@@ -15,6 +15,9 @@ extension AppConfiguration {
                 default: "\(defaults.port)",
                 help: "the port to listen on; 0 chooses a free port"),
             Setting(
+                "listen", .listeners, default: "",
+                help: "addresses to listen on: host:port, unix:path,mode=660 or fd:number; repeatable"),
+            Setting(
                 "threads", .integer(0...1024), default: "0",
                 help: "the number of event loops; 0 means one per core"),
             Setting(
@@ -76,7 +79,7 @@ extension AppConfiguration {
                 help: "how long to read data that a client sends after its last response"),
             Setting(
                 "trusted-proxies", .addresses, default: "",
-                help: "proxies whose headers about the client are trusted"),
+                help: "proxies whose headers about the client are trusted; unix means peers on a Unix socket"),
             Setting(
                 "forwarded-fields", .choice(ForwardedFields.allCases.map(\.rawValue)),
                 default: defaults.forwardedFields.rawValue,
@@ -124,6 +127,11 @@ extension AppConfiguration {
         forwardedFields = self["forwarded-fields"].flatMap(ForwardedFields.init(rawValue:)) ?? forwardedFields
         proxyProtocol = self["proxy-protocol"].flatMap(ProxyProtocol.init(rawValue:)) ?? proxyProtocol
         hosts = hosts("hosts")
+        listeners = listeners("listen")
+        if !listeners.isEmpty, isGiven("host") || isGiven("port") {
+            listeners.insert(HTTPListener(.hostname(host, port: port)), at: 0)
+        }
+        for index in listeners.indices { listeners[index].proxyProtocol = proxyProtocol }
     }
 
     private static func seconds(_ duration: Duration) -> String {

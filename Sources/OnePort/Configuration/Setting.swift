@@ -1,3 +1,5 @@
+import HTTPKit
+
 /// A setting of an application: a flag, its environment variables, its default and its line in `--help`.
 ///
 /// `Setting("database", .text("a file"), default: "chat.sqlite", help: "the file for the messages")` declares the flag
@@ -23,6 +25,9 @@ public struct Setting: Sendable {
         case addresses
         /// Hosts such as `example.com`, `*.example.com` or `localhost:8080`, separated by commas.
         case hosts
+        /// Addresses to listen on, such as `127.0.0.1:8080` or `unix:/run/app.sock,mode=660`. The flag may be repeated, and
+        /// white space separates several in one value.
+        case listeners
     }
 
     /// The name: `max-body` for the flag `--max-body`.
@@ -65,11 +70,17 @@ enum SettingValue: Sendable, Equatable {
     case list([String])
     case addresses([AddressRange])
     case hosts([HostPattern])
+    case listeners([HTTPListener])
 }
 
 extension Setting.Kind {
     var isToggle: Bool {
         if case .toggle = self { true } else { false }
+    }
+
+    /// Whether the flag may be given several times.
+    var isRepeatable: Bool {
+        if case .listeners = self { true } else { false }
     }
 
     /// Parses a value. Returns `nil` if the text is invalid.
@@ -90,6 +101,27 @@ extension Setting.Kind {
         case .list: .list(Self.items(text))
         case .addresses: Self.all(text, AddressRange.init).map(SettingValue.addresses)
         case .hosts: Self.all(text, HostPattern.init).map(SettingValue.hosts)
+        case .listeners: (try? Self.listeners(text)).map(SettingValue.listeners)
+        }
+    }
+
+    /// The listeners whose addresses stand in a text.
+    private static func listeners(_ text: String) throws(BindAddressError) -> [HTTPListener] {
+        var listeners: [HTTPListener] = []
+        for item in text.split(whereSeparator: \.isWhitespace) {
+            listeners.append(HTTPListener(try BindAddress(String(item))))
+        }
+        return listeners
+    }
+
+    /// A description of the valid values, and for an invalid text of what is wrong with it, if that is known.
+    func expected(insteadOf text: String) -> String {
+        guard case .listeners = self else { return expected }
+        do throws(BindAddressError) {
+            _ = try Self.listeners(text)
+            return expected
+        } catch {
+            return "\(expected); \(error)"
         }
     }
 
@@ -107,6 +139,7 @@ extension Setting.Kind {
         case .list(let what): "\(what), separated by commas"
         case .addresses: "IP addresses or ranges such as 10.0.0.0/8, separated by commas"
         case .hosts: "hosts such as example.com, *.example.com or localhost:8080, separated by commas"
+        case .listeners: "addresses such as 127.0.0.1:8080 or unix:/run/app.sock,mode=660"
         }
     }
 
@@ -120,6 +153,7 @@ extension Setting.Kind {
         case .toggle: ""
         case .choice(let words): words.joined(separator: "|")
         case .list, .addresses, .hosts: "<a,b,…>"
+        case .listeners: "<address>"
         }
     }
 

@@ -19,24 +19,34 @@ struct SettingTable: Sendable {
         self.settings = settings
     }
 
-    /// The values by name: from the flag, otherwise from the environment, otherwise the default.
+    /// The values of settings.
+    struct Resolved {
+        /// The values by name.
+        var values: [String: SettingValue] = [:]
+        /// The settings that have a value from a flag or the environment.
+        var given: Set<String> = []
+    }
+
+    /// The values: from the flag, otherwise from the environment, otherwise the default.
     /// - Parameters:
     ///   - arguments: The arguments without the name of the program.
     ///   - environment: The environment variables. An empty variable counts as unset.
     func resolve(
         _ arguments: [String], _ environment: [String: String], program: String
-    ) throws(ConfigurationError) -> [String: SettingValue] {
+    ) throws(ConfigurationError) -> Resolved {
         let flags = try read(arguments, program: program)
-        var values: [String: SettingValue] = [:]
+        var resolved = Resolved()
         for setting in settings {
             guard let (text, source) = Self.text(of: setting, flags, environment) else { continue }
             guard let value = setting.kind.value(of: text) else {
                 throw .invalidValue(
-                    setting: setting.name, source: source, value: text, expected: setting.kind.expected)
+                    setting: setting.name, source: source, value: text,
+                    expected: setting.kind.expected(insteadOf: text))
             }
-            values[setting.name] = value
+            resolved.values[setting.name] = value
+            if source != .defaultValue { resolved.given.insert(setting.name) }
         }
-        return values
+        return resolved
     }
 
     private static func text(
@@ -66,13 +76,15 @@ struct SettingTable: Sendable {
             guard let setting = settings.first(where: { $0.name == name }) else {
                 throw .unknownFlag(name, nearest: nearest(to: name))
             }
-            guard flags[name] == nil else { throw .repeatedFlag(name) }
+            let before = flags[name]
+            guard before == nil || setting.kind.isRepeatable else { throw .repeatedFlag(name) }
+            let joint = before.map { $0 + " " } ?? ""
             if parts.count == 2 {
-                flags[name] = String(parts[1])
+                flags[name] = joint + parts[1]
             } else if setting.kind.isToggle {
                 flags[name] = "true"
             } else if index < arguments.count, !arguments[index].hasPrefix("--") {
-                flags[name] = arguments[index]
+                flags[name] = joint + arguments[index]
                 index += 1
             } else {
                 throw .missingValue(flag: name, expected: setting.kind.expected)

@@ -33,7 +33,7 @@ private final class ProxiedWire {
         channel.remoteAddress = address
         try channel.pipeline.syncOperations.addHandler(transport)
         if draining { loop.drain(deadline: .never) }
-        try server.accept(channel)
+        try server.accept(channel, HTTPListener(.hostname("h", port: 0), proxyProtocol: .required))
         try channel.connect(to: address ?? SocketAddress(unixDomainSocketPath: "/x")).wait()
         settle()
     }

@@ -198,8 +198,8 @@ struct AppConfigurationTests {
     func ipv6() throws {
         #expect(try parse(["--host", "[::1]"]).host == "::1")
         #expect(try parse(["--host", "::1"]).host == "::1")
-        #expect(HTTPServer.authority("::1", 80) == "[::1]:80")
-        #expect(HTTPServer.authority("localhost", 80) == "localhost:80")
+        #expect(BindAddress.authority("::1", 80) == "[::1]:80")
+        #expect(BindAddress.authority("localhost", 80) == "localhost:80")
     }
 
     @Test("an error names the setting, its source, its value and the expected value", arguments: mistakes)

@@ -65,6 +65,6 @@ struct HostLookupError: Error, CustomStringConvertible {
 
     var description: String {
         let reason = gai_strerror(code).map { String(cString: $0) } ?? "error \(code)"
-        return "\(reason): the name has no address; choose another with --host"
+        return "\(reason): the name has no address"
     }
 }
