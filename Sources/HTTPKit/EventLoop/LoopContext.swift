@@ -22,6 +22,8 @@ package final class LoopContext: LoopWork, @unchecked Sendable {
     package let clientLog: ClientLog
     /// What happened on this loop, to be read on it.
     @exclusivity(unchecked) package var statistics = LoopStatistics()
+    /// How many connections are open on this loop; read by any thread.
+    package let openConnections = Atomic<Int>(0)
     /// What other folders and modules keep for each loop; see `LoopLocal`.
     var locals: [ObjectIdentifier: any AnyObject] = [:]
     /// Called when the last member has left.

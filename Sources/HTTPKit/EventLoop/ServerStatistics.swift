@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What a server has counted over all its event loops.
 public struct ServerStatistics: Sendable, Hashable {
     /// Connections that are open, upgraded ones too.
@@ -42,6 +44,18 @@ extension LoopContext {
         sum.bytesIn &+= statistics.bytesIn
         sum.bytesOut &+= statistics.bytesOut
         for case let counters as any LoopCounters in locals.values { counters.add(to: &sum) }
+    }
+
+    /// Counts a connection in.
+    func connectionOpened() {
+        statistics.connections += 1
+        openConnections.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    /// Counts a connection out.
+    func connectionClosed() {
+        statistics.connections -= 1
+        openConnections.wrappingSubtract(1, ordering: .relaxed)
     }
 
     // An access to a stored property from another module is checked for overlaps each time; a call is not.

@@ -16,6 +16,10 @@ public final class HTTPServer: Sendable {
         public var listeners: [HTTPListener] = []
         /// Connections that the kernel holds until they are accepted.
         public var backlog: Int32 = 4096
+        /// Event loops of NIOPosix, one of which accepts the connections. By default, a server with several loops has a
+        /// thread of its own for it. So a handler that blocks its loop does not delay new connections: they go to the other
+        /// loops.
+        public var acceptors: (any EventLoopGroup)?
         /// The limits that clients are held to.
         public var limits = HTTPLimits()
         /// Whether connections to `host` and `port` begin with a PROXY header. `start` throws if it is required and there
@@ -42,14 +46,14 @@ public final class HTTPServer: Sendable {
 
     private enum State {
         case idle
-        case listening([BoundListener])
+        case listening([BoundListener], acceptor: MultiThreadedEventLoopGroup?)
         case stopped
     }
 
-    private let configuration: Configuration
-    private let group: any EventLoopGroup
+    let configuration: Configuration
+    let group: any EventLoopGroup
     package let context: ServerContext
-    private let loops: [ObjectIdentifier: LoopContext]
+    let loops: [ObjectIdentifier: LoopContext]
     private let state = Mutex<State>(.idle)
 
     /// A server that answers with `responder`; it listens from `start` on.
@@ -88,7 +92,7 @@ public final class HTTPServer: Sendable {
     /// The addresses that are listened on; none before `start` and after `shutdown`.
     public var addresses: [SocketAddress] {
         state.withLock { state in
-            if case .listening(let listeners) = state { listeners.compactMap(\.address) } else { [] }
+            if case .listening(let listeners, _) = state { listeners.compactMap(\.address) } else { [] }
         }
     }
 
@@ -105,124 +109,52 @@ public final class HTTPServer: Sendable {
         if wanted.contains(where: { $0.proxyProtocol == .required }), context.policy.isProxy == nil {
             throw NoTrustedProxyError()
         }
-        let listeners = try await binder.bind(wanted)
-        state.withLock { $0 = .listening(listeners) }
-        guard let address = listeners.first?.address else { throw ChannelError.unknownLocalAddress }
-        return address
-    }
-
-    var binder: ListenerBinder {
-        ListenerBinder(bootstrap: { self.bootstrap(for: $0) }, backlog: configuration.backlog)
-    }
-
-    private func bootstrap(for listener: HTTPListener) -> ServerBootstrap {
-        ServerBootstrap(group: group)
-            .serverChannelOption(.backlog, value: configuration.backlog)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptPause())
-                }
-            }
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.maxMessagesPerRead, value: 4)
-            .childChannelOption(.recvAllocator, value: Self.readBuffers)
-            .childChannelOption(.writeBufferWaterMark, value: waterMark)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try self.accept(channel, listener) }
-            }
-    }
-
-    /// Each channel keeps one read buffer: 1 KiB takes most requests and frames, and grows where more comes.
-    private static let readBuffers = AdaptiveRecvByteBufferAllocator(
-        minimum: 64, initial: 1024, maximum: 65536)
-
-    private var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
-        let high = max(2, context.limits.writeBufferSize)
-        return .init(low: high / 2, high: high)
-    }
-
-    /// Serves a connected socket, such as one end of a pair: no port is needed.
-    package func adopt(socket: NIOBSDSocket.Handle) async throws {
-        _ = try await ClientBootstrap(group: group)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.writeBufferWaterMark, value: waterMark)
-            .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try self.serve(channel) }
-            }
-            .withConnectedSocket(socket).get()
-    }
-
-    /// Puts the first handler on a channel that a listener has accepted, on its event loop.
-    func accept(_ channel: any Channel, _ listener: HTTPListener) throws {
-        switch listener.proxyProtocol {
-        case .off: try serve(channel)
-        case .required: try serveBehindHeader(channel)
+        // With one loop there is nothing to serve while it is blocked.
+        let isOwn = configuration.acceptors == nil && loops.count > 1
+        let acceptor = isOwn ? EventLoopPool.shared.take(threads: 1) : nil
+        do {
+            let listeners = try await binder(on: configuration.acceptors ?? acceptor ?? group).bind(wanted)
+            state.withLock { $0 = .listening(listeners, acceptor: acceptor) }
+            guard let address = listeners.first?.address else { throw ChannelError.unknownLocalAddress }
+            return address
+        } catch {
+            if let acceptor { EventLoopPool.shared.giveBack(acceptor) }
+            throw error
         }
     }
 
-    /// Puts the HTTP handler on a new channel, on its event loop.
-    package func serve(_ channel: any Channel) throws {
-        let loop = try loop(of: channel)
-        let admission = context.connectionOpened(from: channel.remoteAddress)
-        loop.statistics.connections += 1
-        channel.closeFuture.whenComplete { [context] _ in
-            loop.statistics.connections -= 1
-            context.connectionClosed(admission)
-        }
-        let connection = HTTPConnection(
-            server: context, loop: loop, refusal: admission.refusal, isSecure: configuration.isSecure)
-        try begin(connection, on: channel)
-    }
-
-    /// Has a new channel wait for its PROXY header before it gets the HTTP handler.
-    private func serveBehindHeader(_ channel: any Channel) throws {
-        let loop = try loop(of: channel)
-        let isTrusted = channel.remoteAddress.flatMap { context.policy.isProxy?($0) } == true
-        let handler = ProxyHeaderHandler(
-            server: context, loop: loop, isTrusted: isTrusted, isSecure: configuration.isSecure,
-            begin: { try self.begin($1, on: $0) })
-        loop.statistics.connections += 1
-        channel.closeFuture.assumeIsolated().whenComplete { [context] _ in
-            loop.statistics.connections -= 1
-            context.connectionClosed(handler.admission)
-        }
-        try channel.pipeline.syncOperations.addHandler(handler)
-    }
-
-    private func begin(_ connection: HTTPConnection, on channel: any Channel) throws {
-        try configuration.prepare?(channel)
-        try channel.pipeline.syncOperations.addHandler(connection)
-    }
-
-    func loop(of channel: any Channel) throws -> LoopContext {
-        guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
-            throw ChannelError.inappropriateOperationForState
-        }
-        return loop
+    /// Binds listeners that accept on one of the loops of `acceptors`.
+    func binder(on acceptors: any EventLoopGroup) -> ListenerBinder {
+        let acceptor = acceptors.next()
+        return ListenerBinder(
+            bootstrap: { self.bootstrap(for: $0, on: acceptor) }, backlog: configuration.backlog)
     }
 
     /// Stops accepting, lets requests in flight finish, has upgraded connections say goodbye, and closes what is
     /// left after `time`, or at once if the task is cancelled.
     public func shutdown(within time: Duration) async {
-        let listeners = state.withLock { state -> [BoundListener] in
+        let before = state.withLock { state in
             defer { state = .stopped }
-            if case .listening(let listeners) = state { return listeners }
-            return []
+            return state
         }
-        for listener in listeners { await listener.close() }
+        if case .listening(let listeners, let acceptor) = before {
+            for listener in listeners { await listener.close() }
+            if let acceptor { EventLoopPool.shared.giveBack(acceptor) }
+        }
         context.handlerScope?.drain()
-        drain(deadline: LoopInstant.now.advanced(by: time))
+        let drained = drain(deadline: LoopInstant.now.advanced(by: time))
         await withTaskCancellationHandler {
+            // Behind this, every connection that was accepted is counted.
+            for loop in drained { try? await loop.get() }
             await context.allClosed()
         } onCancel: {
-            drain(deadline: .now)
+            _ = drain(deadline: .now)
         }
         context.clientLog.report(to: context.logger)
     }
 
-    private func drain(deadline: LoopInstant) {
-        for loop in loops.values { loop.eventLoop.execute { loop.drain(deadline: deadline) } }
+    private func drain(deadline: LoopInstant) -> [EventLoopFuture<Void>] {
+        loops.values.map { loop in loop.eventLoop.submit { loop.drain(deadline: deadline) } }
     }
 
     /// What the server has counted since it was made.

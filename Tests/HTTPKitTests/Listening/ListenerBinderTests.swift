@@ -44,11 +44,12 @@ struct ListenerBinderTests {
         let here = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
         let elsewhere = try SocketAddress(ipAddress: "192.0.2.1", port: 0)
         let listener = HTTPListener(.hostname("h", port: 0))
-        let listeners = try await server.binder.bind(listener, to: [elsewhere, here], port: 0)
+        let listeners = try await server.binder(on: server.group).bind(
+            listener, to: [elsewhere, here], port: 0)
         #expect(listeners.compactMap { $0.address?.ipAddress } == ["127.0.0.1"])
         for listener in listeners { await listener.close() }
         await #expect(throws: IOError.self) {
-            try await server.binder.bind(listener, to: [elsewhere], port: 0)
+            try await server.binder(on: server.group).bind(listener, to: [elsewhere], port: 0)
         }
     }
 
@@ -63,10 +64,12 @@ struct ListenerBinderTests {
         let addresses = try ["127.0.0.1", "127.0.0.2"].map { try SocketAddress(ipAddress: $0, port: port) }
         let listener = HTTPListener(.hostname("h", port: port))
         await #expect(throws: IOError.self) {
-            try await server.binder.bind(listener, to: addresses, port: port)
+            try await server.binder(on: server.group).bind(listener, to: addresses, port: port)
         }
         try await other.close()
-        for bound in try await server.binder.bind(listener, to: addresses, port: port) { await bound.close() }
+        for bound in try await server.binder(on: server.group).bind(listener, to: addresses, port: port) {
+            await bound.close()
+        }
     }
 
     @Test("A name without an address cannot be listened on")

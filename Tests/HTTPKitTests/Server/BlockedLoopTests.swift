@@ -70,6 +70,62 @@ struct BlockedLoopTests {
         }
     }
 
+    @Test("new connections are served while a loop is blocked, and go to both when it is free")
+    func newConnections() async throws {
+        let barrier = Barrier()
+        try await LiveServer.run {
+            try await respond(to: $0, barrier)
+        } test: { server in
+            defer { barrier.release() }
+            let blocker = try await LiveClient(to: server)
+            let blocked = try await blocker.get("/loop").text
+            try await blocker.send("GET /block HTTP/1.1\r\nHost: h\r\n\r\n")
+            await barrier.isHolding()
+            // More than there are loops, so that the blocked one would have its turn.
+            for _ in 0..<20 {
+                let loop = try await LiveClient(to: server).get("/loop").text
+                #expect(loop != blocked)
+            }
+            barrier.release()
+            #expect(try await blocker.receiveAnswer().text == "let go")
+            try await waitUntil { await server.connections() == 1 }
+            let clients = try await self.clients(of: server, count: 12, besides: [blocker])
+            #expect(clients.count == 2 && clients.values.allSatisfy { $0 >= 5 })
+        }
+    }
+
+    @Test("a server with one loop serves what came while it was blocked")
+    func oneLoop() async throws {
+        let barrier = Barrier()
+        try await LiveServer.run(threads: 1) {
+            try await respond(to: $0, barrier)
+        } test: { server in
+            defer { barrier.release() }
+            let blocker = try await LiveClient(to: server)
+            try await blocker.send("GET /block HTTP/1.1\r\nHost: h\r\n\r\n")
+            await barrier.isHolding()
+            let next = try await LiveClient(to: server)
+            try await next.send("GET /loop HTTP/1.1\r\nHost: h\r\n\r\n")
+            barrier.release()
+            let answers = try await [blocker.receiveAnswer().status, next.receiveAnswer().status]
+            #expect(answers == [200, 200])
+        }
+    }
+
+    /// How many of `count` new connections each loop has, while all of them are open.
+    private func clients(
+        of server: LiveServer, count: Int, besides others: [LiveClient]
+    ) async throws -> [String: Int] {
+        var open = others
+        var counts: [String: Int] = [:]
+        for _ in 0..<count {
+            let client = try await LiveClient(to: server)
+            counts[try await client.get("/loop").text, default: 0] += 1
+            open.append(client)
+        }
+        return withExtendedLifetime(open) { counts }
+    }
+
     @Test("what is moved off with offload delays nobody, on its own loop neither", arguments: [0, 1])
     func moved(blocked: Int) async throws {
         let barrier = Barrier()

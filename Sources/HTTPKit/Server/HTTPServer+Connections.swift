@@ -1,0 +1,107 @@
+import Logging
+package import NIOCore
+import NIOPosix
+
+/// What becomes of the connections that the listeners accept.
+extension HTTPServer {
+    /// Makes the bootstrap of a listener on `acceptor`, which hands its connections to the server's loops.
+    func bootstrap(for listener: HTTPListener, on acceptor: any EventLoop) -> ServerBootstrap {
+        ServerBootstrap(group: acceptor)
+            .serverChannelOption(.backlog, value: configuration.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(AcceptPause())
+                    try pipeline.addHandler(
+                        ConnectionDispatcher(loops: Array(self.loops.values)) {
+                            self.serve(socket: $0, on: $1, of: listener)
+                        })
+                }
+            }
+    }
+
+    /// Serves a connection of `listener`, on its event loop.
+    private func serve(socket: CInt, on loop: LoopContext, of listener: HTTPListener) {
+        connectionBootstrap(on: loop.eventLoop) { try self.accept($0, listener) }
+            .withConnectedSocket(socket)
+            .whenFailure { [logger = context.logger] error in
+                logger.debug("connection failed", metadata: ["error": .clean(error)])
+            }
+    }
+
+    private func connectionBootstrap(
+        on group: any EventLoopGroup, _ begin: @escaping @Sendable (any Channel) throws -> Void
+    ) -> ClientBootstrap {
+        ClientBootstrap(group: group)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.maxMessagesPerRead, value: 4)
+            .channelOption(.recvAllocator, value: Self.readBuffers)
+            .channelOption(.writeBufferWaterMark, value: waterMark)
+            .channelInitializer { channel in channel.eventLoop.makeCompletedFuture { try begin(channel) } }
+    }
+
+    /// Each channel keeps one read buffer: 1 KiB takes most requests and frames, and grows where more comes.
+    private static let readBuffers = AdaptiveRecvByteBufferAllocator(
+        minimum: 64, initial: 1024, maximum: 65536)
+
+    private var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
+        let high = max(2, context.limits.writeBufferSize)
+        return .init(low: high / 2, high: high)
+    }
+
+    /// Serves a connected socket, such as one end of a pair: no port is needed.
+    package func adopt(socket: NIOBSDSocket.Handle) async throws {
+        _ = try await connectionBootstrap(on: group) { try self.serve($0) }.withConnectedSocket(socket).get()
+    }
+
+    /// Puts the first handler on a channel that a listener has accepted, on its event loop.
+    func accept(_ channel: any Channel, _ listener: HTTPListener) throws {
+        switch listener.proxyProtocol {
+        case .off: try serve(channel)
+        case .required: try serveBehindHeader(channel)
+        }
+    }
+
+    /// Puts the HTTP handler on a new channel, on its event loop.
+    package func serve(_ channel: any Channel) throws {
+        let loop = try loop(of: channel)
+        let admission = context.connectionOpened(from: channel.remoteAddress)
+        loop.connectionOpened()
+        channel.closeFuture.whenComplete { [context] _ in
+            loop.connectionClosed()
+            context.connectionClosed(admission)
+        }
+        let connection = HTTPConnection(
+            server: context, loop: loop, refusal: admission.refusal, isSecure: configuration.isSecure)
+        try begin(connection, on: channel)
+    }
+
+    /// Has a new channel wait for its PROXY header before it gets the HTTP handler.
+    private func serveBehindHeader(_ channel: any Channel) throws {
+        let loop = try loop(of: channel)
+        let isTrusted = channel.remoteAddress.flatMap { context.policy.isProxy?($0) } == true
+        let handler = ProxyHeaderHandler(
+            server: context, loop: loop, isTrusted: isTrusted, isSecure: configuration.isSecure,
+            begin: { try self.begin($1, on: $0) })
+        loop.connectionOpened()
+        channel.closeFuture.assumeIsolated().whenComplete { [context] _ in
+            loop.connectionClosed()
+            context.connectionClosed(handler.admission)
+        }
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    private func begin(_ connection: HTTPConnection, on channel: any Channel) throws {
+        try configuration.prepare?(channel)
+        try channel.pipeline.syncOperations.addHandler(connection)
+    }
+
+    func loop(of channel: any Channel) throws -> LoopContext {
+        guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
+            throw ChannelError.inappropriateOperationForState
+        }
+        return loop
+    }
+}
