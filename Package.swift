@@ -22,6 +22,7 @@ let package = Package(
     platforms: [.macOS(.v26)],
     products: [
         .library(name: "HTTPKit", targets: ["HTTPKit"]),
+        .library(name: "HTTP2Kit", targets: ["HTTP2Kit"]),
         .library(name: "WSKit", targets: ["WSKit"]),
         .library(name: "OnePort", targets: ["OnePort"]),
         .library(name: "OnePortTesting", targets: ["OnePortTesting"]),
@@ -45,13 +46,16 @@ let package = Package(
             name: "HTTPKit", dependencies: [nioCore, nioPosix, httpTypes, logging, deque],
             swiftSettings: settings),
         .target(
+            name: "HTTP2Kit", dependencies: ["HTTPKit", nioCore, httpTypes, logging, deque],
+            swiftSettings: settings),
+        .target(
             name: "WSKit",
             dependencies: ["Compression", "HTTPKit", nioCore, nioPosix, httpTypes, logging, deque],
             swiftSettings: settings),
         .target(
             name: "OnePort",
             dependencies: [
-                "Compression", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging,
+                "Compression", "HTTPKit", "HTTP2Kit", "WSKit", nioCore, nioPosix, httpTypes, logging,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Mustache", package: "swift-mustache"),
@@ -94,6 +98,11 @@ let package = Package(
             name: "HTTPKitTests",
             dependencies: ["HTTPKit", nioCore, nioPosix, nioEmbedded, httpTypes, logging],
             swiftSettings: settings),
+        .testTarget(
+            name: "HTTP2KitTests",
+            dependencies: [
+                "HTTP2Kit", "HTTPKit", "WSKit", nioCore, nioPosix, nioEmbedded, httpTypes, logging,
+            ], swiftSettings: settings),
         .testTarget(
             name: "WSKitTests",
             dependencies: [

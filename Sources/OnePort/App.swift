@@ -4,6 +4,7 @@ public import Logging
 import Synchronization
 @_exported public import WSKit
 
+@_exported public import struct HTTP2Kit.HTTP2Limits
 @_exported public import struct NIOCore.ByteBuffer
 
 /// An application: routes, files and sockets, declared together and served on one port.
@@ -29,6 +30,11 @@ public final class App: RouteBuilder {
         get { declarations.withLock { $0.limits } }
         set { declarations.withLock { $0.limits = newValue } }
     }
+    /// What bounds what a client may ask of one HTTP/2 connection, beside `limits`. Change it before `run`.
+    public var http2Limits: HTTP2Limits {
+        get { declarations.withLock { $0.http2Limits } }
+        set { declarations.withLock { $0.http2Limits = newValue } }
+    }
     /// The options of sockets that are declared without options. Change them before `run`.
     public var webSocketOptions: WebSocketOptions {
         get { declarations.withLock { $0.webSocketOptions } }
@@ -51,6 +57,7 @@ public final class App: RouteBuilder {
 
     struct Declarations {
         var limits: HTTPLimits
+        var http2Limits = HTTP2Limits()
         var webSocketOptions = WebSocketOptions()
         var trailingSlash = TrailingSlash.redirect
     }

@@ -1,3 +1,4 @@
+import HTTP2Kit
 import HTTPKit
 import Logging
 public import NIOCore
@@ -135,7 +136,12 @@ extension App: Service {
             forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse,
             errorHandlers: { router.errorHandlers(for: $0) })
         let context = ServerContext(
-            policy: policy, handlerScope: .gracefulShutdown(), responder: .router(router))
+            policy: policy, handlerScope: .gracefulShutdown(),
+            protocols: [
+                HTTP2(
+                    limits: http2Limits,
+                    acceptsPriorKnowledge: self.configuration.acceptsCleartextHTTP2)
+            ], responder: .router(router))
         routes.table.seal(logger: logger)
         return HTTPServer(configuration: configuration, group: group, context: context)
     }

@@ -147,8 +147,15 @@ public struct TestClient: Sendable {
             socketpair(AF_UNIX, kind, 0, bytes.bindMemory(to: CInt.self).baseAddress)
         }
         guard result == 0 else { throw TestClientError.noSocket(errno: errno) }
-        try await server.adopt(socket: ends.0)
-        return try await bootstrap.withConnectedSocket(ends.1).get()
+        // The server's end is served when the first bytes are written: its timeouts do not count what a busy machine
+        // takes until the test writes.
+        let (own, other) = (ends.1, ends.0)
+        return try await bootstrap.channelInitializer { [server] channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(
+                    ServeAtFirstFlush(server: server, socket: other))
+            }
+        }.withConnectedSocket(own).get()
     }
 }
 
@@ -166,6 +173,37 @@ public enum TestClientError: Error, Hashable {
     case ended
     /// The system could not create a socket pair.
     case noSocket(errno: Int32)
+}
+
+/// `close`, which handlers have a method of the same name for.
+private func closeDescriptor(_ descriptor: CInt) { _ = close(descriptor) }
+
+/// Has the server serve the other end of a pair of sockets when the first bytes are flushed.
+private final class ServeAtFirstFlush: ChannelOutboundHandler, RemovableChannelHandler {
+    typealias OutboundIn = IOData
+
+    private let server: HTTPServer
+    /// The server's end, until the server has it.
+    private var socket: NIOBSDSocket.Handle?
+
+    init(server: HTTPServer, socket: NIOBSDSocket.Handle) {
+        self.server = server
+        self.socket = socket
+    }
+
+    func flush(context: ChannelHandlerContext) {
+        if let socket {
+            self.socket = nil
+            let channel = context.channel
+            server.adopt(socket: socket).whenFailure { _ in channel.close(promise: nil) }
+        }
+        context.flush()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        if let socket { closeDescriptor(socket) }
+        socket = nil
+    }
 }
 
 /// Collects all bytes until the server closes.

@@ -115,7 +115,10 @@ extension Exchange {
     /// Calls `action` if the connection closes before the response is complete, at once if it is closed already.
     func onDisconnect(_ action: @escaping @Sendable () -> Void) {
         if connection.isClosed { return action() }
-        if isServed { rareState.disconnectActions.append(action) }
+        guard !isComplete else { return }
+        // A stream ends without its connection.
+        guard carrier != nil else { return action() }
+        rareState.disconnectActions.append(action)
     }
 
     /// Calls `action` if the server begins to drain before the response is complete, at once if it drains already.

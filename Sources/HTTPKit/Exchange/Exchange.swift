@@ -94,12 +94,9 @@ package final class Exchange: RequestStorage, @unchecked Sendable {
     /// The connection has closed before the response was complete: those who asked for it are told.
     package func clientIsGone() {
         tellEnd(isComplete: false)
-        if isServed, let rare {
-            let actions = rare.disconnectActions
-            rare.disconnectActions = []
-            for action in actions { action() }
-        }
+        let actions = isServed ? rare?.disconnectActions ?? [] : []
         end()
+        for action in actions { action() }
     }
 
     /// The protocol has been changed with `status`.

@@ -8,7 +8,7 @@ package enum Authority {
 
     /// Whether `range` holds `uri-host [":" port]`, without userinfo; an http URI's host is never empty
     /// (RFC 9110 §4.2.1).
-    static func isValid(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
+    package static func isValid(_ bytes: borrowing Span<UInt8>, _ range: Range<Int>) -> Bool {
         var index = range.lowerBound
         guard index < range.upperBound else { return false }
         if bytes[index] == 0x5B {

@@ -237,4 +237,26 @@ package struct DateLine: Sendable {
         line[36] = 0x0A
         octets = line
     }
+
+    /// How many bytes the date itself has.
+    package static let valueLength = HTTPDate.length
+
+    /// The date without the field's name.
+    package func withValue(_ body: (UnsafeRawBufferPointer) -> Void) {
+        octets.span.withUnsafeBytes { bytes in
+            body(UnsafeRawBufferPointer(rebasing: bytes[6..<6 + Self.valueLength]))
+        }
+    }
+}
+
+extension DateLine: Equatable {
+    package static func == (left: DateLine, right: DateLine) -> Bool {
+        // The seconds differ most often.
+        var index = left.octets.count - 1
+        while index >= 0 {
+            if left.octets[index] != right.octets[index] { return false }
+            index &-= 1
+        }
+        return true
+    }
 }

@@ -16,12 +16,12 @@ extension OutputRawSpan {
     }
 
     @inline(__always)
-    mutating func append(_ text: StaticString) {
+    package mutating func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     @inline(__always)
-    mutating func append(_ text: String.UTF8View) {
+    package mutating func append(_ text: String.UTF8View) {
         if text.withContiguousStorageIfAvailable({ append(UnsafeRawBufferPointer($0)) }) == nil {
             for byte in text { append(byte) }
         }

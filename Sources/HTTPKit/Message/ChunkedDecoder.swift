@@ -124,6 +124,6 @@ package struct ChunkedDecoder: Sendable {
             state = .trailers(lines, position: position)
             return .needMore
         }
-        return .end(trailers: lines.slots.isEmpty ? nil : lines.trailerFields(in: section))
+        return .end(trailers: lines.slots.isEmpty ? nil : FieldLines.trailerFields(lines.slots, in: section))
     }
 }

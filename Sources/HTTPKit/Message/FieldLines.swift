@@ -1,23 +1,31 @@
-import HTTPTypes
+package import HTTPTypes
 package import NIOCore
 
 /// Where a field stands: offsets from the start of its section, no copies.
 package struct FieldSlot: Sendable {
-    var nameStart: UInt32
-    var nameLength: UInt32
-    var valueStart: UInt32
-    var valueLength: UInt32
+    package var nameStart: UInt32
+    package var nameLength: UInt32
+    package var valueStart: UInt32
+    package var valueLength: UInt32
+
+    @inline(__always)
+    package init(nameStart: UInt32, nameLength: UInt32, valueStart: UInt32, valueLength: UInt32) {
+        self.nameStart = nameStart
+        self.nameLength = nameLength
+        self.valueStart = valueStart
+        self.valueLength = valueLength
+    }
 
     /// Where the name stands among octets in which the section begins at `start`.
     @inline(__always)
-    func name(from start: Int) -> Range<Int> {
+    package func name(from start: Int) -> Range<Int> {
         let first = start &+ Int(nameStart)
         return first..<first &+ Int(nameLength)
     }
 
     /// Where the value stands among octets in which the section begins at `start`.
     @inline(__always)
-    func value(from start: Int) -> Range<Int> {
+    package func value(from start: Int) -> Range<Int> {
         let first = start &+ Int(valueStart)
         return first..<first &+ Int(valueLength)
     }
@@ -106,12 +114,12 @@ package struct FieldLines: Sendable {
 
     /// The trailer fields that a recipient may merge or deliver (RFC 9110 §6.5.1): those that frame, route,
     /// authenticate or describe the content are dropped, as §6.5.1 demands.
-    func trailerFields(in section: ByteBuffer) -> HTTPFields? {
+    package static func trailerFields(_ slots: [FieldSlot], in section: ByteBuffer) -> HTTPFields? {
         var fields = HTTPFields()
         for slot in slots {
             let text = section.string(slot.name(from: 0))
             guard let name = HTTPField.Name(text), name.canonicalName != "host",
-                !Self.forbiddenTrailers.contains(name)
+                !forbiddenTrailers.contains(name)
             else {
                 continue
             }

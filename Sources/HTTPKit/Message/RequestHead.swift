@@ -32,9 +32,25 @@ package struct RequestHead: Sendable {
     package var fieldsStart: Int
     package var slots: [FieldSlot]
     /// The line of Host, if there is one.
-    var hostSlot: FieldSlot?
+    package var hostSlot: FieldSlot?
     /// Where the protocol stands that an extended CONNECT asks for (RFC 8441 §4); `nil` for all other requests.
-    var connectProtocolSlot: FieldSlot?
+    package var connectProtocolSlot: FieldSlot?
+
+    package init(
+        buffer: ByteBuffer, method: HTTPRequest.Method, version: HTTPVersion, target: Range<Int>,
+        form: RequestTarget, fieldsStart: Int, slots: [FieldSlot], hostSlot: FieldSlot? = nil,
+        connectProtocolSlot: FieldSlot? = nil
+    ) {
+        self.buffer = buffer
+        self.method = method
+        self.version = version
+        self.target = target
+        self.form = form
+        self.fieldsStart = fieldsStart
+        self.slots = slots
+        self.hostSlot = hostSlot
+        self.connectProtocolSlot = connectProtocolSlot
+    }
 
     /// The protocol that an extended CONNECT asks for, such as `websocket`.
     package var connectProtocol: String? { connectProtocolSlot.map { value($0) } }

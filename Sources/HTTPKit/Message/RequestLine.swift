@@ -1,4 +1,4 @@
-import HTTPTypes
+package import HTTPTypes
 
 /// `request-line = method SP request-target SP HTTP-version` (RFC 9112 §3), as offsets.
 struct RequestLine {
@@ -56,42 +56,10 @@ struct RequestLine {
             if span[index] == 0x0A { throw .lineEnd }
             throw index == start ? notHTTP(span, from: start) : .requestLine
         }
-        guard let method = knownMethod(span, start..<index) ?? otherMethod(span, start..<index) else {
+        guard let method = HTTPRequest.Method(span, start..<index) else {
             throw .requestLine
         }
         return (method, index + 1)
-    }
-
-    private static func knownMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method?
-    {
-        // Methods are compared with regard to case (RFC 9110 §9.1).
-        switch range.count {
-        case 3: isMethod(span, range, "GET") ? .get : isMethod(span, range, "PUT") ? .put : nil
-        case 4: isMethod(span, range, "POST") ? .post : isMethod(span, range, "HEAD") ? .head : nil
-        case 5: isMethod(span, range, "PATCH") ? .patch : isMethod(span, range, "TRACE") ? .trace : nil
-        case 6: isMethod(span, range, "DELETE") ? .delete : nil
-        case 7:
-            isMethod(span, range, "OPTIONS") ? .options : isMethod(span, range, "CONNECT") ? .connect : nil
-        default: nil
-        }
-    }
-
-    private static func otherMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method?
-    {
-        var token = ""
-        for index in range { token.unicodeScalars.append(Unicode.Scalar(span[index])) }
-        return HTTPRequest.Method(token)
-    }
-
-    private static func isMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>, _ name: StaticString)
-        -> Bool
-    {
-        var index = 0
-        while index < range.count {
-            if span[range.lowerBound &+ index] != name.utf8Start[index] { return false }
-            index &+= 1
-        }
-        return true
     }
 
     /// `HTTP-version = "HTTP/" DIGIT "." DIGIT` and the line's end (RFC 9112 §2.3); any minor version of
@@ -135,5 +103,43 @@ struct RequestLine {
         if span[start] == 0x16 { return .notHTTP("a TLS ClientHello") }
         let mayBeText = span[start].isVisible || span[start].isBlank || span[start] == 0x0D
         return mayBeText ? .requestLine : .notHTTP("binary data")
+    }
+}
+
+extension HTTPRequest.Method {
+    /// The method whose octets stand at `range`; `nil` when they are no token.
+    package init?(_ span: borrowing Span<UInt8>, _ range: Range<Int>) {
+        guard let method = Self.known(span, range) ?? Self.other(span, range) else { return nil }
+        self = method
+    }
+
+    private static func known(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method? {
+        // Methods are compared with regard to case (RFC 9110 §9.1).
+        switch range.count {
+        case 3: isMethod(span, range, "GET") ? .get : isMethod(span, range, "PUT") ? .put : nil
+        case 4: isMethod(span, range, "POST") ? .post : isMethod(span, range, "HEAD") ? .head : nil
+        case 5: isMethod(span, range, "PATCH") ? .patch : isMethod(span, range, "TRACE") ? .trace : nil
+        case 6: isMethod(span, range, "DELETE") ? .delete : nil
+        case 7:
+            isMethod(span, range, "OPTIONS") ? .options : isMethod(span, range, "CONNECT") ? .connect : nil
+        default: nil
+        }
+    }
+
+    private static func other(_ span: borrowing Span<UInt8>, _ range: Range<Int>) -> HTTPRequest.Method? {
+        var token = ""
+        for index in range { token.unicodeScalars.append(Unicode.Scalar(span[index])) }
+        return HTTPRequest.Method(token)
+    }
+
+    private static func isMethod(_ span: borrowing Span<UInt8>, _ range: Range<Int>, _ name: StaticString)
+        -> Bool
+    {
+        var index = 0
+        while index < range.count {
+            if span[range.lowerBound &+ index] != name.utf8Start[index] { return false }
+            index &+= 1
+        }
+        return true
     }
 }

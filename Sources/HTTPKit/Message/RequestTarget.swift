@@ -10,7 +10,7 @@ package enum RequestTarget: Equatable, Sendable {
     case asterisk
 
     /// Reads the target at `range` of `head`; its octets have been found to be visible US-ASCII.
-    init(_ head: borrowing Span<UInt8>, _ range: Range<Int>, isConnect: Bool, isOptions: Bool)
+    package init(_ head: borrowing Span<UInt8>, _ range: Range<Int>, isConnect: Bool, isOptions: Bool)
         throws(HTTPError)
     {
         guard let first = range.first else { throw .requestTarget }

@@ -238,7 +238,11 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
         do throws(HTTPError) {
             if let head = try decoder.next(&input.buffer) { return begin(head) }
         } catch {
-            refuse(error)
+            if error == .version, requestCount == 0, let other = otherProtocol() {
+                change(to: other)
+            } else {
+                refuse(error)
+            }
             return nil
         }
         if input.isClosed {

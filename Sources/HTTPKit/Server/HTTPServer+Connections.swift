@@ -52,8 +52,8 @@ extension HTTPServer {
     }
 
     /// Serves a connected socket, such as one end of a pair: no port is needed.
-    package func adopt(socket: NIOBSDSocket.Handle) async throws {
-        _ = try await connectionBootstrap(on: group) { try self.serve($0) }.withConnectedSocket(socket).get()
+    package func adopt(socket: NIOBSDSocket.Handle) -> EventLoopFuture<Void> {
+        connectionBootstrap(on: group) { try self.serve($0) }.withConnectedSocket(socket).map { _ in }
     }
 
     /// Puts the first handler on a channel that a listener has accepted, on its event loop.

@@ -25,7 +25,8 @@ extension HTTPServer {
             errorHandlers: { router.errorHandlers(for: $0) })
         self.init(
             configuration: configuration, group: group,
-            context: ServerContext(policy: policy, responder: .router(router)))
+            context: ServerContext(
+                policy: policy, protocols: configuration.protocols, responder: .router(router)))
     }
 
     /// Listens, and serves until the task is cancelled. Then it shuts down.

@@ -28,6 +28,8 @@ public final class HTTPServer: Sendable {
         /// Tells the proxies that are believed when they say for which client they forward. A context of the caller's
         /// own says so itself.
         public var isTrustedProxy: (@Sendable (SocketAddress) -> Bool)?
+        /// What connections may speak besides HTTP/1.1.
+        package var protocols: [any ConnectionProtocol] = []
         /// Runs before the HTTP handler is added to a connection, on its event loop; TLS goes here.
         package var prepare: (@Sendable (any Channel) throws -> Void)?
         /// Whether `prepare` makes the connections secure: files are copied instead of sent by the kernel. A context of
@@ -67,7 +69,7 @@ public final class HTTPServer: Sendable {
             context: ServerContext(
                 policy: ServerPolicy(
                     limits: configuration.limits, logger: logger, isProxy: configuration.isTrustedProxy),
-                responder: .function(responder)))
+                protocols: configuration.protocols, responder: .function(responder)))
     }
 
     package init(configuration: Configuration, group: any EventLoopGroup, context: ServerContext) {

@@ -28,14 +28,16 @@ package final class ServerContext: Sendable {
     package let handlerScope: HandlerScope?
     /// Told of each request that could not be read.
     package let onRefused: (@Sendable (HTTPError) -> Void)?
+    /// What connections may speak besides HTTP/1.1.
+    package let protocols: [any ConnectionProtocol]
     /// How many bytes are read ahead of their use: a whole head, or as much content as may wait.
     let readAhead: Int
     /// `idleTimeout` and `bodyTimeout` in milliseconds: a `Duration` is slow to take apart.
-    let idleMilliseconds: Int64
-    let bodyMilliseconds: Int64
+    package let idleMilliseconds: Int64
+    package let bodyMilliseconds: Int64
     /// How many bytes of responses gather before they are sent without waiting for the end of the turn.
-    let maxGathered: Int
-    let maxRequests: Int
+    package let maxGathered: Int
+    package let maxRequests: Int
     /// How slow a client may be that reads a response.
     package let writeLimits: WriteProgress.Limits
     private let open = Atomic<Int>(0)
@@ -45,10 +47,11 @@ package final class ServerContext: Sendable {
 
     package init(
         policy: ServerPolicy, onRefused: (@Sendable (HTTPError) -> Void)? = nil,
-        handlerScope: HandlerScope? = nil, responder: Responder
+        handlerScope: HandlerScope? = nil, protocols: [any ConnectionProtocol] = [], responder: Responder
     ) {
         self.policy = policy
         self.onRefused = onRefused
+        self.protocols = protocols
         self.handlerScope = handlerScope
         self.responder = responder
         let limits = policy.limits

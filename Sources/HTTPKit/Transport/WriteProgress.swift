@@ -36,13 +36,14 @@ package final class WriteProgress {
     private var expected: Int
     private var pace = TakingPace()
 
-    init(handedOver: Int, unsent: Int, now: LoopInstant) {
+    package init(handedOver: Int, unsent: Int, now: LoopInstant) {
         taken = (handedOver &- unsent, now)
         expected = handedOver
     }
 
     /// Looks at a peer for which `unsent` bytes wait.
-    func look(handedOver: Int, unsent: Int, isFull: Bool, now: LoopInstant, limits: Limits) -> Fault? {
+    package func look(handedOver: Int, unsent: Int, isFull: Bool, now: LoopInstant, limits: Limits) -> Fault?
+    {
         let isSlow = pace.isSlow(
             added: handedOver &- expected, unsent: unsent, now: now, rate: limits.rate, grace: limits.grace)
         expected = handedOver

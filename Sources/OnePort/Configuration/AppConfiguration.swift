@@ -65,6 +65,9 @@ public struct AppConfiguration: Sendable {
     /// It protects applications on a private network from pages whose own host name resolves to the application's address
     /// (DNS rebinding). A request without a host, which only HTTP/1.0 allows, is rejected too.
     public var hosts: [HostPattern] = []
+    /// Whether connections without TLS may begin with HTTP/2 (RFC 9113 §3.3). Browsers never do, but proxies and programs
+    /// may.
+    public var acceptsCleartextHTTP2 = false
     /// Whether pages show the details of errors.
     public var developmentPage = Environment.ofBuild == .development
 

@@ -89,6 +89,9 @@ extension AppConfiguration {
                 default: defaults.proxyProtocol.rawValue,
                 help: "required: each connection starts with a PROXY header of a trusted proxy"),
             Setting(
+                "h2c", .toggle,
+                help: "also take HTTP/2 without TLS, from proxies and programs that begin with it"),
+            Setting(
                 "hosts", .hosts, default: "",
                 help: "the hosts of this application; others are rejected with 421; none means any host"),
         ]
@@ -132,6 +135,7 @@ extension AppConfiguration {
             listeners.insert(HTTPListener(.hostname(host, port: port)), at: 0)
         }
         for index in listeners.indices { listeners[index].proxyProtocol = proxyProtocol }
+        acceptsCleartextHTTP2 = isOn("h2c")
     }
 
     private static func seconds(_ duration: Duration) -> String {

@@ -42,7 +42,7 @@ private final class Peer: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         server = HTTPServer(configuration: configuration, logger: logger, responder: responder)
-        try await server.adopt(socket: ends[1])
+        try await server.adopt(socket: ends[1]).get()
     }
 
     deinit { close(descriptor) }
