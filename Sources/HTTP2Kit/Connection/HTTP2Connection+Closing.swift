@@ -87,7 +87,8 @@ extension HTTP2Connection {
             FrameWriter.writeGoAway(lastStream: lastStream, code, reason, into: &$0)
         }
         endAllStreams()
-        closeBehindOutput()
+        // Who did something wrong may read why, but is not listened to for long.
+        closeBehindOutput(lingering: server.limits.lingerTimeout)
     }
 
     /// Closes when nothing is left to be done.
@@ -97,22 +98,22 @@ extension HTTP2Connection {
         case .new, .preface, .settings, .open: break
         }
         phase = .closing
-        closeBehindOutput()
+        closeBehindOutput(lingering: server.limits.maxLingerTime)
     }
 
     /// Sends what is left, closes the server's side, and drops what still arrives: a connection that is closed while the
     /// client still sends is reset, and the reset would destroy what is on its way.
-    private func closeBehindOutput() {
+    private func closeBehindOutput(lingering time: Duration) {
         input.buffer = ByteBuffer()
         input.block = nil
-        transport.whenSent { self.allIsSent() }
+        transport.whenSent { self.allIsSent(lingering: time) }
         resumeReading()
     }
 
-    private func allIsSent() {
+    private func allIsSent(lingering time: Duration) {
         guard case .closing = phase else { return }
         guard !input.isClosed else { return transport.close() }
-        phase = .lingering(end: loop.now.advanced(by: server.limits.maxLingerTime))
+        phase = .lingering(end: loop.now.advanced(by: time))
         deadline = loop.now.advanced(by: server.limits.lingerTimeout)
         transport.closeOutput()
     }
