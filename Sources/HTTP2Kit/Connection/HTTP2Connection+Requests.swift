@@ -111,7 +111,7 @@ extension HTTP2Connection {
     private var connectionInfo: ConnectionInfo? {
         if info == nil, let channel = transport.channel {
             info = ConnectionInfo(
-                remoteAddress: channel.remoteAddress, isSecure: isSecure, loop: loop, policy: server.policy)
+                remoteAddress: channel.remoteAddress, session: session, loop: loop, policy: server.policy)
         }
         return info
     }

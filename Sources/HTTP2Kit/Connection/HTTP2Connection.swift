@@ -74,7 +74,7 @@ final class HTTP2Connection: ChannelDuplexHandler, LoopMember, @unchecked Sendab
     let server: ServerContext
     let limits: HTTP2Limits
     let transport: Transport
-    let isSecure: Bool
+    let session: SecureSession?
     let reader: FrameReader
     let workers: WorkerPool
     let refusal: (any ResponseError)?
@@ -104,10 +104,10 @@ final class HTTP2Connection: ChannelDuplexHandler, LoopMember, @unchecked Sendab
     init(_ connection: NewConnection, limits: HTTP2Limits) {
         server = connection.server
         self.limits = limits
-        isSecure = connection.isSecure
+        session = connection.session
         info = connection.info
         refusal = connection.refusal
-        transport = Transport(loop: connection.loop, isSecure: connection.isSecure)
+        transport = Transport(loop: connection.loop, isSecure: connection.session != nil)
         workers = WorkerPool.of(connection.loop)
         reader = FrameReader(maxFrameSize: Self.maxFrameSize)
         input = Input(

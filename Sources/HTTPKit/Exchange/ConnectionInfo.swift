@@ -6,7 +6,9 @@ package final class ConnectionInfo: Sendable {
     package let remoteAddress: SocketAddress?
     /// What the connection itself says about its client.
     let client: ClientKind
-    package let isSecure: Bool
+    /// What the handshake has settled; `nil` if the connection is not encrypted.
+    package let session: SecureSession?
+    package var isSecure: Bool { session != nil }
     /// Tells trusted proxies; `nil` if the fields of this peer do not count.
     let isProxy: (@Sendable (SocketAddress) -> Bool)?
     package let loop: LoopContext
@@ -32,11 +34,11 @@ package final class ConnectionInfo: Sendable {
     }
 
     package init(
-        remoteAddress: SocketAddress?, client: ClientKind = .peer, isSecure: Bool = false, loop: LoopContext,
-        policy: ServerPolicy
+        remoteAddress: SocketAddress?, client: ClientKind = .peer, session: SecureSession? = nil,
+        loop: LoopContext, policy: ServerPolicy
     ) {
         self.remoteAddress = remoteAddress
-        self.isSecure = isSecure
+        self.session = session
         self.client = client
         let isTrusted = client == .peer && remoteAddress.flatMap { policy.isProxy?($0) } == true
         isProxy = isTrusted ? policy.isProxy : nil

@@ -38,6 +38,14 @@ package final class ServerPolicy: Sendable {
         self.errorHandlers = errorHandlers
         self.clientLog = clientLog ?? ClientLog(rate: limits.clientErrorLogRate)
     }
+
+    /// The same with other limits.
+    func limited(to limits: HTTPLimits) -> ServerPolicy {
+        ServerPolicy(
+            limits: limits, logger: logger, values: values, isProxy: isProxy,
+            forwardedFields: forwardedFields,
+            errorResponse: errorResponse, errorHandlers: errorHandlers, clientLog: clientLog)
+    }
 }
 
 /// Values by their keys, whose types they have.

@@ -16,7 +16,8 @@ package protocol ConnectionProtocol: Sendable {
 package struct NewConnection {
     package let server: ServerContext
     package let loop: LoopContext
-    package let isSecure: Bool
+    /// What the handshake has settled; `nil` if the connection is not encrypted.
+    package let session: SecureSession?
     /// Why it is not served, if it is not.
     package let refusal: (any ResponseError)?
     /// What is known of the client; `nil` where that is the peer of the channel.
@@ -35,7 +36,7 @@ extension HTTPConnection {
     func change(to other: any ConnectionProtocol) {
         guard let channel = transport.channel else { return }
         let connection = NewConnection(
-            server: server, loop: loop, isSecure: isSecure, refusal: nil, info: info, unread: input.buffer)
+            server: server, loop: loop, session: session, refusal: nil, info: info, unread: input.buffer)
         input.buffer = ByteBuffer()
         phase = .closed
         let pipeline = channel.pipeline.syncOperations

@@ -101,7 +101,7 @@ extension HTTPConnection: ExchangeCarrier {
         if transport.gathered > server.maxGathered { transport.flush() }
     }
 
-    var sendsFiles: Bool { !isSecure }
+    var sendsFiles: Bool { session == nil }
 
     func write(_ file: FileSlice, offset: Int, count: Int) async throws {
         try await transport.send(file, offset: offset, count: count)

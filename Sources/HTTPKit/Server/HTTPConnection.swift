@@ -49,7 +49,8 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     let server: ServerContext
     let transport: Transport
-    let isSecure: Bool
+    /// What the handshake has settled; `nil` if the connection is not encrypted.
+    let session: SecureSession?
     private let workers: WorkerPool
     /// Who serves this connection's requests, while there are any.
     @exclusivity(unchecked) private var worker: Worker?
@@ -66,11 +67,15 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     var loop: LoopContext { transport.loop }
     var limits: HTTPLimits { server.policy.limits }
 
-    /// - Parameter refusal: why this connection is answered with an error and closed, if it is.
-    init(server: ServerContext, loop: LoopContext, refusal: Admission.Refusal?, isSecure: Bool = false) {
+    /// - Parameters:
+    ///   - refusal: why this connection is answered with an error and closed, if it is.
+    ///   - session: what the handshake has settled; `nil` if the connection is not encrypted.
+    init(
+        server: ServerContext, loop: LoopContext, refusal: Admission.Refusal?, session: SecureSession? = nil
+    ) {
         self.server = server
-        self.isSecure = isSecure
-        transport = Transport(loop: loop, isSecure: isSecure)
+        self.session = session
+        transport = Transport(loop: loop, isSecure: session != nil)
         workers = WorkerPool.of(loop)
         phase = refusal.map { .refused($0) } ?? .head(hasBegun: false)
         decoder = RequestDecoder(limits: server.limits)
@@ -86,6 +91,11 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
 
     func channelActive(context: ChannelHandlerContext) {
         context.fireChannelActive()
+        channelIsActive()
+    }
+
+    /// Turns the client away if it was not admitted.
+    func channelIsActive() {
         if case .refused(let refusal) = phase {
             loop.turn { turnAway(refusal) }
         } else if let drainDeadline = loop.drainDeadline {
@@ -285,7 +295,7 @@ final class HTTPConnection: ChannelDuplexHandler, RemovableChannelHandler, LoopM
     /// Says who the client is. Without it, that is the peer of the channel.
     func describeClient(_ address: SocketAddress?, _ kind: ClientKind) {
         info = ConnectionInfo(
-            remoteAddress: address, client: kind, isSecure: isSecure, loop: loop, policy: server.policy)
+            remoteAddress: address, client: kind, session: session, loop: loop, policy: server.policy)
     }
 
     /// Cancels the task that serves this connection. No other request may follow on it.

@@ -56,48 +56,6 @@ extension HTTPServer {
         connectionBootstrap(on: group) { try self.serve($0) }.withConnectedSocket(socket).map { _ in }
     }
 
-    /// Puts the first handler on a channel that a listener has accepted, on its event loop.
-    func accept(_ channel: any Channel, _ listener: HTTPListener) throws {
-        switch listener.proxyProtocol {
-        case .off: try serve(channel)
-        case .required: try serveBehindHeader(channel)
-        }
-    }
-
-    /// Puts the HTTP handler on a new channel, on its event loop.
-    package func serve(_ channel: any Channel) throws {
-        let loop = try loop(of: channel)
-        let admission = context.connectionOpened(from: channel.remoteAddress)
-        loop.connectionOpened()
-        channel.closeFuture.whenComplete { [context] _ in
-            loop.connectionClosed()
-            context.connectionClosed(admission)
-        }
-        let connection = HTTPConnection(
-            server: context, loop: loop, refusal: admission.refusal, isSecure: configuration.isSecure)
-        try begin(connection, on: channel)
-    }
-
-    /// Has a new channel wait for its PROXY header before it gets the HTTP handler.
-    private func serveBehindHeader(_ channel: any Channel) throws {
-        let loop = try loop(of: channel)
-        let isTrusted = channel.remoteAddress.flatMap { context.policy.isProxy?($0) } == true
-        let handler = ProxyHeaderHandler(
-            server: context, loop: loop, isTrusted: isTrusted, isSecure: configuration.isSecure,
-            begin: { try self.begin($1, on: $0) })
-        loop.connectionOpened()
-        channel.closeFuture.assumeIsolated().whenComplete { [context] _ in
-            loop.connectionClosed()
-            context.connectionClosed(handler.admission)
-        }
-        try channel.pipeline.syncOperations.addHandler(handler)
-    }
-
-    private func begin(_ connection: HTTPConnection, on channel: any Channel) throws {
-        try configuration.prepare?(channel)
-        try channel.pipeline.syncOperations.addHandler(connection)
-    }
-
     func loop(of channel: any Channel) throws -> LoopContext {
         guard let loop = loops[ObjectIdentifier(channel.eventLoop)] else {
             throw ChannelError.inappropriateOperationForState

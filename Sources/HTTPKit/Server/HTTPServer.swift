@@ -28,13 +28,10 @@ public final class HTTPServer: Sendable {
         /// Tells the proxies that are believed when they say for which client they forward. A context of the caller's
         /// own says so itself.
         public var isTrustedProxy: (@Sendable (SocketAddress) -> Bool)?
-        /// What connections may speak besides HTTP/1.1.
+        /// What connections may speak besides HTTP/1.1, the preferred first. Over TLS a client chooses by ALPN (RFC 7301).
         package var protocols: [any ConnectionProtocol] = []
-        /// Runs before the HTTP handler is added to a connection, on its event loop; TLS goes here.
-        package var prepare: (@Sendable (any Channel) throws -> Void)?
-        /// Whether `prepare` makes the connections secure: files are copied instead of sent by the kernel. A context of
-        /// the caller's own says so itself.
-        package var isSecure = false
+        /// Encrypts the connections, if it is not `nil`. Files are then copied instead of sent by the kernel.
+        package var security: (any ConnectionSecurity)?
 
         /// The defaults: 127.0.0.1, port 8080.
         public init() {}
@@ -55,6 +52,8 @@ public final class HTTPServer: Sendable {
     let configuration: Configuration
     let group: any EventLoopGroup
     package let context: ServerContext
+    /// Serves clients that do not encrypt although they must: one response for each connection.
+    let plainContext: ServerContext?
     let loops: [ObjectIdentifier: LoopContext]
     private let state = Mutex<State>(.idle)
 
@@ -76,6 +75,13 @@ public final class HTTPServer: Sendable {
         self.configuration = configuration
         self.group = group
         self.context = context
+        plainContext = configuration.security.map { security in
+            var limits = context.limits
+            limits.maxRequestsPerConnection = 1
+            return ServerContext(
+                policy: context.policy.limited(to: limits), onRefused: context.onRefused,
+                handlerScope: context.handlerScope, responder: .function(security.plainHandler))
+        }
         var loops: [ObjectIdentifier: LoopContext] = [:]
         for eventLoop in group.makeIterator() {
             let loop = LoopContext(
@@ -90,6 +96,10 @@ public final class HTTPServer: Sendable {
         }
         self.loops = loops
     }
+
+    var security: (any ConnectionSecurity)? { configuration.security }
+    /// The protocols that are offered to clients in a handshake, the preferred first.
+    var applicationProtocols: [String] { context.protocols.map(\.name) + ["http/1.1"] }
 
     /// The addresses that are listened on; none before `start` and after `shutdown`.
     public var addresses: [SocketAddress] {

@@ -1,8 +1,7 @@
 import Logging
 import NIOCore
 
-/// Reads the PROXY header of a connection. Then it puts the HTTP handler on the channel, gives it the rest of the bytes,
-/// and leaves.
+/// Reads the PROXY header of a connection. Then it has the connection begin, passes on the rest of the bytes, and leaves.
 ///
 /// It stands in front of TLS: the header is not encrypted.
 ///
@@ -16,9 +15,8 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     private let server: ServerContext
     private let loop: LoopContext
     private let isTrusted: Bool
-    private let isSecure: Bool
     /// Adds the handlers of the connection.
-    private let begin: (any Channel, HTTPConnection) throws -> Void
+    private let begin: (any Channel, ArrivedConnection) throws -> Void
     /// How the connection is counted: of the proxy until the header has come, of the client from then on.
     private(set) var admission: Admission
     /// By when the header and the first byte of a request must have come.
@@ -28,13 +26,12 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     var memberIndex = -1
 
     init(
-        server: ServerContext, loop: LoopContext, isTrusted: Bool, isSecure: Bool,
-        begin: @escaping (any Channel, HTTPConnection) throws -> Void
+        server: ServerContext, loop: LoopContext, isTrusted: Bool,
+        begin: @escaping (any Channel, ArrivedConnection) throws -> Void
     ) {
         self.server = server
         self.loop = loop
         self.isTrusted = isTrusted
-        self.isSecure = isSecure
         self.begin = begin
         admission = server.connectionOpened(from: nil)
         deadline = LoopInstant.now.advanced(by: server.limits.headTimeout)
@@ -90,19 +87,16 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
             address = client
             admission = server.clientNamed(client, admission)
         }
-        let connection = HTTPConnection(
-            server: server, loop: loop, refusal: admission.refusal, isSecure: isSecure)
-        connection.deadline = deadline
+        let connection = ArrivedConnection(
+            loop: loop, refusal: admission.refusal, client: (address, kind), deadline: deadline)
         do {
             try begin(channel, connection)
         } catch {
             server.logger.debug("connection failed", metadata: ["error": .clean(error)])
             return context.close(promise: nil)
         }
-        connection.describeClient(address, kind)
         let rest = inbound
         inbound = ByteBuffer()
-        context.fireChannelActive()
         if rest.readableBytes > 0 {
             context.fireChannelRead(wrapInboundOut(rest))
         }

@@ -42,6 +42,7 @@ package final class ServerContext: Sendable {
     package let writeLimits: WriteProgress.Limits
     private let open = Atomic<Int>(0)
     private let admitted = Atomic<Int>(0)
+    private let handshakes = Atomic<Int>(0)
     private let addresses = AddressCounter()
     private let waiters = Mutex<[CheckedContinuation<Void, Never>]>([])
 
@@ -119,6 +120,17 @@ package final class ServerContext: Sendable {
         admitted.wrappingSubtract(1, ordering: .relaxed)
         return false
     }
+
+    /// Counts a handshake in; `false` when too many are unfinished.
+    func handshakeBegins() -> Bool {
+        let count = handshakes.wrappingAdd(1, ordering: .relaxed).newValue
+        if count <= limits.maxUnfinishedHandshakes { return true }
+        handshakes.wrappingSubtract(1, ordering: .relaxed)
+        return false
+    }
+
+    /// Counts a handshake out that `handshakeBegins` has counted in.
+    func handshakeEnded() { handshakes.wrappingSubtract(1, ordering: .relaxed) }
 
     func connectionClosed(wasAdmitted: Bool) {
         if wasAdmitted { admitted.wrappingSubtract(1, ordering: .relaxed) }

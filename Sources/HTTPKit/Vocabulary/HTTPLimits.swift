@@ -34,6 +34,13 @@ public struct HTTPLimits: Sendable, Hashable {
     /// only for listeners with `ProxyProtocol.required`.
     public var maxProxyHeaderSize = 4 << 10
 
+    /// How long the handshake of an encrypted connection may take, from its acceptance; above it the connection is closed.
+    public var handshakeTimeout: Duration = .seconds(10)
+
+    /// How many handshakes of encrypted connections may be unfinished at once; connections above it are closed. Each costs
+    /// some 50 KiB, and a part of a millisecond of a processor.
+    public var maxUnfinishedHandshakes = 2048
+
     /// A whole request head must arrive within this time of the connection, or of its first octet: 408.
     public var headTimeout: Duration = .seconds(10)
 

@@ -43,7 +43,8 @@ final class HTTP2Wire {
             responder: .function(handler))
         connection = HTTP2Connection(
             NewConnection(
-                server: context, loop: loop, isSecure: true, refusal: nil, info: nil, unread: ByteBuffer()),
+                server: context, loop: loop, session: SecureSession(), refusal: nil, info: nil,
+                unread: ByteBuffer()),
             limits: limits)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         if isDraining { loop.drain(deadline: began.advanced(by: .seconds(10))) }

@@ -46,7 +46,7 @@ struct ShrinkingFileTests {
     /// Serves the folder.
     private func serve(isSecure: Bool, test: (LiveServer) async throws -> Void) async throws {
         try await LiveServer.run {
-            $0.isSecure = isSecure
+            if isSecure { $0.security = FakeSecurity(isImmediate: true) }
             // What ends before that does not end for want of progress.
             $0.limits.writeTimeout = .seconds(3600)
         } _: { [files] in

@@ -1,0 +1,57 @@
+import Logging
+import NIOCore
+
+/// A connection whose handshake is not complete. It is closed when its time is over, or when the server shuts down.
+///
+/// Invariant: the state is touched on the channel's event loop only.
+final class Handshake: LoopMember {
+    private let channel: any Channel
+    private let server: ServerContext
+    private let loop: LoopContext
+    private let deadline: LoopInstant
+    private var isComplete = false
+    var memberIndex = -1
+
+    /// Begins a handshake. The server must have counted it in (`ServerContext.handshakeBegins`).
+    init(on channel: any Channel, of server: ServerContext, loop: LoopContext) {
+        self.channel = channel
+        self.server = server
+        self.loop = loop
+        deadline = LoopInstant.now.advanced(byMilliseconds: loop.clockOffset)
+            .advanced(by: server.limits.handshakeTimeout)
+        loop.add(self)
+        channel.closeFuture.assumeIsolated().whenComplete { _ in _ = self.complete() }
+    }
+
+    /// The handshake is over, well or not. Returns whether it was not before.
+    func complete() -> Bool {
+        guard !isComplete else { return false }
+        isComplete = true
+        loop.remove(self)
+        server.handshakeEnded()
+        return true
+    }
+
+    func tick(now: LoopInstant) {
+        // The server may have been told to go just before the connection was accepted.
+        guard now >= deadline || loop.drainDeadline != nil else { return }
+        server.logger.debug("a handshake was not complete in time")
+        channel.abort()
+    }
+
+    /// No request has begun.
+    func drain(deadline: LoopInstant) { channel.abort() }
+}
+
+/// Closes a connection for which the server has no room, as soon as its channel is active.
+final class ConnectionRefusal: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { context.close(promise: nil) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) { context.close(promise: nil) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+}
