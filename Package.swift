@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "WSKit", targets: ["WSKit"]),
         .library(name: "OnePort", targets: ["OnePort"]),
         .library(name: "OnePortTesting", targets: ["OnePortTesting"]),
+        .library(name: "OnePortSessions", targets: ["OnePortSessions"]),
         .executable(name: "Chat", targets: ["Chat"]),
         .executable(name: "TestServer", targets: ["TestServer"]),
     ],
@@ -36,6 +37,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
@@ -64,6 +66,12 @@ let package = Package(
             name: "OnePortTesting",
             dependencies: ["OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes],
             swiftSettings: settings),
+        .target(
+            name: "OnePortSessions",
+            dependencies: [
+                "HTTPKit", "WSKit", nioCore, httpTypes, deque,
+                .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: settings),
         .executableTarget(
             name: "Chat",
             dependencies: [
@@ -80,6 +88,9 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "FirstProgram", dependencies: ["OnePort"], path: "Examples/FirstProgram",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "SignIn", dependencies: ["OnePort", "OnePortSessions"], path: "Examples/SignIn",
             swiftSettings: settings),
         .executableTarget(
             name: "HTTPKitOnly", dependencies: ["HTTPKit", httpTypes], path: "Examples/HTTPKitOnly",
@@ -117,6 +128,13 @@ let package = Package(
                 logging, .product(name: "Mustache", package: "swift-mustache"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], swiftSettings: settings),
+        .testTarget(
+            name: "OnePortSessionsTests",
+            dependencies: [
+                "OnePortSessions", "SignIn", "OnePort", "OnePortTesting", "HTTPKit", "WSKit", nioCore,
+                httpTypes,
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "ChatTests",
             dependencies: [
