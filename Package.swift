@@ -15,6 +15,8 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 
 let package = Package(
@@ -27,11 +29,13 @@ let package = Package(
         .library(name: "OnePort", targets: ["OnePort"]),
         .library(name: "OnePortTesting", targets: ["OnePortTesting"]),
         .library(name: "OnePortSessions", targets: ["OnePortSessions"]),
+        .library(name: "OnePortTLS", targets: ["OnePortTLS"]),
         .executable(name: "Chat", targets: ["Chat"]),
         .executable(name: "TestServer", targets: ["TestServer"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -72,6 +76,12 @@ let package = Package(
                 "HTTPKit", "WSKit", nioCore, httpTypes, deque,
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: settings),
+        .target(
+            name: "OnePortTLS",
+            dependencies: [
+                "OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, nioSSL, nioTLS, logging,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ], swiftSettings: settings),
         .executableTarget(
             name: "Chat",
             dependencies: [
@@ -81,7 +91,7 @@ let package = Package(
             ], swiftSettings: settings),
         .executableTarget(
             name: "TestServer",
-            dependencies: ["OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging],
+            dependencies: ["OnePort", "OnePortTLS", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging],
             swiftSettings: settings),
         .executableTarget(
             name: "AutobahnClient", dependencies: ["WSKit", nioCore], path: "Conformance/AutobahnClient",
@@ -128,6 +138,11 @@ let package = Package(
                 logging, .product(name: "Mustache", package: "swift-mustache"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ], swiftSettings: settings),
+        .testTarget(
+            name: "OnePortTLSTests",
+            dependencies: [
+                "OnePortTLS", "OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, nioSSL, logging, httpTypes,
+            ], exclude: ["Fixtures"], swiftSettings: settings),
         .testTarget(
             name: "OnePortSessionsTests",
             dependencies: [

@@ -54,7 +54,7 @@ enum ConnectionWorkloads {
         init() throws {
             channel = EmbeddedChannel()
             server = try makeApp().makeServer(group: channel.embeddedEventLoop)
-            try server.serve(channel)
+            try server.serve(channel, usesTLS: false)
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 80)).wait()
         }
 

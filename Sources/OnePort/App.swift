@@ -54,6 +54,7 @@ public final class App: RouteBuilder {
     let templates: Result<Templates, TemplateError>
     private let declarations: Mutex<Declarations>
     let server = Mutex<HTTPServer?>(nil)
+    let security = Mutex<MakeSecurity?>(nil)
 
     struct Declarations {
         var limits: HTTPLimits
@@ -99,8 +100,9 @@ public final class App: RouteBuilder {
         }
         try webSocketOptions.origin.check()
         // The outermost middleware, so that no other middleware responds to requests for other hosts.
-        let hosts: [Middleware] = configuration.hosts.isEmpty ? [] : [.hosts(configuration.hosts)]
-        return try routes.table.router(around: hosts, trailingSlash: trailingSlash)
+        var outermost: [Middleware] = configuration.hosts.isEmpty ? [] : [.hosts(configuration.hosts)]
+        if configuration.tls.redirectsHTTP { outermost.append(redirectToHTTPS) }
+        return try routes.table.router(around: outermost, trailingSlash: trailingSlash)
     }
 }
 

@@ -22,8 +22,8 @@ extension App: Service {
     /// sockets are closed with 1001, event streams end, and remaining connections are closed after `--drain` seconds. A
     /// second SIGTERM or SIGINT ends the program at once, with 128 plus the signal's number.
     ///
-    /// When it accepts connections, it prints a line `listening on http://HOST:PORT` or `listening on unix:PATH` for each
-    /// address.
+    /// When it accepts connections, it prints a line `listening on http://HOST:PORT`, `listening on https://HOST:PORT` or
+    /// `listening on unix:PATH` for each address.
     ///
     /// On its own, it traps both signals. If it cannot start, it prints the reason to standard error and exits with 1.
     /// Within a `ServiceGroup`, it does neither: it throws the error, shuts down with the group, and leaves signals to the
@@ -64,15 +64,19 @@ extension App: Service {
     }
 
     /// Serves until the surrounding group shuts down.
-    func serve() async throws {
+    package func serve() async throws {
         let threads = configuration.threads
         let limits = limitsWithinDescriptors(threads: threads)
         let group = EventLoopPool.shared.take(threads: threads)
         defer { EventLoopPool.shared.giveBack(group) }
-        let server = try makeServer(group: group, limits: limits)
+        let security = try await makeSecurity()
+        let server = try makeServer(group: group, limits: limits, security: security)
         try await server.start()
         self.server.withLock { $0 = server }
-        for address in server.addresses { FileHandles.printLine("listening on \(Self.url(of: address))") }
+        for (address, usesTLS) in server.listening {
+            FileHandles.printLine("listening on \(Self.url(of: address, usesTLS: usesTLS))")
+        }
+        async let _ = security?.keepFresh()
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
         // It throws if the task is cancelled. Then the graceful shutdown ends at once, too.
@@ -81,14 +85,15 @@ extension App: Service {
         await server.shutdown(within: configuration.drain)
         self.server.withLock { $0 = nil }
         logger.info("stopped")
+        // The upkeep is cancelled here and waited for.
     }
 
-    /// `http://HOST:PORT`, or `unix:PATH`.
-    static func url(of address: SocketAddress) -> String {
+    /// `http://HOST:PORT`, or `unix:PATH`; with TLS `https://HOST:PORT`, or `tls:unix:PATH`.
+    static func url(of address: SocketAddress, usesTLS: Bool = false) -> String {
         guard let host = address.ipAddress, let port = address.port else {
-            return "unix:\(address.pathname ?? "")"
+            return "\(usesTLS ? "tls:" : "")unix:\(address.pathname ?? "")"
         }
-        return "http://" + BindAddress.authority(host, port)
+        return (usesTLS ? "https://" : "http://") + BindAddress.authority(host, port)
     }
 
     /// The limits, with no more connections than there are file descriptors. Further connections get 503 instead of no
@@ -111,7 +116,8 @@ extension App: Service {
 
     /// Creates the server of this application. It does not listen yet.
     package func makeServer(
-        group: any EventLoopGroup, host: String? = nil, port: Int? = nil, limits: HTTPLimits? = nil
+        group: any EventLoopGroup, host: String? = nil, port: Int? = nil, limits: HTTPLimits? = nil,
+        security: (any ConnectionSecurity)? = nil
     ) throws -> HTTPServer {
         let limits = limits ?? self.limits
         var configuration = HTTPServer.Configuration()
@@ -119,6 +125,7 @@ extension App: Service {
         configuration.host = host ?? self.configuration.host
         configuration.port = port ?? self.configuration.port
         configuration.limits = limits
+        configuration.security = security
         configuration.proxyProtocol = self.configuration.proxyProtocol
         let isDevelopment = self.configuration.developmentPage
         var errorResponse: ErrorResponder?
@@ -148,6 +155,11 @@ extension App: Service {
 
     /// The addresses that the running application listens on. Empty if it is not running.
     public var addresses: [SocketAddress] { server.withLock { $0 }?.addresses ?? [] }
+
+    /// The addresses that the running application listens on, and whether it speaks TLS there.
+    package var listening: [(address: SocketAddress, usesTLS: Bool)] {
+        server.withLock { $0 }?.listening ?? []
+    }
 
     /// The statistics of the running server, or `nil` if it is not running.
     public func statistics() async -> ServerStatistics? {

@@ -1,4 +1,5 @@
 import OnePort
+import OnePortTLS
 import Synchronization
 
 #if canImport(Glibc)
@@ -18,6 +19,7 @@ import Synchronization
             ],
             defaults: ["max-body": "16MiB"])
         if let folder = app.configuration["static"] { app.files(folder, at: "/static") }
+        app.tls()
         addHTTPRoutes(to: app)
         addSocketRoutes(to: app)
         app.get("/stats") { _ in try .json(Statistics(await app.statistics() ?? ServerStatistics())) }

@@ -70,6 +70,9 @@ public struct Request: Sendable {
     /// connection.
     public var scheme: String { forwarded?.scheme ?? ownScheme }
 
+    /// What the handshake of an encrypted connection has told of the client, such as its certificate.
+    package var securePeer: (any Sendable)? { storage.connection.session?.peer }
+
     private var ownScheme: String { storage.connection.isSecure ? "https" : "http" }
 
     /// The path that trusted proxies have removed from the front of the target (X-Forwarded-Prefix), such as `/app`:

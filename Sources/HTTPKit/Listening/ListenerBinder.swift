@@ -12,11 +12,14 @@ import NIOPosix
 /// A listener whose address is bound: it accepts connections.
 struct BoundListener: Sendable {
     let channel: any Channel
+    /// Whether its connections speak TLS.
+    let usesTLS: Bool
     /// The file of a Unix domain socket that this process has made.
     private let file: UnixSocketFile?
 
-    init(channel: any Channel, file: UnixSocketFile? = nil) {
+    init(_ listener: HTTPListener, channel: any Channel, file: UnixSocketFile? = nil) {
         self.channel = channel
+        usesTLS = listener.usesTLS
         self.file = file
     }
 
@@ -67,14 +70,17 @@ struct ListenerBinder: Sendable {
                 try UnixSocketFile.listen(at: path, mode: mode, backlog: backlog)
             }
             do {
-                return [BoundListener(channel: try await takeOver(descriptor, for: listener), file: file)]
+                return [
+                    BoundListener(
+                        listener, channel: try await takeOver(descriptor, for: listener), file: file)
+                ]
             } catch {
                 try? await NIOThreadPool.singleton.runIfActive { file.remove() }
                 throw error
             }
         case .inherited(let descriptor):
             try PassedSocket.check(descriptor)
-            return [BoundListener(channel: try await takeOver(descriptor, for: listener))]
+            return [BoundListener(listener, channel: try await takeOver(descriptor, for: listener))]
         }
     }
 
@@ -115,7 +121,8 @@ struct ListenerBinder: Sendable {
             for var candidate in candidates {
                 candidate.port = listeners.first?.address?.port ?? port
                 do {
-                    listeners.append(BoundListener(channel: try await bootstrap.bind(to: candidate).get()))
+                    let channel = try await bootstrap.bind(to: candidate).get()
+                    listeners.append(BoundListener(listener, channel: channel))
                 } catch let error as IOError where Self.isOfMissingAddress(error) {
                     missing = missing ?? error
                 }

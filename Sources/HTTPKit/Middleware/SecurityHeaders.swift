@@ -13,19 +13,6 @@ extension Middleware {
         var fields: HTTPFields = [.xContentTypeOptions: "nosniff"]
         if let referrer = HTTPField.Name("Referrer-Policy") { fields[referrer] = "same-origin" }
         if let contentSecurityPolicy { fields[.contentSecurityPolicy] = contentSecurityPolicy }
-        let safer = fields
-        return Middleware { request, next in
-            var response: Response
-            do {
-                response = try await next(request)
-            } catch {
-                request.addErrorFields(safer)
-                throw error
-            }
-            guard response.upgrade == nil else { return response }
-            response.body = response.body.failing(with: safer, of: request)
-            for field in safer where response.fields[field.name] == nil { response.fields.append(field) }
-            return response
-        }
+        return adding(fields)
     }
 }

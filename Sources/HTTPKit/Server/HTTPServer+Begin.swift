@@ -6,13 +6,13 @@ extension HTTPServer {
     /// Puts the first handler on a channel that a listener has accepted, on its event loop.
     func accept(_ channel: any Channel, _ listener: HTTPListener) throws {
         switch listener.proxyProtocol {
-        case .off: try serve(channel)
-        case .required: try serveBehindHeader(channel)
+        case .off: try serve(channel, usesTLS: listener.usesTLS)
+        case .required: try serveBehindHeader(channel, usesTLS: listener.usesTLS)
         }
     }
 
     /// Serves a new channel, on its event loop.
-    package func serve(_ channel: any Channel) throws {
+    package func serve(_ channel: any Channel, usesTLS: Bool) throws {
         let loop = try loop(of: channel)
         let admission = context.connectionOpened(from: channel.remoteAddress)
         loop.connectionOpened()
@@ -20,15 +20,17 @@ extension HTTPServer {
             loop.connectionClosed()
             context.connectionClosed(admission)
         }
-        try begin(ArrivedConnection(loop: loop, refusal: admission.refusal), on: channel)
+        try begin(
+            ArrivedConnection(loop: loop, usesTLS: usesTLS, refusal: admission.refusal), on: channel)
     }
 
     /// Has a new channel wait for its PROXY header, which stands before everything else.
-    private func serveBehindHeader(_ channel: any Channel) throws {
+    private func serveBehindHeader(_ channel: any Channel, usesTLS: Bool) throws {
         let loop = try loop(of: channel)
         let isTrusted = channel.remoteAddress.flatMap { context.policy.isProxy?($0) } == true
         let handler = ProxyHeaderHandler(
-            server: context, loop: loop, isTrusted: isTrusted, begin: { try self.begin($1, on: $0) })
+            server: context, loop: loop, isTrusted: isTrusted, usesTLS: usesTLS,
+            begin: { try self.begin($1, on: $0) })
         loop.connectionOpened()
         channel.closeFuture.assumeIsolated().whenComplete { [context] _ in
             loop.connectionClosed()
@@ -39,7 +41,7 @@ extension HTTPServer {
 
     /// Begins with the handshake, or with HTTP where there is none.
     private func begin(_ new: ArrivedConnection, on channel: any Channel) throws {
-        guard let security else { return try begin(new, session: nil, of: context, on: channel) }
+        guard new.usesTLS, let security else { return try begin(new, session: nil, of: context, on: channel) }
         guard context.handshakeBegins() else {
             context.clientLog.log("connection refused", to: context.logger, on: new.loop) {
                 ["reason": "too many unfinished handshakes"]

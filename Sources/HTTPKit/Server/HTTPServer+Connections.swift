@@ -53,7 +53,8 @@ extension HTTPServer {
 
     /// Serves a connected socket, such as one end of a pair: no port is needed.
     package func adopt(socket: NIOBSDSocket.Handle) -> EventLoopFuture<Void> {
-        connectionBootstrap(on: group) { try self.serve($0) }.withConnectedSocket(socket).map { _ in }
+        connectionBootstrap(on: group) { try self.serve($0, usesTLS: self.security != nil) }
+            .withConnectedSocket(socket).map { _ in }
     }
 
     func loop(of channel: any Channel) throws -> LoopContext {

@@ -30,7 +30,8 @@ public final class HTTPServer: Sendable {
         public var isTrustedProxy: (@Sendable (SocketAddress) -> Bool)?
         /// What connections may speak besides HTTP/1.1, the preferred first. Over TLS a client chooses by ALPN (RFC 7301).
         package var protocols: [any ConnectionProtocol] = []
-        /// Encrypts the connections, if it is not `nil`. Files are then copied instead of sent by the kernel.
+        /// Encrypts the connections of listeners that use TLS. Without `listeners`, those to `host` and `port` are encrypted.
+        /// Files are then copied instead of sent by the kernel.
         package var security: (any ConnectionSecurity)?
 
         /// The defaults: 127.0.0.1, port 8080.
@@ -39,7 +40,10 @@ public final class HTTPServer: Sendable {
         /// The listeners that are asked for.
         var allListeners: [HTTPListener] {
             guard listeners.isEmpty else { return listeners }
-            return [HTTPListener(.hostname(host, port: port), proxyProtocol: proxyProtocol)]
+            return [
+                HTTPListener(
+                    .hostname(host, port: port), proxyProtocol: proxyProtocol, usesTLS: security != nil)
+            ]
         }
     }
 
@@ -102,9 +106,13 @@ public final class HTTPServer: Sendable {
     var applicationProtocols: [String] { context.protocols.map(\.name) + ["http/1.1"] }
 
     /// The addresses that are listened on; none before `start` and after `shutdown`.
-    public var addresses: [SocketAddress] {
+    public var addresses: [SocketAddress] { listening.map(\.address) }
+
+    /// The addresses that are listened on, and whether TLS is spoken there.
+    package var listening: [(address: SocketAddress, usesTLS: Bool)] {
         state.withLock { state in
-            if case .listening(let listeners, _) = state { listeners.compactMap(\.address) } else { [] }
+            guard case .listening(let listeners, _) = state else { return [] }
+            return listeners.compactMap { listener in listener.address.map { ($0, listener.usesTLS) } }
         }
     }
 
@@ -114,12 +122,15 @@ public final class HTTPServer: Sendable {
     /// left out; `addresses` has all that are listened on. If one listener cannot listen, none does.
     ///
     /// - Returns: the first address that is listened on.
-    /// - Throws: `BindError`, which names the address and the reason; `NoTrustedProxyError`.
+    /// - Throws: `BindError`, which names the address and the reason; `NoTrustedProxyError`; `NoCertificateError`.
     @discardableResult
     public func start() async throws -> SocketAddress {
         let wanted = configuration.allListeners
         if wanted.contains(where: { $0.proxyProtocol == .required }), context.policy.isProxy == nil {
             throw NoTrustedProxyError()
+        }
+        if security == nil, let secure = wanted.first(where: \.usesTLS) {
+            throw NoCertificateError(listener: secure)
         }
         // With one loop there is nothing to serve while it is blocked.
         let isOwn = configuration.acceptors == nil && loops.count > 1

@@ -15,6 +15,7 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     private let server: ServerContext
     private let loop: LoopContext
     private let isTrusted: Bool
+    private let usesTLS: Bool
     /// Adds the handlers of the connection.
     private let begin: (any Channel, ArrivedConnection) throws -> Void
     /// How the connection is counted: of the proxy until the header has come, of the client from then on.
@@ -26,12 +27,13 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     var memberIndex = -1
 
     init(
-        server: ServerContext, loop: LoopContext, isTrusted: Bool,
+        server: ServerContext, loop: LoopContext, isTrusted: Bool, usesTLS: Bool,
         begin: @escaping (any Channel, ArrivedConnection) throws -> Void
     ) {
         self.server = server
         self.loop = loop
         self.isTrusted = isTrusted
+        self.usesTLS = usesTLS
         self.begin = begin
         admission = server.connectionOpened(from: nil)
         deadline = LoopInstant.now.advanced(by: server.limits.headTimeout)
@@ -88,7 +90,8 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
             admission = server.clientNamed(client, admission)
         }
         let connection = ArrivedConnection(
-            loop: loop, refusal: admission.refusal, client: (address, kind), deadline: deadline)
+            loop: loop, usesTLS: usesTLS, refusal: admission.refusal, client: (address, kind),
+            deadline: deadline)
         do {
             try begin(channel, connection)
         } catch {

@@ -283,8 +283,8 @@ package final class Transport: @unchecked Sendable {
             // On the loop it is done at once.
             _ = socket.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         }
-        // An encrypted connection would say goodbye first, as if all had been sent.
-        if copiesFiles { channel?.triggerUserOutboundEvent(ConnectionAbort(), promise: nil) }
+        // An encrypted connection would say goodbye first, as if all had been sent. Others do not know the event.
+        channel?.triggerUserOutboundEvent(ConnectionAbort(), promise: nil)
         close()
     }
 }

@@ -68,6 +68,8 @@ public struct AppConfiguration: Sendable {
     /// Whether connections without TLS may begin with HTTP/2 (RFC 9113 §3.3). Browsers never do, but proxies and programs
     /// may.
     public var acceptsCleartextHTTP2 = false
+    /// The certificates, and what clients must bring. They have an effect in applications that call `tls()` of OnePortTLS.
+    public var tls = TLSSettings()
     /// Whether pages show the details of errors.
     public var developmentPage = Environment.ofBuild == .development
 
@@ -97,6 +99,12 @@ public struct AppConfiguration: Sendable {
         configuration.values = resolved.values
         configuration.given = resolved.given
         configuration.applyBuiltInSettings()
+        let (certificates, keys) = (configuration.list("tls-certificate"), configuration.list("tls-key"))
+        guard keys.isEmpty || keys.count == certificates.count else {
+            throw .contradiction(
+                "tls-certificate has \(certificates.count) files and tls-key has \(keys.count); "
+                    + "each certificate needs its key")
+        }
         return configuration
     }
 
@@ -175,7 +183,7 @@ extension AppConfiguration {
         case .list(let items): items
         case .addresses(let ranges): ranges.map(\.description)
         case .hosts(let hosts): hosts.map(\.description)
-        case .listeners(let listeners): listeners.map(\.address.description)
+        case .listeners(let listeners): listeners.map(\.description)
         default: []
         }
     }

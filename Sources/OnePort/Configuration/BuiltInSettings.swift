@@ -6,7 +6,13 @@ extension AppConfiguration {
     static var builtInSettings: [Setting] {
         let defaults = AppConfiguration()
         let limits = defaults.limits
-        return [
+        return serverSettings(defaults) + limitSettings(limits) + proxySettings(defaults)
+            + tlsSettings(limits)
+    }
+
+    /// Where and how the application runs.
+    private static func serverSettings(_ defaults: AppConfiguration) -> [Setting] {
+        [
             Setting(
                 "host", .text("an address"), default: defaults.host,
                 help: "the address to listen on"),
@@ -16,7 +22,9 @@ extension AppConfiguration {
                 help: "the port to listen on; 0 chooses a free port"),
             Setting(
                 "listen", .listeners, default: "",
-                help: "addresses to listen on: host:port, unix:path,mode=660 or fd:number; repeatable"),
+                help:
+                    "addresses to listen on: host:port, unix:path,mode=660 or fd:number; tls: before it; repeatable"
+            ),
             Setting(
                 "threads", .integer(0...1024), default: "0",
                 help: "the number of event loops; 0 means one per core"),
@@ -37,6 +45,17 @@ extension AppConfiguration {
             Setting(
                 "drain", .seconds(0...3600), default: seconds(defaults.drain),
                 help: "how long requests may take to finish after SIGTERM"),
+            Setting(
+                "h2c", .toggle,
+                help: "also take HTTP/2 without TLS, from proxies and programs that begin with it"),
+            Setting(
+                "hosts", .hosts, default: "",
+                help: "the hosts of this application; others are rejected with 421; none means any host"),
+        ]
+    }
+
+    private static func limitSettings(_ limits: HTTPLimits) -> [Setting] {
+        [
             Setting(
                 "max-body", .bytes(0...Int.max), default: size(limits.maxBodySize),
                 help: "the largest request body; above it, requests are rejected with 413"),
@@ -77,6 +96,11 @@ extension AppConfiguration {
             Setting(
                 "max-linger-time", .seconds(0...86_400), default: seconds(limits.maxLingerTime),
                 help: "how long to read data that a client sends after its last response"),
+        ]
+    }
+
+    private static func proxySettings(_ defaults: AppConfiguration) -> [Setting] {
+        [
             Setting(
                 "trusted-proxies", .addresses, default: "",
                 help: "proxies whose headers about the client are trusted; unix means peers on a Unix socket"),
@@ -88,12 +112,33 @@ extension AppConfiguration {
                 "proxy-protocol", .choice(ProxyProtocol.allCases.map(\.rawValue)),
                 default: defaults.proxyProtocol.rawValue,
                 help: "required: each connection starts with a PROXY header of a trusted proxy"),
+        ]
+    }
+
+    private static func tlsSettings(_ limits: HTTPLimits) -> [Setting] {
+        [
             Setting(
-                "h2c", .toggle,
-                help: "also take HTTP/2 without TLS, from proxies and programs that begin with it"),
+                "tls-certificate", .list("PEM files"), default: "",
+                help: "certificates with their chains, in PEM; several serve several hosts; repeatable"),
             Setting(
-                "hosts", .hosts, default: "",
-                help: "the hosts of this application; others are rejected with 421; none means any host"),
+                "tls-key", .list("PEM files"), default: "",
+                help:
+                    "their private keys, in the same order; none means in the certificate's file; repeatable"),
+            Setting(
+                "tls-min-version", .choice(TLSSettings.Version.allCases.map(\.rawValue)),
+                default: TLSSettings().minVersion.rawValue, help: "the lowest version of TLS"),
+            Setting(
+                "tls-client-ca", .text("a PEM file"),
+                help: "clients must have a certificate of one of these authorities"),
+            Setting(
+                "redirect-http", .toggle,
+                help: "redirect requests without TLS to https, with 308"),
+            Setting(
+                "handshake-timeout", .seconds(0.001...86_400), default: seconds(limits.handshakeTimeout),
+                help: "how long a TLS handshake may take"),
+            Setting(
+                "max-handshakes", .integer(1...Int.max), default: "\(limits.maxUnfinishedHandshakes)",
+                help: "the most unfinished TLS handshakes; above it, connections are closed"),
         ]
     }
 
@@ -131,11 +176,26 @@ extension AppConfiguration {
         proxyProtocol = self["proxy-protocol"].flatMap(ProxyProtocol.init(rawValue:)) ?? proxyProtocol
         hosts = hosts("hosts")
         listeners = listeners("listen")
+        applyTLSSettings()
         if !listeners.isEmpty, isGiven("host") || isGiven("port") {
-            listeners.insert(HTTPListener(.hostname(host, port: port)), at: 0)
+            let usesTLS = !tls.isEmpty && !listeners.contains(where: \.usesTLS)
+            listeners.insert(HTTPListener(.hostname(host, port: port), usesTLS: usesTLS), at: 0)
         }
         for index in listeners.indices { listeners[index].proxyProtocol = proxyProtocol }
         acceptsCleartextHTTP2 = isOn("h2c")
+    }
+
+    private mutating func applyTLSSettings() {
+        let keys = list("tls-key")
+        tls.certificates = list("tls-certificate").enumerated().map { index, file in
+            TLSSettings.Files(certificate: file, key: index < keys.count ? keys[index] : nil)
+        }
+        tls.minVersion =
+            self["tls-min-version"].flatMap(TLSSettings.Version.init(rawValue:)) ?? tls.minVersion
+        tls.clientAuthorities = self["tls-client-ca"]
+        tls.redirectsHTTP = isOn("redirect-http")
+        limits.handshakeTimeout = duration("handshake-timeout") ?? limits.handshakeTimeout
+        limits.maxUnfinishedHandshakes = integer("max-handshakes") ?? limits.maxUnfinishedHandshakes
     }
 
     private static func seconds(_ duration: Duration) -> String {

@@ -24,6 +24,8 @@ public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
     case missingValue(flag: String, expected: String)
     /// A value that is invalid for the setting.
     case invalidValue(setting: String, source: Source, value: String, expected: String)
+    /// Settings that do not fit together.
+    case contradiction(String)
     /// An argument that is not a flag.
     case unexpectedArgument(String)
     /// Two settings have the same name, or a default names an unknown setting.
@@ -41,7 +43,7 @@ public enum ConfigurationError: Error, Equatable, CustomStringConvertible {
         case .invalidValue(let setting, let source, let value, let expected):
             "invalid value \"\(value)\" for the setting \(setting), from \(source); expected: \(expected)"
         case .unexpectedArgument(let text): "\"\(text)\" is not a flag; --help lists the settings"
-        case .declaration(let problem): problem
+        case .declaration(let problem), .contradiction(let problem): problem
         case .helpRequested(let text): text
         }
     }

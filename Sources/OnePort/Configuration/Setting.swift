@@ -19,14 +19,14 @@ public struct Setting: Sendable {
         case toggle
         /// One of these words.
         case choice([String])
-        /// Texts separated by commas. The associated value describes them in errors.
+        /// Texts separated by commas. The associated value describes them in errors. The flag may be repeated.
         case list(String)
         /// IP addresses and ranges such as `10.0.0.0/8`, separated by commas.
         case addresses
         /// Hosts such as `example.com`, `*.example.com` or `localhost:8080`, separated by commas.
         case hosts
-        /// Addresses to listen on, such as `127.0.0.1:8080` or `unix:/run/app.sock,mode=660`. The flag may be repeated, and
-        /// white space separates several in one value.
+        /// Addresses to listen on, such as `127.0.0.1:8080`, `tls:[::]:8443` or `unix:/run/app.sock,mode=660`. The flag may
+        /// be repeated, and white space separates several in one value.
         case listeners
     }
 
@@ -78,9 +78,13 @@ extension Setting.Kind {
         if case .toggle = self { true } else { false }
     }
 
-    /// Whether the flag may be given several times.
-    var isRepeatable: Bool {
-        if case .listeners = self { true } else { false }
+    /// What joins the values of a flag that is given several times; `nil` if it may be given only once.
+    var joint: String? {
+        switch self {
+        case .listeners: " "
+        case .list: ","
+        default: nil
+        }
     }
 
     /// Parses a value. Returns `nil` if the text is invalid.
@@ -109,7 +113,7 @@ extension Setting.Kind {
     private static func listeners(_ text: String) throws(BindAddressError) -> [HTTPListener] {
         var listeners: [HTTPListener] = []
         for item in text.split(whereSeparator: \.isWhitespace) {
-            listeners.append(HTTPListener(try BindAddress(String(item))))
+            listeners.append(try HTTPListener(String(item)))
         }
         return listeners
     }
@@ -139,7 +143,7 @@ extension Setting.Kind {
         case .list(let what): "\(what), separated by commas"
         case .addresses: "IP addresses or ranges such as 10.0.0.0/8, separated by commas"
         case .hosts: "hosts such as example.com, *.example.com or localhost:8080, separated by commas"
-        case .listeners: "addresses such as 127.0.0.1:8080 or unix:/run/app.sock,mode=660"
+        case .listeners: "addresses such as 127.0.0.1:8080, tls:[::]:8443 or unix:/run/app.sock,mode=660"
         }
     }
 

@@ -77,8 +77,8 @@ struct SettingTable: Sendable {
                 throw .unknownFlag(name, nearest: nearest(to: name))
             }
             let before = flags[name]
-            guard before == nil || setting.kind.isRepeatable else { throw .repeatedFlag(name) }
-            let joint = before.map { $0 + " " } ?? ""
+            guard before == nil || setting.kind.joint != nil else { throw .repeatedFlag(name) }
+            let joint = before.map { $0 + (setting.kind.joint ?? "") } ?? ""
             if parts.count == 2 {
                 flags[name] = joint + parts[1]
             } else if setting.kind.isToggle {

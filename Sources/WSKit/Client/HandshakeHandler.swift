@@ -3,8 +3,8 @@ import HTTPTypes
 import Logging
 import NIOCore
 
-/// The client's opening handshake on its channel: opens the tunnel through a proxy, sends the request, checks the
-/// response, and then replaces itself by a `WebSocketConnection`.
+/// The client's opening handshake on its channel: opens the tunnel through a proxy, has the channel encrypted, sends the
+/// request, checks the response, and then replaces itself by a `WebSocketConnection`.
 ///
 /// Invariant: accessed on the channel's event loop only.
 final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @unchecked Sendable {
@@ -14,6 +14,7 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
     private enum State {
         case idle
         case awaitingTunnel
+        case awaitingSecurity
         case awaitingResponse
         case done
     }
@@ -70,11 +71,34 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
             state = .awaitingTunnel
             sendConnect(proxy)
         } else {
-            state = .awaitingResponse
-            sendRequest()
+            secure(channel)
         }
         channel.setOption(.autoRead, value: true).whenComplete { _ in channel.read() }
         return promise.futureResult
+    }
+
+    /// Has the channel encrypted if it must be, and then sends the request.
+    private func secure(_ channel: any Channel) {
+        guard address.isSecure, let security = options.security else {
+            state = .awaitingResponse
+            return sendRequest()
+        }
+        state = .awaitingSecurity
+        do {
+            try security.secure(channel, host: address.host, isDirect: options.proxy == nil) { failure in
+                guard case .awaitingSecurity = self.state else { return }
+                switch failure {
+                case nil:
+                    self.state = .awaitingResponse
+                    self.sendRequest()
+                case .identity(let error)?: self.fail(error)
+                case .other(let error)?:
+                    self.fail(WebSocketConnectError(address: self.address, reason: "\(error)"))
+                }
+            }
+        } catch {
+            fail(error)
+        }
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -121,8 +145,13 @@ final class HandshakeHandler: ChannelInboundHandler, RemovableChannelHandler, @u
                     address: address, reason: "the proxy responded with \(head.status)",
                     isTransient: ReconnectPolicy.isTransient(status: head.status))
             }
-            state = .awaitingResponse
-            sendRequest()
+            // With TLS a server says nothing before the client does.
+            guard !address.isSecure || inbound.readableBytes == 0 else {
+                throw WebSocketConnectError(
+                    address: address, reason: "the proxy sent data of its own behind its response",
+                    isTransient: false)
+            }
+            if let channel = context?.channel { secure(channel) }
         }
         guard case .awaitingResponse = state, let head = try nextHead() else { return }
         let agreement = try handshake.check(

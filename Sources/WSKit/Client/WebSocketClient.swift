@@ -73,14 +73,19 @@ public final class WebSocketClient: Sendable {
     ///
     /// - Throws: `WebSocketConnectError` if the server or the proxy cannot be reached in time, `ClientHandshakeError` if the
     ///   server does not accept the handshake (redirects are not followed), `HTTPError` if its response is malformed,
-    ///   `CancellationError`.
+    ///   `CancellationError`. With OnePortTLS, `ServerIdentityError` if the server's certificate is not accepted, and
+    ///   `TLSError` if the client's own files are not valid.
     public func open(
         _ address: WebSocketAddress, _ options: WebSocketClientOptions = WebSocketClientOptions()
     ) async throws -> WebSocket {
-        guard !address.isSecure else {
-            throw WebSocketConnectError(
-                address: address, reason: "wss needs TLS, which this client does not support",
-                isTransient: false)
+        if address.isSecure {
+            guard let security = options.security else {
+                throw WebSocketConnectError(
+                    address: address,
+                    reason: "wss needs TLS: add the product OnePortTLS and set the option tls",
+                    isTransient: false)
+            }
+            try await security.prepare()
         }
         let eventLoop = group.next()
         let timeout = TimeAmount(options.connectTimeout)

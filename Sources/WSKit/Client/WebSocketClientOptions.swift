@@ -24,6 +24,8 @@ public struct WebSocketClientOptions: Sendable {
     public var maxHandshakeSize = 64 << 10
     /// A proxy through which the client opens a tunnel with CONNECT (RFC 6455 §4.1 item 3). `nil` connects directly.
     public var proxy: Proxy?
+    /// Encrypts the connections to `wss://` addresses; `nil` means that there are none.
+    package var security: (any ClientSecurity)?
     /// Whether messages are delivered in parts as they arrive, through `WebSocket.parts`.
     public var deliversParts = false
 

@@ -13,7 +13,7 @@ private final class SecuredWire {
 
     init(
         of server: HTTPServer, on eventLoop: EmbeddedEventLoop,
-        listener: HTTPListener = HTTPListener(.hostname("h", port: 0))
+        listener: HTTPListener = HTTPListener(.hostname("h", port: 0), usesTLS: true)
     ) throws {
         channel = EmbeddedChannel(loop: eventLoop)
         loop = try server.loop(of: channel)
@@ -133,9 +133,18 @@ struct ConnectionSecurityTests {
         #expect(response.hasSuffix("speak up, not http"))
     }
 
+    @Test("listeners with and without TLS stand beside each other")
+    func plainListener() throws {
+        let plain = HTTPListener(.hostname("h", port: 0))
+        let wire = try SecuredWire(of: server(), on: eventLoop, listener: plain)
+        #expect(wire.line == nil)
+        wire.send(request)
+        #expect(wire.received().hasSuffix("http none nobody 10.1.1.1"))
+    }
+
     @Test("the PROXY header comes before the handshake")
     func proxyHeader() throws {
-        let listener = HTTPListener(.hostname("h", port: 0), proxyProtocol: .required)
+        let listener = HTTPListener(.hostname("h", port: 0), proxyProtocol: .required, usesTLS: true)
         let bytes = Array("PROXY TCP4 192.0.2.1 192.0.2.2 1 443\r\nsecure http/1.1\n\(request)".utf8)
         for cut in bytes.indices {
             let wire = try SecuredWire(of: server(), on: eventLoop, listener: listener)

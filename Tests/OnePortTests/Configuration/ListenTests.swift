@@ -72,12 +72,16 @@ struct ListenTests {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server = try app.makeServer(group: group)
         try await server.start()
-        let lines = server.addresses.map(App.url(of:))
+        let lines = server.listening.map { App.url(of: $0.address, usesTLS: $0.usesTLS) }
         #expect(lines.count == 2 && lines.allSatisfy { $0.hasPrefix("http://127.0.0.1:") })
         await server.shutdown(within: .seconds(1))
         try await group.shutdownGracefully()
         #expect(App.url(of: try SocketAddress(ipAddress: "::1", port: 80)) == "http://[::1]:80")
         #expect(App.url(of: try SocketAddress(unixDomainSocketPath: "/run/x")) == "unix:/run/x")
+        let secure = try SocketAddress(ipAddress: "::1", port: 443)
+        #expect(App.url(of: secure, usesTLS: true) == "https://[::1]:443")
+        let file = try SocketAddress(unixDomainSocketPath: "/run/x")
+        #expect(App.url(of: file, usesTLS: true) == "tls:unix:/run/x")
     }
 
     @Test("an application says which settings choose another address")

@@ -1,0 +1,49 @@
+public import HTTPKit
+import NIOSSL
+
+/// The certificate of a client, which one of the authorities of `TLSSettings.clientAuthorities` has signed.
+public struct ClientCertificate: Sendable {
+    private let certificate: NIOSSLCertificate
+
+    init(_ certificate: NIOSSLCertificate) { self.certificate = certificate }
+
+    /// The certificate in DER (X.690), for libraries that read certificates.
+    public var derBytes: [UInt8] { (try? certificate.toDERBytes()) ?? [] }
+
+    /// The common name of its subject; the last one if there are several.
+    public var commonName: String? {
+        certificate.subjectName.last { $0.type == .commonName }?.value
+    }
+
+    /// The organizations of its subject.
+    public var organizations: [String] {
+        certificate.subjectName.filter { $0.type == .organization }.map(\.value)
+    }
+
+    /// The host names among its subject's alternative names.
+    public var dnsNames: [String] { names(.dnsName) }
+
+    /// The email addresses among its subject's alternative names.
+    public var emailAddresses: [String] { names(.email) }
+
+    /// The URIs among its subject's alternative names.
+    public var uris: [String] { names(.uri) }
+
+    /// Its serial number, the most significant byte first.
+    public var serialNumber: [UInt8] { certificate.serialNumber }
+
+    /// When it expires, in seconds since 1970.
+    public var expiry: Int { certificate.notValidAfter }
+
+    private func names(_ type: _SubjectAlternativeName.NameType) -> [String] {
+        certificate._subjectAlternativeNames().compactMap { name in
+            guard name.nameType == type else { return nil }
+            return name.contents.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+}
+
+extension Request {
+    /// The certificate of the client. `nil` if the application asks for none, or if the connection is not encrypted here.
+    public var clientCertificate: ClientCertificate? { securePeer as? ClientCertificate }
+}
