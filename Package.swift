@@ -91,7 +91,9 @@ let package = Package(
             ], swiftSettings: settings),
         .executableTarget(
             name: "TestServer",
-            dependencies: ["OnePort", "OnePortTLS", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging],
+            dependencies: [
+                "OnePort", "OnePortTLS", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging,
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "AutobahnClient", dependencies: ["WSKit", nioCore], path: "Conformance/AutobahnClient",

@@ -16,6 +16,7 @@ import tempfile
 import time
 import urllib.parse
 
+import tls
 from server import LISTENING, Server, command, free_port
 from tally import Tally
 from wire import WireError, connect, read_response, read_until_closed
@@ -379,7 +380,7 @@ def offer(server, text):
 
 
 def main():
-    tally = Tally("faults")
+    tally = Tally("faults" + tls.SUFFIX)
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "a.txt"), "wb") as file:
             file.write(b"text " * 100)
@@ -462,7 +463,7 @@ def main():
         tally.run(
             "nobody else is believed", who, server,
             ("X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example"),
-            {"address": "127.0.0.1", "scheme": "http", "authority": "a.example"})
+            {"address": "127.0.0.1", "scheme": tls.SCHEME, "authority": "a.example"})
     for host, expected in (("a.example", 200), ("b.example", 421), ("a.example.evil", 421), ("A.example:80", 200)):
         tally.run(f"--hosts a.example: {host}", misdirected, "a.example", host, expected)
     tally.run("HOST of the shell is not read", host_of_the_shell)

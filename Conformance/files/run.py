@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 
+import tls
 from server import Server
 from tally import Tally
 from wire import connect, parse_all, read_until_closed
@@ -315,7 +316,7 @@ def last_modified_is_a_date(server):
 
 
 def main():
-    tally = Tally("files")
+    tally = Tally("files" + tls.SUFFIX)
     base = tempfile.mkdtemp(prefix="oneport-files-")
     try:
         root = make_folder(base)

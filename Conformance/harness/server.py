@@ -13,10 +13,12 @@ import subprocess
 import threading
 import time
 
+import tls
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 START_TIMEOUT = 20.0
 STOP_TIMEOUT = 35.0
-LISTENING = re.compile(rb"listening on http://([^\s:/]+|\[[^\]]+\]):(\d+)")
+LISTENING = re.compile(rb"listening on https?://([^\s:/]+|\[[^\]]+\]):(\d+)")
 
 
 def command():
@@ -44,7 +46,8 @@ class Server:
     def __init__(self, *flags, port=None, start_timeout=START_TIMEOUT):
         self.host = "127.0.0.1"
         self.port = port or free_port()
-        arguments = command() + ["--host", self.host, "--port", str(self.port), *flags]
+        carrier = tls.flags() if tls.IS_TLS and "--tls-certificate" not in flags else []
+        arguments = command() + ["--host", self.host, "--port", str(self.port), *carrier, *flags]
         self.output = bytearray()
         self._listening = threading.Event()
         try:
@@ -82,7 +85,7 @@ class Server:
 
     @property
     def url(self):
-        return f"http://{self.host}:{self.port}"
+        return f"{tls.SCHEME}://{self.host}:{self.port}"
 
     @property
     def authority(self):

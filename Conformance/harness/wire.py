@@ -5,6 +5,8 @@ import re
 import socket
 import time
 
+import tls
+
 TIMEOUT = 10.0
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5]\d\d) [^\x00-\x08\x0a-\x1f\x7f]*\Z")
 FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*\Z", re.S)
@@ -29,10 +31,10 @@ class Response:
         return values[0] if values else default
 
 
-def connect(address, timeout=TIMEOUT):
+def connect(address, timeout=TIMEOUT, protocol="http/1.1"):
     connection = socket.create_connection(address, timeout)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+    return tls.Connection(connection, tls.client_context([protocol])) if tls.IS_TLS else connection
 
 
 def send(connection, pieces, pause=0.002):

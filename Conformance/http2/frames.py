@@ -2,6 +2,8 @@
 
 import struct
 
+import tls
+
 from peer import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PREFACE, PRIORITY, PUSH, RST, SETTINGS, WINDOW, Closed,
                   Peer, frame)
 
@@ -51,7 +53,7 @@ CONNECTION = [
     ("§6.3 PRIORITY on stream 0", lambda p: frame(PRIORITY, 0, 0, b"\0" * 5), {PROTOCOL}),
 ]
 
-HEAD = [(":method", "GET"), (":scheme", "http"), (":path", "/plaintext")]
+HEAD = [(":method", "GET"), (":scheme", tls.SCHEME), (":path", "/plaintext")]
 
 # Requests whose stream is reset, while the connection goes on.
 STREAM = [

@@ -1,10 +1,12 @@
 """A client of HTTP/2 that also does what no client should: frames as bytes, on a plain socket."""
 
-import socket
 import struct
 import time
 
 import hpack
+
+import tls
+from wire import connect
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, PRIORITY, RST, SETTINGS, PUSH, PING, GOAWAY, WINDOW, CONTINUATION = range(10)
@@ -37,7 +39,7 @@ class Peer:
     """`with Peer(server) as peer: peer.get(1, "/"); peer.response(1)`."""
 
     def __init__(self, server, settings=b"", preface=True, window=1 << 24, timeout=15):
-        self.socket = socket.create_connection(server.address, timeout=timeout)
+        self.socket = connect(server.address, timeout, protocol="h2")
         self.authority = server.authority
         self.received = bytearray()
         self.frames = []
@@ -57,7 +59,7 @@ class Peer:
     def send(self, data):
         self.socket.sendall(data)
 
-    def block(self, method, path, fields=(), scheme="http", authority=None):
+    def block(self, method, path, fields=(), scheme=tls.SCHEME, authority=None):
         head = [(":method", method), (":scheme", scheme), (":path", path), (":authority", authority or self.authority)]
         return self.encoder.encode(head + list(fields), huffman=True)
 

@@ -6,12 +6,16 @@ import os
 import subprocess
 import tempfile
 
+import tls
 import attacks
 import frames
 import parity
 import sockets
 from server import Server
 from tally import Tally
+
+
+CURL = ["--http2", "--insecure"] if tls.IS_TLS else ["--http2-prior-knowledge"]
 
 
 def command(*arguments, timeout=120):
@@ -34,7 +38,7 @@ def nghttp(server):
 
 
 def curl(server):
-    out = command("curl", "-sS", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_version} %{http_code} %{size_download}\n",
+    out = command("curl", "-sS", *CURL, "-o", "/dev/null", "-w", "%{http_version} %{http_code} %{size_download}\n",
                   f"{server.url}/static/big.bin")
     return None if out.strip() == f"2 200 {parity_size}" else out
 
@@ -46,7 +50,7 @@ def curl_upload(server, path, status):
     with tempfile.NamedTemporaryFile() as file:
         file.write(os.urandom(5 << 20))
         file.flush()
-        out = command("curl", "-sS", "--http2-prior-knowledge", "--data-binary", f"@{file.name}", "-w", "\n%{http_code}", f"{server.url}{path}")
+        out = command("curl", "-sS", *CURL, "--data-binary", f"@{file.name}", "-w", "\n%{http_code}", f"{server.url}{path}")
     return None if out.splitlines()[-1] == str(status) else out[-200:]
 
 
@@ -67,7 +71,7 @@ def old_preface():
 
 
 def main():
-    tally = Tally("http2")
+    tally = Tally("http2" + tls.SUFFIX)
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "big.bin"), "wb") as file:
             file.write(os.urandom(parity_size))
@@ -87,7 +91,8 @@ def main():
             tally.run("Node: early responses to uploads", node_early, server)
     with Server("--h2c") as server:
         tally.run("RFC 8441 twenty sockets on one connection", sockets.together, server)
-    tally.run("without --h2c the preface is refused", old_preface)
+    if not tls.IS_TLS:
+        tally.run("without --h2c the preface is refused", old_preface)
     tally.run("SIGTERM: GOAWAY, and the request in flight finishes", frames.goaway_at_sigterm, Server)
     for name, body in attacks.checks():
         tally.run(name, body)

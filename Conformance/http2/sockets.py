@@ -7,17 +7,19 @@ import urllib.request
 import h2.config
 import h2.connection
 import h2.events
-import socket as sockets
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.extensions import PerMessageDeflate
+
+import tls
+from wire import connect
 
 
 class Carrier:
     """One connection with many sockets."""
 
     def __init__(self, server):
-        self.socket = sockets.create_connection(server.address, timeout=20)
+        self.socket = connect(server.address, 20, protocol="h2")
         self.authority = server.authority
         self.http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
         self.http.initiate_connection()
@@ -54,7 +56,7 @@ class Carrier:
 
     def connect(self, path, fields=(), version="13", protocol="websocket"):
         stream = self.http.get_next_available_stream_id()
-        head = [(":method", "CONNECT"), (":protocol", protocol), (":scheme", "http"), (":path", path), (":authority", self.authority)]
+        head = [(":method", "CONNECT"), (":protocol", protocol), (":scheme", tls.SCHEME), (":path", path), (":authority", self.authority)]
         if version:
             head.append(("sec-websocket-version", version))
         self.http.send_headers(stream, head + list(fields))
@@ -137,7 +139,7 @@ def together(server):
         for number, socket in enumerate(open):
             if socket.next() != f"message {number}".encode():
                 return f"socket {number}"
-        stats = json.loads(urllib.request.urlopen(f"{server.url}/stats").read())
+        stats = json.loads(urllib.request.urlopen(f"{server.url}/stats", context=tls.client_context()).read())
         # The other connection is the one that asks.
         return None if (stats["sockets"], stats["connections"]) == (20, 2) else f"{stats}"
 
@@ -145,9 +147,10 @@ def together(server):
 def rooms(server):
     """A topic reaches sockets of both carriers."""
     from websockets.sync.client import connect
-    with Carrier(server) as carrier, connect(f"ws://{server.authority}/sub") as other:
+    scheme, options = ("wss", {"ssl": tls.client_context()}) if tls.IS_TLS else ("ws", {})
+    with Carrier(server) as carrier, connect(f"{scheme}://{server.authority}/sub", **options) as other:
         socket = WebSocket(carrier, "/sub")
-        urllib.request.urlopen(f"{server.url}/bcast").read()
+        urllib.request.urlopen(f"{server.url}/bcast", context=tls.client_context()).read()
         first, second = socket.next(), other.recv(timeout=20)
         return None if first == second.encode() and len(first) == 100 else f"{first} {second}"
 

@@ -7,6 +7,7 @@ import time
 import zlib
 
 from frames import TEXT, Peer, accept_of, echoes, frame, upgrade
+import tls
 from wire import connect, read_response
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -93,7 +94,7 @@ def acceptances():
     yield "§4.2.1 Connection: keep-alive, Upgrade", accepted(request("Connection: keep-alive, Upgrade", drop=("Connection",)))
     yield "§4.2.1 Connection: UPGRADE", accepted(request("Connection: UPGRADE", drop=("Connection",)))
     yield "§4.2.1 Connection on two lines", accepted(request("Connection: keep-alive", "Connection: upgrade", drop=("Connection",)))
-    yield "§10.2 the same Origin", accepted(lambda server: upgrade(server.authority, "/ws", f"Origin: http://{server.authority}"))
+    yield "§10.2 the same Origin", accepted(lambda server: upgrade(server.authority, "/ws", f"Origin: {tls.SCHEME}://{server.authority}"))
     yield "§4.2.2 with a query", accepted(request(path="/ws?a=b"))
     yield "/wsauth with the token", accepted(request(path="/wsauth?token=letmein"))
     yield "/wsh", accepted(request(path="/wsh"))

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 
+import tls
 import budgets
 import handshakes
 import pressure
@@ -21,7 +22,7 @@ def own_server(body):
 
 
 def main():
-    tally = Tally("ws")
+    tally = Tally("ws" + tls.SUFFIX)
     with Server() as server, concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         pending = [pool.submit(tally.run, name, body, server) for module in (handshakes, violations) for name, body in module.checks()]
         for future in pending:

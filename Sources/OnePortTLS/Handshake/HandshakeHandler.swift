@@ -41,6 +41,13 @@ final class HandshakeHandler: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) { complete = nil }
 
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard case .all = mode else { return context.close(mode: mode, promise: promise) }
+        // HTTP closes when its last write is done, and then the channel is in the middle of its writes: it would drop the
+        // close_notify that TLS writes now.
+        context.eventLoop.assumeIsolated().execute { context.close(mode: mode, promise: promise) }
+    }
+
     private func end(_ result: Result<String?, any Error>) {
         guard let complete else { return }
         self.complete = nil
