@@ -1,6 +1,6 @@
 # The commands of the project. Most of them run a script in scripts/, which can also be run directly.
 
-.PHONY: help run test lint format conformance conformance-light bench
+.PHONY: help run run-tls test lint format conformance conformance-light bench
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -8,6 +8,9 @@ help: ## print this list
 
 run: ## build the chat and serve it; prints the address (PORT=9000 for another port)
 	@scripts/run $(if $(PORT),--port $(PORT))
+
+run-tls: ## serve the chat at https://localhost:8443, with a certificate made for this machine
+	@scripts/run-tls $(if $(PORT),--port $(PORT))
 
 test: ## install what is missing, lint, build, and run every unit test
 	@scripts/test

@@ -31,6 +31,7 @@ let package = Package(
         .library(name: "OnePortSessions", targets: ["OnePortSessions"]),
         .library(name: "OnePortTLS", targets: ["OnePortTLS"]),
         .executable(name: "Chat", targets: ["Chat"]),
+        .executable(name: "ChatTLS", targets: ["ChatTLS"]),
         .executable(name: "TestServer", targets: ["TestServer"]),
     ],
     dependencies: [
@@ -82,13 +83,16 @@ let package = Package(
                 "OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, nioSSL, nioTLS, logging,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: settings),
-        .executableTarget(
-            name: "Chat",
+        .target(
+            name: "ChatApp",
             dependencies: [
                 "OnePort", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: settings),
+        .executableTarget(name: "Chat", dependencies: ["ChatApp"], swiftSettings: settings),
+        .executableTarget(
+            name: "ChatTLS", dependencies: ["ChatApp", "OnePort", "OnePortTLS"], swiftSettings: settings),
         .executableTarget(
             name: "TestServer",
             dependencies: [
@@ -155,7 +159,8 @@ let package = Package(
         .testTarget(
             name: "ChatTests",
             dependencies: [
-                "Chat", "OnePort", "OnePortTesting", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes,
+                "Chat", "ChatApp", "OnePort", "OnePortTesting", "OnePortTLS", "HTTPKit", "WSKit", nioCore,
+                nioPosix, httpTypes,
             ],
             swiftSettings: settings),
     ]

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import WSKit
 
-@testable import Chat
+@testable import ChatApp
 
 extension Tab {
     /// Opens the page and joins a room with the form.

@@ -11,7 +11,9 @@ final class Chromium: Sendable {
     }
 
     /// Starts the installed browser. Without one, the test must fail, because it would show nothing.
-    static func start(in scene: Scene) async throws -> Chromium {
+    ///
+    /// - Parameter flags: More flags of the browser.
+    static func start(in scene: Scene, flags: [String] = []) async throws -> Chromium {
         let program = try scene.start(
             executable(),
             [
@@ -24,8 +26,9 @@ final class Chromium: Sendable {
                 "--hide-scrollbars", "--force-color-profile=srgb", "--lang=en-US",
                 // Background tabs are not throttled.
                 "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
-                "--disable-backgrounding-occluded-windows", "about:blank",
-            ], environment: ["LANGUAGE": "en", "LC_ALL": "C.UTF-8", "TMPDIR": scene.folder.path])
+                "--disable-backgrounding-occluded-windows",
+            ] + flags + ["about:blank"],
+            environment: ["LANGUAGE": "en", "LC_ALL": "C.UTF-8", "TMPDIR": scene.folder.path])
         let marker = "DevTools listening on "
         let line = try await program.line(with: marker)
         let address = line.replacing(marker, with: "")

@@ -123,6 +123,10 @@ enum Network {
         struct Response: Decodable {
             let url: String
             let status: Int
+            /// The protocol of the connection, such as `h2`.
+            let `protocol`: String?
+            /// The number of the connection in the browser.
+            let connectionId: Double
         }
         let response: Response
     }

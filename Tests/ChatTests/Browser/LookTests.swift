@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import WSKit
 
-@testable import Chat
+@testable import ChatApp
 
 /// The look of the page, as far as a program can check it, and screenshots for people.
 ///

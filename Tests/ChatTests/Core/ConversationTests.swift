@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Chat
+@testable import ChatApp
 
 @Suite("The protocol state of a connection")
 struct ConversationTests {

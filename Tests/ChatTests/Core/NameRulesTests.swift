@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Chat
+@testable import ChatApp
 
 @Suite("Names, rooms and texts")
 struct NameRulesTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Chat
+@testable import ChatApp
 
 @Suite("Who is in a room")
 struct PresenceTests {

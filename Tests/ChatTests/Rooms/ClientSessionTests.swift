@@ -6,17 +6,17 @@ import WSKit
 
 import struct HTTPKit.ClientNetwork
 
-@testable import Chat
+@testable import ChatApp
 
 /// A client that records the messages that it receives.
 private actor Client: ClientConnection {
     nonisolated let id = UUID()
-    nonisolated let origin: Chat.Origin
+    nonisolated let origin: ChatApp.Origin
     private(set) var received: [ServerMessage] = []
     private(set) var isEnded = false
     private var watchers: [CheckedContinuation<Void, Never>] = []
 
-    init(origin: Chat.Origin? = nil) { self.origin = origin ?? .connection(id) }
+    init(origin: ChatApp.Origin? = nil) { self.origin = origin ?? .connection(id) }
 
     func send(_ message: ServerMessage) { received.append(message) }
 

@@ -5,7 +5,7 @@ import OnePortTesting
 import Testing
 import WSKit
 
-@testable import Chat
+@testable import ChatApp
 
 @Suite("The chat from end to end, without a port", .timeLimit(.minutes(5)))
 struct ChatServerTests {

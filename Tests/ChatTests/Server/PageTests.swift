@@ -2,7 +2,7 @@ import OnePort
 import OnePortTesting
 import Testing
 
-@testable import Chat
+@testable import ChatApp
 
 @Suite("The chat over HTTP", .timeLimit(.minutes(5)))
 struct PageTests {

@@ -4,7 +4,7 @@ import NIOPosix
 import Testing
 import WSKit
 
-@testable import Chat
+@testable import ChatApp
 
 @Suite("Starting the chat")
 struct StartTests {

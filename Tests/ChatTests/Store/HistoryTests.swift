@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 import Testing
 
-@testable import Chat
+@testable import ChatApp
 
 @Suite("The history")
 struct HistoryTests {

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import WSKit
 
-@testable import Chat
+@testable import ChatApp
 
 /// A client of the chat that speaks the protocol of docs/chat.md over a socket.
 struct Guest: Sendable {

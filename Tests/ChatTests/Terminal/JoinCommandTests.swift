@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import WSKit
 
-@testable import Chat
+@testable import ChatApp
 
 @Suite("The join command")
 struct JoinCommandTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Chat
+@testable import ChatApp
 
 /// Records the messages that were sent.
 private actor Record {

@@ -22,6 +22,9 @@ struct JoinCommand: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "Your name in the room.")
     var name: String
 
+    @Option(help: "A PEM file with a certificate authority that is trusted too, for wss://.")
+    var authority: String?
+
     func validate() throws {
         do throws(ChatError) {
             _ = try PersonName(name)
@@ -62,9 +65,11 @@ struct JoinCommand: AsyncParsableCommand {
     private func talk(in chat: TerminalChat) async {
         var policy = ReconnectPolicy()
         policy.initialDelay = .milliseconds(500)
+        var options = WebSocketClientOptions()
+        ChatExtensions.current.secure(&options, authority)
         do {
             try await WebSocketClient.keepConnected(
-                to: address, reconnect: policy, onEvent: { await tell($0, to: chat) }
+                to: address, options, reconnect: policy, onEvent: { await tell($0, to: chat) }
             ) { socket in
                 await chat.opened { try await socket.send($0) }
                 for try await text in socket.texts { await chat.received(text) }

@@ -46,6 +46,7 @@ struct ServeCommand: AsyncParsableCommand {
             try StartError.check(folder: configuration.path(of: folder))
         }
         let app = App(configuration: configuration)
+        ChatExtensions.current.configure(app)
         let limits = ChatLimits()
         let history = try Self.history(at: configuration["database"] ?? "chat.sqlite")
         ChatServer.declare(on: app, history: history, limits: limits)

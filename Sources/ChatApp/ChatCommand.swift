@@ -1,9 +1,8 @@
-import ArgumentParser
+package import ArgumentParser
 
 /// The chat: a server by default, a client with `join`.
-@main
-struct ChatCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct ChatCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "Chat", abstract: "Chat rooms: one port serves the page and its WebSocket.",
         usage: """
             Chat [--setting value] …
@@ -11,11 +10,13 @@ struct ChatCommand: AsyncParsableCommand {
             """,
         subcommands: [ServeCommand.self, JoinCommand.self], defaultSubcommand: ServeCommand.self)
 
-    /// `--help` shows the settings and the client on one page.
-    static func main() async {
+    package init() {}
+
+    /// Runs the program with its arguments. `--help` shows the settings and the client on one page.
+    package static func run(_ extensions: ChatExtensions = ChatExtensions()) async {
         switch Array(CommandLine.arguments.dropFirst()) {
         case ["--help"], ["-h"], ["help"]: print(help)
-        default: await main(nil)
+        default: await ChatExtensions.$current.withValue(extensions) { await main(nil) }
         }
     }
 
