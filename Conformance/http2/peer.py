@@ -38,9 +38,9 @@ class Frame:
 class Peer:
     """`with Peer(server) as peer: peer.get(1, "/"); peer.response(1)`."""
 
-    def __init__(self, server, settings=b"", preface=True, window=1 << 24, timeout=15):
-        self.socket = connect(server.address, timeout, protocol="h2")
-        self.authority = server.authority
+    def __init__(self, server, settings=b"", preface=True, window=1 << 24, timeout=15, connection=None):
+        self.socket = connection or connect(server.address, timeout, protocol="h2")
+        self.authority = server.authority if server else "a.example"
         self.received = bytearray()
         self.frames = []
         self.encoder = hpack.Encoder()

@@ -77,15 +77,26 @@ extension App: Service {
             FileHandles.printLine("listening on \(Self.url(of: address, usesTLS: usesTLS))")
         }
         async let _ = security?.keepFresh()
+        let notifier = ServiceNotifier(ProcessEnvironment.current, processID: getpid())
+        notifier?.send(.ready)
+        async let _: Void = watch(group, notifier)
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
         // It throws if the task is cancelled. Then the graceful shutdown ends at once, too.
         try? await gracefulShutdown()
+        notifier?.send(.stopping)
         logger.info("draining", metadata: ["connections": "\(server.context.openConnections)"])
         await server.shutdown(within: configuration.drain)
         self.server.withLock { $0 = nil }
         logger.info("stopped")
-        // The upkeep is cancelled here and waited for.
+        // What runs beside is cancelled here and waited for.
+    }
+
+    /// Tells systemd that the service is alive, if it wants to know.
+    private func watch(_ group: any EventLoopGroup, _ notifier: ServiceNotifier?) async {
+        guard let notifier, let interval = notifier.watchdogInterval else { return }
+        await ServiceWatchdog(loops: Array(group.makeIterator())) { notifier.send(.alive) }.run(
+            interval: interval)
     }
 
     /// `http://HOST:PORT`, or `unix:PATH`; with TLS `https://HOST:PORT`, or `tls:unix:PATH`.

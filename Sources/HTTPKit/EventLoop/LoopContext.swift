@@ -162,7 +162,7 @@ package final class LoopContext: LoopWork, @unchecked Sendable {
 
     // MARK: Units of work
 
-    private var clock: LoopInstant {
+    var clock: LoopInstant {
         LoopInstant(milliseconds: LoopInstant.now.milliseconds &+ clockOffset)
     }
 

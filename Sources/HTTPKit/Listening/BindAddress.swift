@@ -18,6 +18,9 @@ public enum BindAddress: Sendable, Hashable {
     /// umask leaves. A client needs the permission to write.
     case unix(path: String, mode: UInt16? = nil)
     /// The descriptor of a stream socket that is bound already, as systemd passes it. The server owns and closes it.
+    ///
+    /// If several processes have the socket, one of them accepts at a time. So a new server can begin while the old one
+    /// still runs: it accepts from the moment in which the old one shuts down or ends, and no connection is lost.
     case inherited(descriptor: CInt)
 
     /// Parses an address as text.

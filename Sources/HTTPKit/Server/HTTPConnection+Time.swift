@@ -56,10 +56,12 @@ extension HTTPConnection {
         }
     }
 
-    func drain(deadline: LoopInstant) {
+    func drain(deadline drainDeadline: LoopInstant) {
         stopPersisting()
         switch phase {
-        case .head(hasBegun: false): if !hasInput { closeGracefully() }
+        case .head(hasBegun: false):
+            // A request may be on its way.
+            if !hasInput { deadline = min(deadline, loop.now.advanced(by: limits.drainGracePeriod)) }
         case .exchange(let exchange):
             exchange.serverDrains()
             process()

@@ -12,6 +12,9 @@ extension HTTPServer {
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    if case .inherited(let descriptor) = listener.address {
+                        try pipeline.addHandler(AcceptTurn(descriptor: descriptor))
+                    }
                     try pipeline.addHandler(AcceptPause())
                     try pipeline.addHandler(
                         ConnectionDispatcher(loops: Array(self.loops.values)) {

@@ -8,7 +8,7 @@ final class Handshake: LoopMember {
     private let channel: any Channel
     private let server: ServerContext
     private let loop: LoopContext
-    private let deadline: LoopInstant
+    private var deadline: LoopInstant
     private var isComplete = false
     var memberIndex = -1
 
@@ -17,9 +17,10 @@ final class Handshake: LoopMember {
         self.channel = channel
         self.server = server
         self.loop = loop
-        deadline = LoopInstant.now.advanced(byMilliseconds: loop.clockOffset)
-            .advanced(by: server.limits.handshakeTimeout)
+        deadline = loop.clock.advanced(by: server.limits.handshakeTimeout)
         loop.add(self)
+        // It may have been accepted just before the server stopped listening.
+        if let drainDeadline = loop.drainDeadline { drain(deadline: drainDeadline) }
         channel.closeFuture.assumeIsolated().whenComplete { _ in _ = self.complete() }
     }
 
@@ -33,14 +34,15 @@ final class Handshake: LoopMember {
     }
 
     func tick(now: LoopInstant) {
-        // The server may have been told to go just before the connection was accepted.
-        guard now >= deadline || loop.drainDeadline != nil else { return }
+        guard now >= deadline else { return }
         server.logger.debug("a handshake was not complete in time")
         channel.abort()
     }
 
-    /// No request has begun.
-    func drain(deadline: LoopInstant) { channel.abort() }
+    /// A request may be on its way.
+    func drain(deadline drainDeadline: LoopInstant) {
+        deadline = min(deadline, drainDeadline, loop.clock.advanced(by: server.limits.drainGracePeriod))
+    }
 }
 
 /// Closes a connection for which the server has no room, as soon as its channel is active.

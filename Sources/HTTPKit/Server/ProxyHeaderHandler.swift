@@ -21,7 +21,7 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     /// How the connection is counted: of the proxy until the header has come, of the client from then on.
     private(set) var admission: Admission
     /// By when the header and the first byte of a request must have come.
-    private let deadline: LoopInstant
+    private var deadline: LoopInstant
     private var inbound = ByteBuffer()
     private var context: ChannelHandlerContext?
     var memberIndex = -1
@@ -52,9 +52,9 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     func channelActive(context: ChannelHandlerContext) {
         if !isTrusted {
             refuse("not from a trusted proxy")
-        } else if loop.drainDeadline != nil {
+        } else if let drainDeadline = loop.drainDeadline {
             // It was accepted just before the server stopped listening.
-            context.close(promise: nil)
+            drain(deadline: drainDeadline)
         }
     }
 
@@ -130,6 +130,8 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
         if now >= deadline { context?.close(promise: nil) }
     }
 
-    /// No request has begun.
-    func drain(deadline: LoopInstant) { context?.close(promise: nil) }
+    /// A request may be on its way.
+    func drain(deadline drainDeadline: LoopInstant) {
+        deadline = min(deadline, drainDeadline, loop.clock.advanced(by: server.limits.drainGracePeriod))
+    }
 }

@@ -41,6 +41,10 @@ public struct HTTPLimits: Sendable, Hashable {
     /// some 50 KiB, and a part of a millisecond of a processor.
     public var maxUnfinishedHandshakes = 2048
 
+    /// How long a connection without a request still waits for one when the server shuts down, because it may be on its
+    /// way. The connection closes behind its response. With HTTP/2, the client is asked instead (GOAWAY and PING).
+    public var drainGracePeriod: Duration = .milliseconds(500)
+
     /// A whole request head must arrive within this time of the connection, or of its first octet: 408.
     public var headTimeout: Duration = .seconds(10)
 

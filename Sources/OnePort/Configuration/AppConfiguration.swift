@@ -36,7 +36,8 @@ public struct AppConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port to listen on. 0 chooses a free port.
     public var port = 8080
-    /// Where to listen instead of `host` and `port`, if it is not empty. `--listen` sets it; then `host` and `port` are
+    /// Where to listen instead of `host` and `port`, if it is not empty. `--listen` and the sockets that systemd passes
+    /// (LISTEN_FDS) set it; then `host` and `port` are
     /// listened on too if one of them was set, by a flag or the environment.
     public var listeners: [HTTPListener] = []
     /// The number of event loops. Each has its own thread.
@@ -98,7 +99,8 @@ public struct AppConfiguration: Sendable {
         let resolved = try table.resolve(Array(arguments.dropFirst()), environment, program: program)
         configuration.values = resolved.values
         configuration.given = resolved.given
-        configuration.applyBuiltInSettings()
+        configuration.applyBuiltInSettings(
+            passed: SystemdSockets.listeners(environment, processID: getpid()))
         let (certificates, keys) = (configuration.list("tls-certificate"), configuration.list("tls-key"))
         guard keys.isEmpty || keys.count == certificates.count else {
             throw .contradiction(

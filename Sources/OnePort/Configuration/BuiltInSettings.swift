@@ -148,7 +148,9 @@ extension AppConfiguration {
     }
 
     /// Sets the properties from the values of the built-in settings.
-    mutating func applyBuiltInSettings() {
+    ///
+    /// - Parameter passed: The listeners for sockets that another process has passed.
+    mutating func applyBuiltInSettings(passed: [HTTPListener]) {
         host = self["host"].map(Self.withoutBrackets) ?? host
         port = integer("port") ?? port
         if let count = integer("threads"), count > 0 { threads = count }
@@ -175,12 +177,14 @@ extension AppConfiguration {
         forwardedFields = self["forwarded-fields"].flatMap(ForwardedFields.init(rawValue:)) ?? forwardedFields
         proxyProtocol = self["proxy-protocol"].flatMap(ProxyProtocol.init(rawValue:)) ?? proxyProtocol
         hosts = hosts("hosts")
-        listeners = listeners("listen")
+        listeners = listeners("listen") + passed
         applyTLSSettings()
         if !listeners.isEmpty, isGiven("host") || isGiven("port") {
             let usesTLS = !tls.isEmpty && !listeners.contains(where: \.usesTLS)
             listeners.insert(HTTPListener(.hostname(host, port: port), usesTLS: usesTLS), at: 0)
         }
+        // A single socket that was passed stands for host and port.
+        if passed.count == 1, listeners.count == 1, !tls.isEmpty { listeners[0].usesTLS = true }
         for index in listeners.indices { listeners[index].proxyProtocol = proxyProtocol }
         acceptsCleartextHTTP2 = isOn("h2c")
     }

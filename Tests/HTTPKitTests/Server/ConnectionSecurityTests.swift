@@ -227,8 +227,16 @@ struct ConnectionSecurityTests {
         let wire = try SecuredWire(of: server, on: eventLoop)
         wire.send("sec")
         wire.loop.drain(deadline: .never)
+        // A request may be on its way.
+        #expect(!wire.isClosed)
+        wire.loop.clockOffset = 600
+        eventLoop.advanceTime(by: .milliseconds(600))
         #expect(wire.isClosed && wire.line?.isAborted == true)
         let late = try SecuredWire(of: server, on: eventLoop)
+        let served = try SecuredWire(of: server, on: eventLoop)
+        served.send("secure http/1.1\n\(request)")
+        #expect(served.received().contains("Connection: close"))
+        late.loop.clockOffset = 1200
         eventLoop.advanceTime(by: .milliseconds(600))
         #expect(late.isClosed)
     }

@@ -232,13 +232,41 @@ struct TimeoutTests {
 struct DrainTests {
     private static let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
-    @Test("An idle connection is closed at once")
+    @Test("An idle connection is closed when its grace period is over")
     func idle() throws {
         try withWire { _ in
             .text("x")
         } test: { wire in
             _ = wire.exchange(Self.get)
             wire.drain(within: .seconds(10))
+            wire.pass(.milliseconds(400))
+            #expect(!wire.isEnded)
+            wire.pass(.milliseconds(200))
+            #expect(wire.isEnded)
+        }
+        var limits = HTTPLimits()
+        limits.drainGracePeriod = .zero
+        try withWire(limits: limits) { _ in
+            .text("x")
+        } test: { wire in
+            wire.drain(within: .seconds(10))
+            wire.pass(.zero)
+            #expect(wire.isEnded)
+        }
+    }
+
+    @Test("A request that was on its way when the drain began is served, and is the last")
+    func onItsWay() throws {
+        try withWire { _ in
+            .text("x")
+        } test: { wire in
+            _ = wire.exchange(Self.get)
+            wire.drain(within: .seconds(10))
+            wire.pass(.milliseconds(300))
+            wire.send(Self.get + Self.get)
+            let answer = wire.received()
+            #expect(statuses(answer) == [200])
+            #expect(answer.has("\r\nConnection: close\r\n"))
             #expect(wire.isEnded)
         }
     }
@@ -293,12 +321,22 @@ struct DrainTests {
         }
     }
 
-    @Test("A connection that was accepted too late is closed")
+    @Test("A connection that was accepted just before has the grace period for its request")
     func late() throws {
-        try withWire(draining: LoopInstant.now.advanced(by: .seconds(10))) { _ in
-            .text("x")
-        } test: { wire in
-            #expect(wire.isEnded)
+        for isSilent in [true, false] {
+            try withWire(draining: LoopInstant.now.advanced(by: .seconds(10))) { _ in
+                .text("x")
+            } test: { wire in
+                #expect(!wire.isEnded)
+                if isSilent {
+                    wire.pass(.milliseconds(600))
+                    #expect(wire.received().isEmpty)
+                } else {
+                    let answer = wire.exchange(Self.get)
+                    #expect(statuses(answer) == [200] && answer.has("\r\nConnection: close\r\n"))
+                }
+                #expect(wire.isEnded)
+            }
         }
     }
 }
