@@ -55,6 +55,8 @@ public final class App: RouteBuilder {
     private let declarations: Mutex<Declarations>
     let server = Mutex<HTTPServer?>(nil)
     let security = Mutex<MakeSecurity?>(nil)
+    let background = Mutex<[BackgroundWork]>([])
+    private let shutdownHasBegun = Atomic(false)
 
     struct Declarations {
         var limits: HTTPLimits
@@ -88,6 +90,12 @@ public final class App: RouteBuilder {
             try Templates(folder: folder, reload: configuration.environment == .development)
         }
         declarations = Mutex(Declarations(limits: configuration.limits))
+    }
+
+    /// Whether the application was told to shut down. It may still accept connections, for `--drain-delay`.
+    var isShuttingDown: Bool {
+        get { shutdownHasBegun.load(ordering: .relaxed) }
+        set { shutdownHasBegun.store(newValue, ordering: .relaxed) }
     }
 
     /// The router with all declarations.

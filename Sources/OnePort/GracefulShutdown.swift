@@ -11,6 +11,11 @@ enum ServiceGroupMembership {
     static var isInside: Bool { TaskLocals.gracefulShutdownManager != nil }
 }
 
+extension Task where Success == Never, Failure == Never {
+    /// Whether this task is cancelled, or told to shut down gracefully.
+    static var isShuttingDown: Bool { isCancelled || isShuttingDownGracefully }
+}
+
 extension HandlerScope {
     /// Makes `gracefulShutdown()`, `withGracefulShutdownHandler`, `cancelWhenGracefulShutdown` and
     /// `Task.isShuttingDownGracefully` work in handlers, streams and sockets. Their shutdown begins with the server's.

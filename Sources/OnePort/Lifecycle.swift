@@ -73,6 +73,7 @@ extension App: Service {
         let server = try makeServer(group: group, limits: limits, security: security)
         try await server.start()
         self.server.withLock { $0 = server }
+        isShuttingDown = false
         for (address, usesTLS) in server.listening {
             FileHandles.printLine("listening on \(Self.url(of: address, usesTLS: usesTLS))")
         }
@@ -82,11 +83,20 @@ extension App: Service {
         async let _: Void = watch(group, notifier)
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
+        let work = BackgroundTasks(
+            background.withLock { $0 }, logger: logger, scope: .gracefulShutdown())
         // It throws if the task is cancelled. Then the graceful shutdown ends at once, too.
         try? await gracefulShutdown()
+        isShuttingDown = true
         notifier?.send(.stopping)
+        if configuration.drainDelay > .zero {
+            logger.info("shutting down", metadata: ["delay": "\(configuration.drainDelay)"])
+            try? await Task.sleep(for: configuration.drainDelay)
+        }
         logger.info("draining", metadata: ["connections": "\(server.context.openConnections)"])
+        work.drain()
         await server.shutdown(within: configuration.drain)
+        await work.end(within: Self.backgroundGracePeriod)
         self.server.withLock { $0 = nil }
         logger.info("stopped")
         // What runs beside is cancelled here and waited for.

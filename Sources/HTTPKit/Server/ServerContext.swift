@@ -7,9 +7,9 @@ import Synchronization
 /// nothing.
 package struct HandlerScope: Sendable {
     /// Runs a task's work, for instance with task-local values.
-    let run: @Sendable (@Sendable () async -> Void) async -> Void
+    package let run: @Sendable (@Sendable () async -> Void) async -> Void
     /// Called once, when the server begins to drain.
-    let drain: @Sendable () -> Void
+    package let drain: @Sendable () -> Void
 
     package init(
         run: @escaping @Sendable (@Sendable () async -> Void) async -> Void,

@@ -50,6 +50,9 @@ public struct AppConfiguration: Sendable {
     public var logLevel = Logger.Level.info
     /// How long requests and sockets may take to finish after SIGTERM or SIGINT.
     public var drain: Duration = .seconds(25)
+    /// How long the application goes on to accept connections after SIGTERM or SIGINT, while `health` says that it is not
+    /// ready: the time that a load balancer needs to notice.
+    public var drainDelay: Duration = .zero
     /// The limits for clients. Many of them are settings too.
     public var limits = HTTPLimits()
     /// The proxies whose headers determine `Request.clientAddress`, `scheme`, `authority` and `pathPrefix`. Each proxy must

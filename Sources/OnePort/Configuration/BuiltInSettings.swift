@@ -46,6 +46,9 @@ extension AppConfiguration {
                 "drain", .seconds(0...3600), default: seconds(defaults.drain),
                 help: "how long requests may take to finish after SIGTERM"),
             Setting(
+                "drain-delay", .seconds(0...3600), default: seconds(defaults.drainDelay),
+                help: "how long to go on accepting connections after SIGTERM, while health is not ready"),
+            Setting(
                 "h2c", .toggle,
                 help: "also take HTTP/2 without TLS, from proxies and programs that begin with it"),
             Setting(
@@ -159,6 +162,7 @@ extension AppConfiguration {
         developmentPage = isSet("development-page") ? isOn("development-page") : environment == .development
         logLevel = self["log-level"].flatMap(Logger.Level.init(rawValue:)) ?? logLevel
         drain = duration("drain") ?? drain
+        drainDelay = duration("drain-delay") ?? drainDelay
         limits.maxBodySize = integer("max-body") ?? limits.maxBodySize
         limits.maxConnections = integer("max-connections") ?? limits.maxConnections
         limits.maxConnectionsPerAddress =
