@@ -103,6 +103,8 @@ func main() {
 	port := flag.Int("port", 8080, "port")
 	threads := flag.Int("threads", 1, "GOMAXPROCS")
 	folder := flag.String("static", "", "folder of /static/")
+	certificate := flag.String("tls-certificate", "", "PEM file")
+	key := flag.String("tls-key", "", "PEM file")
 	flag.Parse()
 	runtime.GOMAXPROCS(*threads)
 
@@ -149,7 +151,12 @@ func main() {
 	}
 	address := fmt.Sprintf("%s:%d", *host, *port)
 	fmt.Printf("listening on http://%s\n", address)
-	if err := http.ListenAndServe(address, mux); err != nil {
+	serve := func() error { return http.ListenAndServe(address, mux) }
+	if *certificate != "" {
+		// HTTP/2 and HTTP/1.1, by ALPN.
+		serve = func() error { return http.ListenAndServeTLS(address, *certificate, *key, mux) }
+	}
+	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -1,7 +1,10 @@
 import Hummingbird
+import HummingbirdCore
+import HummingbirdHTTP2
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import PeerSupport
 
 /// Hummingbird, as in its documentation. HTTP only: the benchmarks do not build its WebSocket package.
@@ -40,7 +43,7 @@ struct Server {
         var logger = Logger(label: "peer")
         logger.logLevel = .error
         let app = Application(
-            router: router,
+            router: router, server: try server(arguments),
             configuration: .init(
                 address: .hostname(arguments.host, port: arguments.port),
                 serverName: nil, backlog: 4096),
@@ -48,5 +51,14 @@ struct Server {
             eventLoopGroupProvider: .shared(group),
             logger: logger)
         try await app.runService()
+    }
+
+    /// HTTP/1.1, or with TLS HTTP/2 and HTTP/1.1.
+    static func server(_ arguments: Arguments) throws -> HTTPServerBuilder {
+        guard let certificate = arguments.certificate, let key = arguments.key else { return .http1() }
+        return try .http2Upgrade(
+            tlsConfiguration: .makeServerConfiguration(
+                certificateChain: NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
+                privateKey: .privateKey(NIOSSLPrivateKey(file: key, format: .pem))))
     }
 }

@@ -1,4 +1,4 @@
-/// The command line of all peers: `--host H --port P --threads N [--static DIR]`.
+/// The command line of all peers: `--host H --port P --threads N [--static DIR] [--tls-certificate F --tls-key F]`.
 ///
 /// The options are those of OnePort's `TestServer`, so that the runner starts all servers in the same way. Unknown options
 /// and their values are ignored.
@@ -11,6 +11,9 @@ public struct Arguments: Sendable {
     public var threads = 1
     /// The folder served below `/static/`, if any.
     public var staticFolder: String?
+    /// The PEM files for TLS, if the peer speaks it.
+    public var certificate: String?
+    public var key: String?
 
     /// Reads the process's own arguments.
     public init(_ arguments: [String] = CommandLine.arguments) {
@@ -21,6 +24,8 @@ public struct Arguments: Sendable {
             case "--port": port = Int(value) ?? port
             case "--threads": threads = Int(value) ?? threads
             case "--static": staticFolder = value
+            case "--tls-certificate": certificate = value
+            case "--tls-key": key = value
             default: break
             }
         }
