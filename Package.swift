@@ -17,6 +17,7 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 
 let package = Package(
@@ -30,6 +31,7 @@ let package = Package(
         .library(name: "OnePortTesting", targets: ["OnePortTesting"]),
         .library(name: "OnePortSessions", targets: ["OnePortSessions"]),
         .library(name: "OnePortTLS", targets: ["OnePortTLS"]),
+        .library(name: "OnePortMetrics", targets: ["OnePortMetrics"]),
         .executable(name: "Chat", targets: ["Chat"]),
         .executable(name: "ChatTLS", targets: ["ChatTLS"]),
         .executable(name: "TestServer", targets: ["TestServer"]),
@@ -39,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -63,6 +66,7 @@ let package = Package(
             name: "OnePort",
             dependencies: [
                 "Compression", "HTTPKit", "HTTP2Kit", "WSKit", nioCore, nioPosix, httpTypes, logging,
+                coreMetrics,
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "Mustache", package: "swift-mustache"),
@@ -77,6 +81,9 @@ let package = Package(
                 "HTTPKit", "WSKit", nioCore, httpTypes, deque,
                 .product(name: "Crypto", package: "swift-crypto"),
             ], swiftSettings: settings),
+        .target(
+            name: "OnePortMetrics", dependencies: ["OnePort", "HTTPKit", httpTypes, coreMetrics],
+            swiftSettings: settings),
         .target(
             name: "OnePortTLS",
             dependencies: [
@@ -107,6 +114,10 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "SignIn", dependencies: ["OnePort", "OnePortSessions"], path: "Examples/SignIn",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "Operations", dependencies: ["OnePort", "OnePortMetrics", logging],
+            path: "Examples/Operations",
             swiftSettings: settings),
         .executableTarget(
             name: "HTTPKitOnly", dependencies: ["HTTPKit", httpTypes], path: "Examples/HTTPKitOnly",
@@ -143,6 +154,13 @@ let package = Package(
                 "OnePort", "OnePortTesting", "Compression", "HTTPKit", "WSKit", nioCore, nioPosix, httpTypes,
                 logging, .product(name: "Mustache", package: "swift-mustache"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: settings),
+        .testTarget(
+            name: "OnePortMetricsTests",
+            dependencies: [
+                "OnePortMetrics", "Operations", "OnePort", "OnePortTesting", "HTTPKit", "WSKit", httpTypes,
+                nioCore,
+                coreMetrics,
             ], swiftSettings: settings),
         .testTarget(
             name: "OnePortTLSTests",

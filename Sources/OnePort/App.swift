@@ -56,6 +56,8 @@ public final class App: RouteBuilder {
     let server = Mutex<HTTPServer?>(nil)
     let security = Mutex<MakeSecurity?>(nil)
     let background = Mutex<[BackgroundWork]>([])
+    /// What is measured, while the application runs.
+    let metrics = Mutex<AppMetrics?>(nil)
     private let shutdownHasBegun = Atomic(false)
 
     struct Declarations {
@@ -108,7 +110,9 @@ public final class App: RouteBuilder {
         }
         try webSocketOptions.origin.check()
         // The outermost middleware, so that no other middleware responds to requests for other hosts.
-        var outermost: [Middleware] = configuration.hosts.isEmpty ? [] : [.hosts(configuration.hosts)]
+        var outermost: [Middleware] = []
+        if let metrics = metrics.withLock({ $0 }) { outermost.append(metrics.requests.middleware) }
+        if !configuration.hosts.isEmpty { outermost.append(.hosts(configuration.hosts)) }
         if configuration.tls.redirectsHTTP { outermost.append(redirectToHTTPS) }
         return try routes.table.router(around: outermost, trailingSlash: trailingSlash)
     }

@@ -81,6 +81,7 @@ extension App: Service {
         let notifier = ServiceNotifier(ProcessEnvironment.current, processID: getpid())
         notifier?.send(.ready)
         async let _: Void = watch(group, notifier)
+        async let _: Void = keepRecording()
         logger.info(
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
         let work = BackgroundTasks(
@@ -158,20 +159,35 @@ extension App: Service {
         values[AppKey.self] = self
         values[WebSocketDefaults.self] = WebSocketDefaults(
             options: webSocketOptions, rooms: rooms, logger: logger)
+        let measured = AppMetrics()
+        metrics.withLock { $0 = measured }
         let router = try router()
         let policy = ServerPolicy(
             limits: limits, logger: logger, values: values, isProxy: isProxy,
             forwardedFields: self.configuration.forwardedFields, errorResponse: errorResponse,
             errorHandlers: { router.errorHandlers(for: $0) })
         let context = ServerContext(
-            policy: policy, handlerScope: .gracefulShutdown(),
+            policy: policy, onRefused: measured?.refused, handlerScope: .gracefulShutdown(),
             protocols: [
                 HTTP2(
                     limits: http2Limits,
                     acceptsPriorKnowledge: self.configuration.acceptsCleartextHTTP2)
             ], responder: .router(router))
         routes.table.seal(logger: logger)
+        configuration.onBlockedLoop = measured?.blocked
         return HTTPServer(configuration: configuration, group: group, context: context)
+    }
+
+    /// Hands what the server has counted to swift-metrics, if it has a backend.
+    package func recordMetrics() async {
+        guard let meters = metrics.withLock({ $0?.meters }), let counted = await statistics() else { return }
+        meters.record(counted)
+    }
+
+    /// Does so now and then.
+    private func keepRecording() async {
+        guard metrics.withLock({ $0 != nil }) else { return }
+        while (try? await Task.sleep(for: ServerMeters.interval)) != nil { await recordMetrics() }
     }
 
     /// The addresses that the running application listens on. Empty if it is not running.

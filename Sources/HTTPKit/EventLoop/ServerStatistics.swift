@@ -8,6 +8,8 @@ public struct ServerStatistics: Sendable, Hashable {
     public var sockets = 0
     /// Requests begun.
     public var requests = 0
+    /// Requests that have not ended. It is counted only if swift-metrics has a backend.
+    public var activeRequests = 0
     /// Bytes received.
     public var bytesIn = 0
     /// Bytes sent.

@@ -33,6 +33,8 @@ public final class HTTPServer: Sendable {
         /// Encrypts the connections of listeners that use TLS. Without `listeners`, those to `host` and `port` are encrypted.
         /// Files are then copied instead of sent by the kernel.
         package var security: (any ConnectionSecurity)?
+        /// Told of each handler that held its event loop for more than 100 ms, besides the log.
+        package var onBlockedLoop: (@Sendable (_ milliseconds: Int64, _ route: String) -> Void)?
 
         /// The defaults: 127.0.0.1, port 8080.
         public init() {}
@@ -92,6 +94,7 @@ public final class HTTPServer: Sendable {
                 eventLoop: eventLoop, clientLog: context.clientLog, turnBudget: context.limits.turnBudget)
             let logger = context.logger
             loop.onBlockedLoop = { milliseconds, route in
+                configuration.onBlockedLoop?(milliseconds, route)
                 logger.warning(
                     "a handler held its event loop; use offload { } for what blocks",
                     metadata: ["milliseconds": "\(milliseconds)", "route": .clean(route)])
