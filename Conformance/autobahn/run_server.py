@@ -1,6 +1,10 @@
-"""Autobahn's fuzzing client against the WebSocket routes of TestServer."""
+"""Autobahn's fuzzing client against the WebSocket routes of TestServer.
+
+With BRIDGE=h2 the sockets are streams of HTTP/2 over TLS (RFC 8441), through harness/bridge.py.
+"""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +13,7 @@ import sys
 import time
 
 import report
+import tls
 from server import ROOT, Server
 from tally import Tally
 
@@ -19,7 +24,7 @@ TIMEOUT = {"light": 600, "full": 3000}
 AT_ONCE = 2
 
 
-def run_endpoint(server, name, mode, folder):
+def run_endpoint(authority, name, mode, folder):
     """Runs all cases. Returns the announced cases, and a problem or None."""
     outdir = os.path.join(folder, name)
     shutil.rmtree(outdir, ignore_errors=True)
@@ -28,7 +33,7 @@ def run_endpoint(server, name, mode, folder):
     spec = {
         "outdir": outdir,
         "options": {"failByDrop": False},
-        "servers": [{"agent": name, "url": f"ws://{server.authority}/{name}"}],
+        "servers": [{"agent": name, "url": f"ws://{authority}/{name}"}],
         **cases,
     }
     spec_path, log_path = os.path.join(folder, f"{name}.json"), os.path.join(folder, f"{name}.log")
@@ -54,14 +59,34 @@ def run_endpoint(server, name, mode, folder):
     return outdir, announced, None
 
 
+@contextlib.contextmanager
+def bridged(server):
+    """The authority under which the server is reached over RFC 8441."""
+    script = os.path.join(ROOT, "Conformance", "harness", "bridge.py")
+    # A process for itself, so that it has a processor of its own.
+    process = subprocess.Popen([sys.executable, script, str(server.port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        yield f"127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 def main():
-    tally = Tally("autobahn-server")
+    is_bridged = os.environ.get("BRIDGE") == "h2"
+    suite = "autobahn-h2" if is_bridged else "autobahn-server"
+    tally = Tally(suite)
     mode = os.environ.get("CONFORMANCE_MODE", "full")
-    folder = os.path.join(ROOT, ".cache", "conformance", "autobahn-server")
+    folder = os.path.join(ROOT, ".cache", "conformance", suite)
     os.makedirs(folder, exist_ok=True)
     names = sys.argv[1:] or ENDPOINTS
-    with Server() as server, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-        runs = [(name, pool.submit(run_endpoint, server, name, mode, folder)) for name in names]
+    with Server(*(tls.flags() if is_bridged else [])) as server, \
+            bridged(server) if is_bridged else contextlib.nullcontext(server.authority) as authority, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        runs = [(name, pool.submit(run_endpoint, authority, name, mode, folder)) for name in names]
         for name, run in runs:
             outdir, announced, problem = run.result()
             tally.check(f"{name}: the suite ran", problem)

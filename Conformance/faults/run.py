@@ -379,6 +379,94 @@ def offer(server, text):
     return None
 
 
+# nginx in front
+
+
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off;
+    client_max_body_size 0;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    upstream application {{ server unix:{folder}/app.sock; keepalive 4; }}
+    map $http_upgrade $connection_field {{ default upgrade; "" ""; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://application;
+            proxy_http_version 1.1;
+            proxy_request_buffering off;
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_set_header X-Forwarded-Host $http_host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_field;
+        }}
+    }}
+}}
+"""
+
+
+def behind_nginx():
+    """nginx passes requests on over a Unix socket: the client is known, sockets are let in, uploads go through."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        with open(os.path.join(folder, "nginx.conf"), "w") as file:
+            file.write(NGINX.format(folder=folder, port=port))
+        with Server("--listen", f"unix:{folder}/app.sock,mode=600", "--trusted-proxies", "unix"):
+            nginx = subprocess.Popen(
+                ["/usr/sbin/nginx" if os.path.exists("/usr/sbin/nginx") else "nginx", "-e", f"{folder}/error.log", "-p", folder, "-c", f"{folder}/nginx.conf"], stdin=subprocess.DEVNULL)
+            try:
+                return through_nginx(port)
+            finally:
+                nginx.terminate()
+                nginx.wait(10)
+
+
+def through_nginx(port):
+    address, authority = ("127.0.0.1", port), f"127.0.0.1:{port}"
+
+    def open_connection():
+        return socket.create_connection(address, 10)
+
+    def can_connect():
+        try:
+            open_connection().close()
+            return True
+        except OSError:
+            return False
+
+    assert wait_until(can_connect, 10) is not None, "nginx does not start"
+    for _ in range(3):
+        with open_connection() as connection:
+            connection.sendall(head("/who", host=authority))
+            found = json.loads(read_response(connection)[0].body)
+        expected = {"address": "127.0.0.1", "scheme": "http", "authority": authority, "path": "/who"}
+        assert expected.items() <= found.items(), f"{found}"
+    body = os.urandom(3 << 20)
+    with open_connection() as connection:
+        connection.sendall(head("/collect", f"Content-Length: {len(body)}", method="POST", host=authority) + body)
+        assert read_response(connection, "POST", 30)[0].body == str(len(body)).encode(), "the upload did not come whole"
+    for origin, status in ((f"http://{authority}", b"101"), ("http://evil.example", b"403")):
+        with open_connection() as connection:
+            connection.sendall(head("/ws", *WEBSOCKET, f"Origin: {origin}", host=authority))
+            answer = connection.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 " + status), f"{origin}: {answer[:60]!r}"
+            if status == b"101":
+                connection.sendall(bytes([0x81, 0x82, 0, 0, 0, 0]) + b"hi")
+                assert connection.recv(100) == b"\x81\x02hi"
+    return None
+
+
 def main():
     tally = Tally("faults" + tls.SUFFIX)
     with tempfile.TemporaryDirectory() as folder:
@@ -466,6 +554,8 @@ def main():
             {"address": "127.0.0.1", "scheme": tls.SCHEME, "authority": "a.example"})
     for host, expected in (("a.example", 200), ("b.example", 421), ("a.example.evil", 421), ("A.example:80", 200)):
         tally.run(f"--hosts a.example: {host}", misdirected, "a.example", host, expected)
+    if not tls.IS_TLS:
+        tally.run("nginx in front, over a Unix socket", behind_nginx)
     tally.run("HOST of the shell is not read", host_of_the_shell)
     tally.run("--host localhost listens on IPv4 and IPv6", localhost)
     tally.finish()
