@@ -83,7 +83,8 @@ def main():
     mode = os.environ.get("CONFORMANCE_MODE", "full")
     folder = os.path.join(ROOT, ".cache", "conformance", suite)
     os.makedirs(folder, exist_ok=True)
-    names = sys.argv[1:] or ENDPOINTS
+    # The cases with compression take three minutes more, and say little more about the carrier.
+    names = sys.argv[1:] or (ENDPOINTS[:1] if is_bridged and mode == "light" else ENDPOINTS)
     with Server(*(tls.flags() if is_bridged else [])) as server, \
             bridged(server) if is_bridged else contextlib.nullcontext(server.authority) as authority, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         runs = [(name, pool.submit(run_endpoint, authority, name, mode, folder)) for name in names]
