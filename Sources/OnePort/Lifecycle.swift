@@ -99,6 +99,7 @@ extension App: Service {
         await server.shutdown(within: configuration.drain)
         await work.end(within: Self.backgroundGracePeriod)
         self.server.withLock { $0 = nil }
+        await AccessLogOutput.standard.flush()
         logger.info("stopped")
         // What runs beside is cancelled here and waited for.
     }
