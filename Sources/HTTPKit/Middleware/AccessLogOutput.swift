@@ -1,4 +1,4 @@
-import NIOPosix
+import Dispatch
 import Synchronization
 
 #if canImport(Glibc)
@@ -30,6 +30,8 @@ public final class AccessLogOutput: Sendable {
 
     private let descriptor: CInt
     private let state = Mutex(State())
+    /// A queue of its own: a write that waits for the reader keeps no thread from other work.
+    private let queue = DispatchQueue(label: "AccessLogOutput")
 
     /// Writes to `descriptor`, which the caller owns.
     init(descriptor: CInt) { self.descriptor = descriptor }
@@ -49,7 +51,7 @@ public final class AccessLogOutput: Sendable {
             defer { state.isWriting = true }
             return !state.isWriting
         }
-        if begins { NIOThreadPool.singleton.submit { _ in self.writeAll() } }
+        if begins { queue.async { self.writeAll() } }
     }
 
     /// Returns when every line has been written, or when `time` is over.

@@ -51,6 +51,8 @@ private final class OtherProcess {
     /// Lets it end, and waits for it.
     func finish() {
         close(end)
+        // Other programs may have been given the other end of its input.
+        kill(id, SIGKILL)
         var status: CInt = 0
         waitpid(id, &status, 0)
     }

@@ -40,6 +40,8 @@ final class LiveServer: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         var configuration = HTTPServer.Configuration()
         configuration.port = 0
+        // With hundreds of other tests running, a client may be slow to send its request after connecting.
+        configuration.limits.headTimeout = .seconds(600)
         configure(&configuration)
         let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let http = HTTPServer(
