@@ -158,6 +158,8 @@ extension App: Service {
         if !proxies.isEmpty { isProxy = { address in proxies.contains { $0.contains(address) } } }
         var values = RequestValues()
         values[AppKey.self] = self
+        let settings = self.configuration
+        values[ApplicationPathKey.self] = { settings.path(of: $0) }
         values[WebSocketDefaults.self] = WebSocketDefaults(
             options: webSocketOptions, rooms: rooms, logger: logger)
         let measured = AppMetrics()

@@ -18,7 +18,13 @@ import Synchronization
                 Setting("static", .text("a folder"), help: "serve the files of this folder at /static/")
             ],
             defaults: ["max-body": "16MiB"])
-        if let folder = app.configuration["static"] { app.files(folder, at: "/static") }
+        if let folder = app.configuration["static"] {
+            app.files(folder, at: "/static")
+            app.get("/download/{name}") { request in
+                let name = try request.parameters.require("name")
+                return try await .file(name, in: folder, for: request, .attachment(name))
+            }
+        }
         app.tls()
         addHTTPRoutes(to: app)
         addSocketRoutes(to: app)

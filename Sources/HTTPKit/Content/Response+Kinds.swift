@@ -47,7 +47,7 @@ public enum ContentDisposition: Sendable, Hashable {
     /// It is saved under this name.
     case attachment(String?)
 
-    /// `attachment; filename="Ubersicht.pdf"; filename*=UTF-8''%C3%9Cbersicht.pdf`.
+    /// `attachment; filename="_bersicht.pdf"; filename*=UTF-8''%C3%9Cbersicht.pdf`.
     ///
     /// Names outside of ASCII are sent in both ways (RFC 6266 §4.3, RFC 8187 §3.2): old clients read the first one, in which
     /// `_` stands for what they cannot read. Of a path only what follows the last slash is sent.
@@ -55,6 +55,13 @@ public enum ContentDisposition: Sendable, Hashable {
         switch self {
         case .inline(let name): "inline" + Self.parameters(name)
         case .attachment(let name): "attachment" + Self.parameters(name)
+        }
+    }
+
+    /// The name, if there is one.
+    package var name: String? {
+        switch self {
+        case .inline(let name), .attachment(let name): name
         }
     }
 
