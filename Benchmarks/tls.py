@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""TLS and HTTP/2: what a request, a message and a handshake cost the server, beside the same without TLS.
+"""TLS and HTTP/2: what a request, a message, a handshake and an idle connection cost the server, beside the same without TLS.
 
-    Benchmarks/tls.py [--repeats 5] [--seconds 2] [--servers oneport,hummingbird,go,nginx] [--no-build]
+    Benchmarks/tls.py [--repeats 5] [--seconds 2] [--servers oneport,hummingbird,go,nginx] [--only TEXT] [--no-build]
 
 h2load (Debian's nghttp2-client) sends the requests, and this program the messages and the handshakes. The figure is the
 processor time of the server, user and kernel, for each of them. Server and client are pinned to a core each. The servers
-take turns within each repeat; the medians are shown. The report is Benchmarks/.build/results/tls.md.
+take turns within each repeat; the medians are shown. The memory of a connection is the growth of the resident memory over
+1,000 connections, divided by their number. The report is Benchmarks/.build/results/tls.md.
 """
 
 import argparse
@@ -38,6 +39,10 @@ REQUESTS = [
 ]
 ECHO = [("echo of 20 bytes, ws", False), ("echo of 20 bytes, wss", True)]
 HANDSHAKE = "TLS 1.3 handshake and one request, ECDSA P-256"
+#: The name, TLS or not, whether the handshake is completed.
+IDLE = [("idle connection without TLS", False, True), ("idle connection with TLS", True, True),
+        ("connection whose TLS handshake is not complete", True, False)]
+CONNECTIONS = 1000
 
 NGINX_TLS = "ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;"
 
@@ -166,34 +171,83 @@ def handshakes(running, seconds):
     return (running.cpu() - before) / count / 1000
 
 
-def measure(options, wanted):
-    figures = {}
+def memory(running, secure, completes):
+    """KB of the server for each connection, behind one request or, if it is not completed, within the handshake."""
+    opened = []
 
-    def add(scenario, server, value):
-        figures.setdefault(scenario, {}).setdefault(server.name, []).append(value)
-        print(f"{scenario}: {server.title} {value:.1f} us", flush=True)
+    def open_connections(count):
+        for _ in range(count):
+            connection = socket.create_connection(("127.0.0.1", running.port))
+            opened.append(connection)
+            if secure and not completes:
+                connection.sendall(client_hello())
+                assert connection.recv(65536)[:1] == b"\x16", "no ServerHello"
+                continue
+            if secure:
+                connection = opened[-1] = client_context().wrap_socket(connection)
+            connection.sendall(b"GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert b"Hello, World!" in connection.recv(4096)
+
+    def resident():
+        time.sleep(0.5)
+        with open(f"/proc/{running.process.pid}/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+    try:
+        open_connections(200)
+        before = resident()
+        open_connections(CONNECTIONS)
+        return (resident() - before) / CONNECTIONS
+    finally:
+        for connection in opened:
+            connection.close()
+
+
+def client_hello():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    try:
+        client_context().wrap_bio(incoming, outgoing).do_handshake()
+    except ssl.SSLWantReadError:
+        return outgoing.read()
+
+
+def measure(options, wanted):
+    """The processor time and the memory, by scenario and server."""
+    figures, sizes = {}, {}
+
+    def add(scenario, server, value, into=figures, unit="us"):
+        into.setdefault(scenario, {}).setdefault(server.name, []).append(value)
+        print(f"{scenario}: {server.title} {value:.1f} {unit}", flush=True)
+
+    def wants(scenario):
+        return options.only in scenario
 
     for repeat in range(options.repeats):
         turn = wanted[repeat % len(wanted):] + wanted[:repeat % len(wanted)]
         for name, secure, flags, path in REQUESTS:
-            for server in turn:
+            for server in turn if wants(name) else []:
                 if ("static" if path.startswith("/static") else "plaintext") in server.features:
                     with Running(server, secure, 0) as running:
                         add(name, server, requests(running, secure, flags, path, options.seconds, 1))
         os.sched_setaffinity(0, {1})
         for server in turn:
-            if "ws" in server.features:
-                for name, secure in ECHO:
+            for name, secure in ECHO:
+                if "ws" in server.features and wants(name):
                     with Running(server, secure, 0) as running:
                         add(name, server, echoes(running, secure, options.seconds))
-            with Running(server, True, 0) as running:
-                add(HANDSHAKE, server, handshakes(running, options.seconds))
+            if wants(HANDSHAKE):
+                with Running(server, True, 0) as running:
+                    add(HANDSHAKE, server, handshakes(running, options.seconds))
+            for name, secure, completes in IDLE:
+                if wants(name):
+                    with Running(server, secure, 0) as running:
+                        add(name, server, memory(running, secure, completes), sizes, "KB")
         os.sched_setaffinity(0, {0, 1})
-    return figures
+    return figures, sizes
 
 
-def report(figures, wanted):
-    lines = ["| microseconds of the server's processor | " + " | ".join(server.title for server in wanted) + " |",
+def report(title, figures, wanted):
+    lines = [f"| {title} | " + " | ".join(server.title for server in wanted) + " |",
              "| --- |" + " --- |" * len(wanted)]
     for scenario, values in figures.items():
         cells = []
@@ -209,6 +263,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--servers", default="oneport,hummingbird,go,nginx")
+    parser.add_argument("--only", default="", help="only scenarios whose name contains this text")
     parser.add_argument("--no-build", action="store_true")
     options = parser.parse_args()
     if not shutil.which("h2load"):
@@ -218,7 +273,8 @@ def main():
     for server in [server for server in wanted if server.missing]:
         print(f"left out: {server.title}: {server.missing}", file=sys.stderr)
     wanted = [server for server in wanted if not server.missing]
-    text = report(measure(options, wanted), wanted)
+    figures, sizes = measure(options, wanted)
+    text = report("microseconds of the server's processor", figures, wanted) + "\n" + report("KB of memory", sizes, wanted)
     os.makedirs(RESULTS, exist_ok=True)
     with open(os.path.join(RESULTS, "tls.md"), "w") as file:
         file.write(text)

@@ -30,16 +30,14 @@ extension App {
             BackgroundWork(name: name) { logger in
                 var pause = RestartPause()
                 while !Task.isCancelled {
-                    let lasted = await clock.measureNonThrowing {
-                        do {
-                            try await work()
-                            pause.isDone = true
-                        } catch {
-                            log(error, of: name, to: logger)
-                        }
+                    let start = clock.now
+                    do {
+                        return try await work()
+                    } catch {
+                        log(error, of: name, to: logger)
                     }
-                    guard !pause.isDone, !Task.isCancelled else { return }
-                    guard (try? await clock.sleep(for: pause.next(after: lasted))) != nil else { return }
+                    let next = pause.next(after: start.duration(to: clock.now))
+                    guard !Task.isCancelled, (try? await clock.sleep(for: next)) != nil else { return }
                 }
             })
     }
@@ -93,12 +91,4 @@ extension App {
 private func log(_ error: any Error, of name: String, to logger: Logger) {
     if Task.isCancelled || error is CancellationError { return }
     logger.error("background work failed", metadata: ["work": .clean(name), "error": .clean(error)])
-}
-
-extension Clock where Duration == Swift.Duration {
-    fileprivate func measureNonThrowing(_ work: () async -> Void) async -> Duration {
-        let start = now
-        await work()
-        return start.duration(to: now)
-    }
 }

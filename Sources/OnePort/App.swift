@@ -109,7 +109,8 @@ public final class App: RouteBuilder {
             logger.info("\(LogText.clean("\(error)"))")
         }
         try webSocketOptions.origin.check()
-        // The outermost middleware, so that no other middleware responds to requests for other hosts.
+        // The outermost middleware: what counts every request, and before all others what responds to requests that are not
+        // for this application.
         var outermost: [Middleware] = []
         if let metrics = metrics.withLock({ $0 }) { outermost.append(metrics.requests.middleware) }
         if !configuration.hosts.isEmpty { outermost.append(.hosts(configuration.hosts)) }

@@ -86,14 +86,7 @@ extension App: Service {
             "serving", metadata: ["environment": "\(configuration.environment)", "threads": "\(threads)"])
         let work = BackgroundTasks(
             background.withLock { $0 }, logger: logger, scope: .gracefulShutdown())
-        // It throws if the task is cancelled. Then the graceful shutdown ends at once, too.
-        try? await gracefulShutdown()
-        isShuttingDown = true
-        notifier?.send(.stopping)
-        if configuration.drainDelay > .zero {
-            logger.info("shutting down", metadata: ["delay": "\(configuration.drainDelay)"])
-            try? await Task.sleep(for: configuration.drainDelay)
-        }
+        await waitForShutdown(notifier)
         logger.info("draining", metadata: ["connections": "\(server.context.openConnections)"])
         work.drain()
         await server.shutdown(within: configuration.drain)
@@ -102,6 +95,17 @@ extension App: Service {
         await AccessLogOutput.standard.flush()
         logger.info("stopped")
         // What runs beside is cancelled here and waited for.
+    }
+
+    /// Returns when the application is to drain: when it was told to shut down, and `drainDelay` has passed since then.
+    private func waitForShutdown(_ notifier: ServiceNotifier?) async {
+        // It throws if the task is cancelled. Then the graceful shutdown ends at once, too.
+        try? await gracefulShutdown()
+        isShuttingDown = true
+        notifier?.send(.stopping)
+        guard configuration.drainDelay > .zero else { return }
+        logger.info("shutting down", metadata: ["delay": "\(configuration.drainDelay)"])
+        try? await Task.sleep(for: configuration.drainDelay)
     }
 
     /// Tells systemd that the service is alive, if it wants to know.

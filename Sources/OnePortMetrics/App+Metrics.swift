@@ -19,7 +19,7 @@ extension App {
     /// The path is open to everybody who can reach the application. Declare it in a group with authentication, or serve it on
     /// a private address, if that matters.
     public func metrics(_ path: String = "/metrics") {
-        let isBackend = PrometheusRegistry.bootstrapShared()
+        let isBackend = PrometheusRegistry.isBackend
         let registry = PrometheusRegistry.shared
         if isBackend { registry.addCollector { [weak self] in await self?.recordMetrics() } }
         get(path) { _ in

@@ -29,18 +29,11 @@ public final class PrometheusRegistry: Sendable {
     /// A registry of one's own, for `MetricsSystem.bootstrap`.
     public init(maxSeries: Int = 2000) { self.maxSeries = maxSeries }
 
-    /// Makes this the backend of swift-metrics in this process, once. A backend that is bootstrapped already stays.
-    ///
-    /// - Returns: Whether it is the backend now.
-    @discardableResult
-    static func bootstrapShared() -> Bool { isBootstrapped }
-
-    private static let isBootstrapped: Bool = {
-        guard MetricsSystem.factory is NOOPMetricsHandler else {
-            return MetricsSystem.factory is PrometheusRegistry
-        }
-        MetricsSystem.bootstrap(shared)
-        return true
+    /// Whether a registry is the backend of swift-metrics. The first look makes the shared one the backend, unless there is
+    /// one already.
+    static let isBackend: Bool = {
+        if MetricsSystem.factory is NOOPMetricsHandler { MetricsSystem.bootstrap(shared) }
+        return MetricsSystem.factory is PrometheusRegistry
     }()
 
     /// Has `collect` called before the metrics are shown.

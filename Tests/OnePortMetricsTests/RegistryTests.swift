@@ -80,7 +80,7 @@ struct RegistryTests {
         #expect(MetricName.text(value) == text)
     }
 
-    @Test("what is no amount changes nothing, and counters do not overflow")
+    @Test("invalid amounts change nothing, and counters do not overflow")
     func odd() async {
         let counter = Counter(label: "c", factory: registry)
         counter.increment(by: -5)

@@ -53,9 +53,11 @@ struct RedirectTests {
                 ] + arguments, environment: [:]))
         app.tls()
         app.get("/{rest...}") { _ in .text("served") }
+        let started = AsyncStream.makeStream(of: Void.self)
+        app.background("start") { started.continuation.yield() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await app.serve() }
-            while app.listening.isEmpty { await Task.yield() }
+            for await _ in started.stream { break }
             let listening = app.listening
             let secure = try #require(listening.first(where: \.usesTLS)?.address.port)
             let plain = try #require(listening.first { !$0.usesTLS }?.address.port)

@@ -278,10 +278,7 @@ final class HTTP2Connection: ChannelDuplexHandler, LoopMember, @unchecked Sendab
 
     private func readPreface() -> Bool {
         switch FrameReader.readPreface(&input.buffer) {
-        case nil:
-            // A client that leaves without a word has done nothing wrong.
-            if input.isClosed { close() }
-            return false
+        case nil: return false
         case true?:
             phase = .settings
             return true

@@ -40,12 +40,28 @@ struct AccessLogEntry {
     }
 
     private var common: String {
-        let date = time.description.utf8.map { Character(Unicode.Scalar($0)) }
-        // Sun, 06 Nov 1994 08:49:37 GMT
+        let (day, clock) = calendar
         let stamp =
-            "\(String(date[5..<7]))/\(String(date[8..<11]))/\(String(date[12..<16])):\(String(date[17..<25]))"
+            "\(Self.digits(day.day))/\(Self.months[day.month - 1])/\(Self.digits(day.year, 4)):\(clock)"
         let request = Self.quoted("\(method) \(target) \(version)")
         return "\(address ?? "-") - - [\(stamp) +0000] \(request) \(status) \(bytes == 0 ? "-" : "\(bytes)")"
+    }
+
+    /// The day, and `hh:mm:ss`.
+    private var calendar: (day: CivilDate, clock: String) {
+        let (days, second) = CivilDate.daysAndSeconds(time.secondsSinceEpoch)
+        let parts = [second / 3600, second / 60 % 60, second % 60].map { Self.digits($0) }
+        return (CivilDate(daysSinceEpoch: days), parts.joined(separator: ":"))
+    }
+
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
+    /// A number with zeros in front.
+    private static func digits(_ number: Int, _ count: Int = 2, radix: Int = 10) -> String {
+        let text = String(number, radix: radix)
+        return String(repeating: "0", count: max(0, count - text.count)) + text
     }
 
     /// A text in quotes. What could end the quotes or the line, and what is not ASCII, is escaped as Apache does.
@@ -56,21 +72,16 @@ struct AccessLogEntry {
             case 0x22: result += "\\\""
             case 0x5C: result += "\\\\"
             case 0x20..<0x7F: result.unicodeScalars.append(Unicode.Scalar(byte))
-            default: result += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            default: result += "\\x" + digits(Int(byte), radix: 16)
             }
         }
         return result + "\""
     }
 
-    private static let months = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ]
-
     private var json: String {
-        let date = time.description.utf8.map { Character(Unicode.Scalar($0)) }
-        let month = 1 + (Self.months.firstIndex(of: String(date[8..<11])) ?? 0)
-        let day = "\(String(date[12..<16]))-\(month < 10 ? "0" : "")\(month)-\(String(date[5..<7]))"
-        var members = [Self.member("time", "\(day)T\(String(date[17..<25]))Z")]
+        let (day, clock) = calendar
+        let date = "\(Self.digits(day.year, 4))-\(Self.digits(day.month))-\(Self.digits(day.day))"
+        var members = [Self.member("time", "\(date)T\(clock)Z")]
         func add(_ name: String, _ value: String?) {
             if let value { members.append(Self.member(name, value)) }
         }
@@ -96,8 +107,7 @@ struct AccessLogEntry {
             // Control characters, and the line ends of Unicode.
             case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value),
                 "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                text += "\\u" + digits(Int(scalar.value), 4, radix: 16)
             default: text.unicodeScalars.append(scalar)
             }
         }

@@ -100,6 +100,7 @@ public final class AccessLogOutput: Sendable {
     private func send(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
+            // write(2) reads the bytes before it returns.
             let count = rest.withUnsafeBytes { writeOut(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {

@@ -36,8 +36,6 @@ package enum HandshakeResult {
 /// A connection that is about to begin.
 struct ArrivedConnection {
     let loop: LoopContext
-    /// Whether it begins with a TLS handshake.
-    let usesTLS: Bool
     /// Why the connection gets an error and is closed, if it does.
     let refusal: Admission.Refusal?
     /// Who the client is, if a PROXY header has said so.

@@ -61,7 +61,7 @@ extension HTTPConnection {
         switch phase {
         case .head(hasBegun: false):
             // A request may be on its way.
-            if !hasInput { deadline = min(deadline, loop.now.advanced(by: limits.drainGracePeriod)) }
+            if !hasInput { deadline = min(deadline, server.endOfGracePeriod(on: loop)) }
         case .exchange(let exchange):
             exchange.serverDrains()
             process()

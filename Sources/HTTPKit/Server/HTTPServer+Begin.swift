@@ -21,7 +21,7 @@ extension HTTPServer {
             context.connectionClosed(admission)
         }
         try begin(
-            ArrivedConnection(loop: loop, usesTLS: usesTLS, refusal: admission.refusal), on: channel)
+            ArrivedConnection(loop: loop, refusal: admission.refusal), usesTLS: usesTLS, on: channel)
     }
 
     /// Has a new channel wait for its PROXY header, which stands before everything else.
@@ -29,8 +29,8 @@ extension HTTPServer {
         let loop = try loop(of: channel)
         let isTrusted = channel.remoteAddress.flatMap { context.policy.isProxy?($0) } == true
         let handler = ProxyHeaderHandler(
-            server: context, loop: loop, isTrusted: isTrusted, usesTLS: usesTLS,
-            begin: { try self.begin($1, on: $0) })
+            server: context, loop: loop, isTrusted: isTrusted,
+            begin: { try self.begin($1, usesTLS: usesTLS, on: $0) })
         loop.connectionOpened()
         channel.closeFuture.assumeIsolated().whenComplete { [context] _ in
             loop.connectionClosed()
@@ -40,8 +40,8 @@ extension HTTPServer {
     }
 
     /// Begins with the handshake, or with HTTP where there is none.
-    private func begin(_ new: ArrivedConnection, on channel: any Channel) throws {
-        guard new.usesTLS, let security else { return try begin(new, session: nil, of: context, on: channel) }
+    private func begin(_ new: ArrivedConnection, usesTLS: Bool, on channel: any Channel) throws {
+        guard usesTLS, let security else { return try begin(new, session: nil, of: context, on: channel) }
         guard context.handshakeBegins() else {
             context.clientLog.log("connection refused", to: context.logger, on: new.loop) {
                 ["reason": "too many unfinished handshakes"]

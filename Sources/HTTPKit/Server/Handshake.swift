@@ -41,7 +41,7 @@ final class Handshake: LoopMember {
 
     /// A request may be on its way.
     func drain(deadline drainDeadline: LoopInstant) {
-        deadline = min(deadline, drainDeadline, loop.clock.advanced(by: server.limits.drainGracePeriod))
+        deadline = min(deadline, drainDeadline, server.endOfGracePeriod(on: loop))
     }
 }
 

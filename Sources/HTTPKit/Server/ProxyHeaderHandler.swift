@@ -15,7 +15,6 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     private let server: ServerContext
     private let loop: LoopContext
     private let isTrusted: Bool
-    private let usesTLS: Bool
     /// Adds the handlers of the connection.
     private let begin: (any Channel, ArrivedConnection) throws -> Void
     /// How the connection is counted: of the proxy until the header has come, of the client from then on.
@@ -27,16 +26,15 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
     var memberIndex = -1
 
     init(
-        server: ServerContext, loop: LoopContext, isTrusted: Bool, usesTLS: Bool,
+        server: ServerContext, loop: LoopContext, isTrusted: Bool,
         begin: @escaping (any Channel, ArrivedConnection) throws -> Void
     ) {
         self.server = server
         self.loop = loop
         self.isTrusted = isTrusted
-        self.usesTLS = usesTLS
         self.begin = begin
         admission = server.connectionOpened(from: nil)
-        deadline = LoopInstant.now.advanced(by: server.limits.headTimeout)
+        deadline = loop.clock.advanced(by: server.limits.headTimeout)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -90,8 +88,7 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
             admission = server.clientNamed(client, admission)
         }
         let connection = ArrivedConnection(
-            loop: loop, usesTLS: usesTLS, refusal: admission.refusal, client: (address, kind),
-            deadline: deadline)
+            loop: loop, refusal: admission.refusal, client: (address, kind), deadline: deadline)
         do {
             try begin(channel, connection)
         } catch {
@@ -132,6 +129,6 @@ final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelHandler, 
 
     /// A request may be on its way.
     func drain(deadline drainDeadline: LoopInstant) {
-        deadline = min(deadline, drainDeadline, loop.clock.advanced(by: server.limits.drainGracePeriod))
+        deadline = min(deadline, drainDeadline, server.endOfGracePeriod(on: loop))
     }
 }

@@ -70,6 +70,12 @@ package final class ServerContext: Sendable {
     }
 
     package var limits: HTTPLimits { policy.limits }
+
+    /// By when a connection without a request must have begun one, if the server begins to drain now.
+    func endOfGracePeriod(on loop: LoopContext) -> LoopInstant {
+        loop.clock.advanced(by: limits.drainGracePeriod)
+    }
+
     package var logger: Logger { policy.logger }
     package var clientLog: ClientLog { policy.clientLog }
 

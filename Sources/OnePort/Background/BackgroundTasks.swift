@@ -22,6 +22,7 @@ struct BackgroundTasks {
     /// Cancels it, and waits until it has ended, for at most `time`. Work that goes on is named in the log.
     func end<C: Clock>(within time: Duration, clock: C = ContinuousClock()) async
     where C.Duration == Duration {
+        guard !tasks.isEmpty else { return }
         for (_, task) in tasks { task.cancel() }
         let (ends, continuation) = AsyncStream.makeStream(of: Int?.self)
         for (index, one) in tasks.enumerated() {
@@ -36,7 +37,6 @@ struct BackgroundTasks {
         }
         defer { timer.cancel() }
         var left = Set(tasks.indices)
-        guard !left.isEmpty else { return }
         for await end in ends {
             guard let end else { break }
             left.remove(end)

@@ -12,8 +12,6 @@ struct RestartPause {
     static let shortest = Duration.seconds(1)
     static let longest = Duration.seconds(60)
 
-    /// Whether the work has returned.
-    var isDone = false
     private var upcoming = shortest
 
     /// The pause: twice as long as the last one, unless the work has lasted for longer than the longest pause.

@@ -37,8 +37,7 @@ public struct AppConfiguration: Sendable {
     /// The port to listen on. 0 chooses a free port.
     public var port = 8080
     /// Where to listen instead of `host` and `port`, if it is not empty. `--listen` and the sockets that systemd passes
-    /// (LISTEN_FDS) set it; then `host` and `port` are
-    /// listened on too if one of them was set, by a flag or the environment.
+    /// (LISTEN_FDS) set it; then `host` and `port` are listened on too if one of them was set, by a flag or the environment.
     public var listeners: [HTTPListener] = []
     /// The number of event loops. Each has its own thread.
     public var threads = System.coreCount

@@ -59,7 +59,7 @@ private struct HealthReport: Encodable {
         let named = results.map {
             ($0.name, Check(status: $0.result.isPassed ? "pass" : "fail", reason: $0.result.reason))
         }
-        checks = named.isEmpty ? nil : Dictionary(named) { first, _ in first }
+        checks = named.isEmpty ? nil : Dictionary(uniqueKeysWithValues: named)
     }
 
     var response: Response {

@@ -48,10 +48,12 @@ struct ServiceNotifier: Sendable {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
+        // `init` has checked that it fits.
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
         // A name in the abstract namespace has no end but the length, so the length is exact.
         let length = MemoryLayout.offset(of: \sockaddr_un.sun_path).map { $0 + path.count } ?? 0
         let text = Array(state.rawValue.utf8)
+        // Every address begins as `sockaddr` does, and `length` is that of this one.
         _ = withUnsafePointer(to: address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 sendto(descriptor, text, text.count, CInt(MSG_DONTWAIT), $0, socklen_t(length))

@@ -47,6 +47,7 @@ func readFile(_ path: String, limit: Int = 4 << 20) throws(TLSError) -> [UInt8] 
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 64 << 10)
     while true {
+        // read(2) writes no more than the buffer's length.
         let count = chunk.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
         if count < 0, errno == EINTR { continue }
         guard count >= 0 else { throw failure(errno) }

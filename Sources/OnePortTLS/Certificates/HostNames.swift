@@ -16,10 +16,7 @@ struct HostNames: Sendable, Equatable {
 
     /// The subject alternative names of a certificate that are DNS names or, without any, its common name.
     init(of certificate: NIOSSLCertificate) {
-        var names: [String] = []
-        for name in certificate._subjectAlternativeNames() where name.nameType == .dnsName {
-            names.append(name.contents.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) })
-        }
+        var names = certificate.alternativeNames(.dnsName)
         if names.isEmpty {
             names = certificate.subjectName.filter { $0.type == .commonName }.map(\.value)
         }
@@ -41,5 +38,16 @@ struct HostNames: Sendable, Equatable {
         if host.hasSuffix(".") { host.removeLast() }
         return candidates.firstIndex { $0.hasExactly(host) }
             ?? candidates.firstIndex { $0.hasPattern(for: host) }
+    }
+}
+
+extension NIOSSLCertificate {
+    /// The alternative names of the subject that are of one type.
+    func alternativeNames(_ type: _SubjectAlternativeName.NameType) -> [String] {
+        _subjectAlternativeNames().compactMap { name in
+            guard name.nameType == type else { return nil }
+            // The bytes are those of the certificate, and are copied here.
+            return name.contents.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+        }
     }
 }

@@ -104,7 +104,7 @@ final class ServerCertificates: Sendable {
         return Reading(pairs: pairs, clientAuthorities: authorities)
     }
 
-    /// Logs what is no error but will be one.
+    /// Warns of keys that others can read, and of certificates that expire soon.
     private func warn(of reading: Reading, _ stamps: [FileStamp?]) {
         for (file, stamp) in zip(Self.files(of: settings), stamps)
         where stamp?.isReadableByOthers == true

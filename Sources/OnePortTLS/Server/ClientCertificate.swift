@@ -21,26 +21,19 @@ public struct ClientCertificate: Sendable {
     }
 
     /// The host names among its subject's alternative names.
-    public var dnsNames: [String] { names(.dnsName) }
+    public var dnsNames: [String] { certificate.alternativeNames(.dnsName) }
 
     /// The email addresses among its subject's alternative names.
-    public var emailAddresses: [String] { names(.email) }
+    public var emailAddresses: [String] { certificate.alternativeNames(.email) }
 
     /// The URIs among its subject's alternative names.
-    public var uris: [String] { names(.uri) }
+    public var uris: [String] { certificate.alternativeNames(.uri) }
 
     /// Its serial number, the most significant byte first.
     public var serialNumber: [UInt8] { certificate.serialNumber }
 
     /// When it expires, in seconds since 1970.
     public var expiry: Int { certificate.notValidAfter }
-
-    private func names(_ type: _SubjectAlternativeName.NameType) -> [String] {
-        certificate._subjectAlternativeNames().compactMap { name in
-            guard name.nameType == type else { return nil }
-            return name.contents.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-        }
-    }
 }
 
 extension Request {

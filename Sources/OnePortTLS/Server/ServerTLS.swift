@@ -1,6 +1,5 @@
 import HTTPKit
 import NIOCore
-import NIOSSL
 import OnePort
 import UnixSignals
 

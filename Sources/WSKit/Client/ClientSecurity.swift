@@ -17,7 +17,7 @@ package protocol ClientSecurity: Sendable {
 }
 
 /// Why a handshake has failed.
-package enum SecurityFailure: Error {
+package enum SecurityFailure {
     /// The server is not accepted. The error says all, and is passed on as it is.
     case identity(any Error)
     /// Something else went wrong, which may go away.

@@ -201,7 +201,8 @@ public struct WebSocketConnectError: Error, CustomStringConvertible {
     public let address: WebSocketAddress
     /// What happened.
     public let reason: String
-    /// Whether the problem may go away. It does not if TLS is not supported or a proxy rejects the connection.
+    /// Whether the problem may go away. It does not if `wss://` is asked for without the option `tls`, or
+    /// if a proxy rejects the connection.
     public let isTransient: Bool
 
     init(address: WebSocketAddress, reason: String, isTransient: Bool = true) {

@@ -42,12 +42,12 @@ struct SecureBrowserTests {
         let history = try History(path: scene.folder.appendingPathComponent("chat.sqlite").path)
         ChatServer.declare(on: app, history: history)
         app.tls()
+        let started = AsyncStream.makeStream(of: Void.self)
+        app.background("start") { started.continuation.yield() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await app.serve() }
-            let port = try await within("listening") {
-                while app.addresses.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
-                return try #require(app.addresses.first?.port)
-            }
+            try await within("listening") { for await _ in started.stream { return } }
+            let port = try #require(app.addresses.first?.port)
             try await body(app, port)
             group.cancelAll()
         }
